@@ -1,0 +1,103 @@
+import type { NdArray } from "../ndarray.js";
+import type { Network, NetworkWeights } from "../network/network.js";
+
+/** Options of anything that takes long enough to be stopped. */
+export interface AbortOptions {
+  /** Stops the work between two of its steps; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a backend is to load a network. */
+export interface LoadOptions extends AbortOptions {
+  /** Layers whose values every run returns, in this order. Default: the network's own outputs. */
+  readonly outputs?: readonly string[] | undefined;
+}
+
+/**
+ * A runtime that can run a {@link Network}. Batching, preprocessing, pooling and life cycle are not its job: it loads a
+ * network and runs one batch at a time.
+ */
+export interface Backend {
+  readonly specVersion: 1;
+  /** Short name, such as `onnx` or `tfjs-wasm`. It stands in progress events, reports and files. */
+  readonly name: string;
+  /** What runs, for people: library, version, device, threads. Known once `init` has resolved. */
+  readonly description: string;
+  /**
+   * Loads the library and starts the runtime. May be called many times; a failed start can be tried again.
+   *
+   * @throws BackendUnavailableError if the library is missing or does not start
+   */
+  init(): Promise<void>;
+  /**
+   * Prepares a network for running.
+   *
+   * @throws UnsupportedError if the backend lacks a layer of it
+   * @throws InvalidNetworkError if its graph or weights do not fit together
+   */
+  load(network: Network, options?: LoadOptions): Promise<LoadedNetwork>;
+}
+
+/** A network held by a backend. */
+export interface LoadedNetwork {
+  /** Shape of one row of each input, without the batch axis; `null` is an axis of any size. */
+  readonly inputShapes: readonly (readonly (number | null)[])[];
+  /** Names of the layers that `run` returns. */
+  readonly outputs: readonly string[];
+  /**
+   * Runs one batch: for each input an array `[batch, ...row]` of the input layer's dtype, any batch size >= 1.
+   * Resolves to one float32 array `[batch, ...row]` for each of `outputs`.
+   * Calls may overlap; they are served in order.
+   *
+   * @throws ShapeMismatchError if an input has another shape or dtype
+   * @throws ClosedError after `dispose`
+   */
+  run(inputs: readonly NdArray[], options?: AbortOptions): Promise<readonly NdArray<"float32">[]>;
+  /** Frees memory and threads. Safe to call twice. */
+  dispose(): Promise<void>;
+}
+
+/** Settings of an optimizer, with Keras's names, defaults and formulas. */
+export interface OptimizerConfig {
+  readonly name: "adam";
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+/** How a network is to be trained. */
+export interface TrainingOptions extends AbortOptions {
+  /** Compared with the network's only output, which ends in softmax. */
+  readonly loss: "categorical_crossentropy";
+  readonly optimizer: OptimizerConfig;
+  /** L2 penalty added to the loss: l2 * sum(kernel^2) over every Dense and convolution kernel. 0 for none. */
+  readonly l2: number;
+  /** Seeds dropout. Same seed, backend and machine: same weights. */
+  readonly seed: number;
+}
+
+/** A backend that can also train. */
+export interface TrainableBackend extends Backend {
+  /** Prepares a network for training. Its weights are the starting point and are not changed. */
+  loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork>;
+}
+
+/** A network under training. */
+export interface TrainableNetwork extends LoadedNetwork {
+  /**
+   * One optimizer step on one batch.
+   *
+   * @param xs `[batch, ...row]` float32
+   * @param ys `[batch, classes]` float32: one-hot, or any target distribution
+   * @returns the batch's mean loss before the step (penalties included) and the outputs it was computed from
+   */
+  step(
+    xs: NdArray<"float32">,
+    ys: NdArray<"float32">,
+  ): Promise<{ readonly loss: number; readonly outputs: NdArray<"float32"> }>;
+  /** Current weights, copied out. */
+  readWeights(): Promise<NetworkWeights>;
+  /** Replaces all weights. */
+  setWeights(weights: NetworkWeights): Promise<void>;
+}

@@ -1,0 +1,24 @@
+import type { NdArray } from "../ndarray.js";
+
+/** A picture: a path, the bytes of an image file, a `Blob` or `File`, or pixels `[height, width, 3]`, uint8, RGB. */
+export type ImageInput = string | Uint8Array | ArrayBuffer | Blob | NdArray<"uint8">;
+
+/** One picture of a source. */
+export interface SourceImage {
+  readonly image: ImageInput;
+  /** What is stored beside its features and said in errors: for files, the path relative to the source's folder. */
+  readonly name: string;
+  /** Index into the source's `classLabels`; absent where the source has no classes. */
+  readonly label?: number | undefined;
+}
+
+/**
+ * Pictures in a fixed order, to be run through once or many times. Any object of this form is a source; the ones that
+ * come with the library are `imageFolder` and `imageList`.
+ */
+export interface ImageSource extends AsyncIterable<SourceImage> {
+  /** Number of pictures. */
+  readonly length: number;
+  /** Names of the classes in label order; empty where there are none. */
+  readonly classLabels: readonly string[];
+}

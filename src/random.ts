@@ -1,0 +1,77 @@
+const stateSize = 624;
+const shift = 397;
+
+/** Source of pseudo-random numbers, seeded. */
+export interface Random {
+  /** Uniform unsigned 32-bit integer. */
+  uint32(): number;
+  /** Uniform double in [0, 1) with 53 random bits, as `numpy.random.RandomState.random_sample`. */
+  double(): number;
+  /** Uniform integer in [0, limit): masked rejection on 32 bits, as `RandomState.shuffle` draws. */
+  integerBelow(limit: number): number;
+  /** Shuffles in place, equal to `numpy.random.RandomState(seed).shuffle`. */
+  shuffle<T>(items: { [index: number]: T; readonly length: number }): void;
+}
+
+/**
+ * Mersenne Twister MT19937 seeded as `numpy.random.RandomState(seed)`, so that every seeded choice of this library can
+ * be made again in Python.
+ *
+ * Algorithm: M. Matsumoto, T. Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998), with the 2002 initialisation.
+ *
+ * @param seed integer in 0..4294967295
+ */
+export function createRandom(seed: number): Random {
+  const state = new Uint32Array(stateSize);
+  state[0] = seed;
+  for (let i = 1; i < stateSize; i++) {
+    const previous = state[i - 1] as number;
+    state[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i;
+  }
+  let position = stateSize;
+
+  function twist(): void {
+    for (let k = 0; k < stateSize; k++) {
+      const y = ((state[k] as number) & 0x80000000) | ((state[(k + 1) % stateSize] as number) & 0x7fffffff);
+      state[k] = (state[(k + shift) % stateSize] as number) ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+    }
+    position = 0;
+  }
+
+  function uint32(): number {
+    if (position === stateSize) twist();
+    let y = state[position++] as number;
+    y ^= y >>> 11;
+    y ^= (y << 7) & 0x9d2c5680;
+    y ^= (y << 15) & 0xefc60000;
+    y ^= y >>> 18;
+    return y >>> 0;
+  }
+
+  function double(): number {
+    const high = uint32() >>> 5;
+    const low = uint32() >>> 6;
+    return (high * 67108864 + low) / 9007199254740992;
+  }
+
+  function integerBelow(limit: number): number {
+    const greatest = limit - 1;
+    if (greatest <= 0) return 0;
+    const mask = 0xffffffff >>> Math.clz32(greatest);
+    for (;;) {
+      const value = (uint32() & mask) >>> 0;
+      if (value <= greatest) return value;
+    }
+  }
+
+  function shuffle<T>(items: { [index: number]: T; readonly length: number }): void {
+    for (let i = items.length - 1; i > 0; i--) {
+      const j = integerBelow(i + 1);
+      const item = items[i] as T;
+      items[i] = items[j] as T;
+      items[j] = item;
+    }
+  }
+
+  return { uint32, double, integerBelow, shuffle };
+}
