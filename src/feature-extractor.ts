@@ -1,0 +1,449 @@
+import type { Backbone } from "./backbones/backbone.js";
+import { createNetwork, type DownloadProgress } from "./backbones/create-network.js";
+import { type BackboneName, resolveBackbone } from "./backbones/resolve-backbone.js";
+import { auto } from "./backends/auto.js";
+import type { AbortOptions, Backend, LoadedNetwork } from "./backends/backend.js";
+import { ClosedError, InvalidArgumentError, ShapeMismatchError } from "./errors.js";
+import { imageList } from "./images/image-list.js";
+import type { ImageInput, ImageSource } from "./images/image-source.js";
+import { loadImages, type SkippedImage } from "./images/load-images.js";
+import type { PreprocessMode } from "./images/preprocess.js";
+import type { Interpolation } from "./images/resize.js";
+import type { NdArray, Shape } from "./ndarray.js";
+import { type FeatureNetwork, featureNetwork, type Pooling } from "./network/feature-network.js";
+import type { Network } from "./network/network.js";
+
+/** What a {@link FeatureExtractor} is made of. */
+export interface FeatureExtractorOptions extends AbortOptions {
+  /** A backbone by name, a {@link Backbone}, or a network of one's own. */
+  readonly backbone: BackboneName | Backbone | Network;
+  /**
+   * For a backbone: `"imagenet"` (from Keras's cache folder, else downloaded and verified), `"random"` (seeded, for
+   * tests), or the path or URL of a Keras weights file. @default "imagenet"
+   */
+  readonly weights?: string | undefined;
+  /** Seeds `weights: "random"`. @default 0 */
+  readonly seed?: number | undefined;
+  /** With the backbone's classifier, so that its layers (`fc1`, `predictions`) can be named. @default false */
+  readonly includeTop?: boolean | undefined;
+  /** `[height, width]` that pictures are resized to. @default the backbone's, or the network's input size */
+  readonly imageSize?: readonly [number, number] | undefined;
+  /** Layer, or layers, whose values are the features. @default the backbone's last, or the network's outputs */
+  readonly layer?: string | readonly string[] | undefined;
+  /** @default "avg" for layers with height and width, else "none" */
+  readonly pooling?: Pooling | undefined;
+  /** How pixels are prepared. @default the backbone's; needed for a network of one's own */
+  readonly preprocess?: PreprocessMode | undefined;
+  /** Filter of the resizing, as in Pillow. @default "bilinear" */
+  readonly interpolation?: Interpolation | undefined;
+  /** Crops to the target's aspect ratio around the centre instead of distorting. @default false */
+  readonly keepAspectRatio?: boolean | undefined;
+  /** Turns pictures as their EXIF orientation says. Keras does not. @default false */
+  readonly applyOrientation?: boolean | undefined;
+  /** @default `auto()`: the fastest that starts */
+  readonly backend?: Backend | undefined;
+  /** Called while weights are downloaded. */
+  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
+}
+
+/** How a run over many pictures behaves. */
+export interface StreamOptions extends AbortOptions {
+  /** Pictures per pass through the network. @default 32 */
+  readonly batchSize?: number | undefined;
+  /** What a picture that cannot be decoded does. @default "throw" */
+  readonly onError?: "throw" | "skip" | undefined;
+  /** Called after every batch. */
+  readonly onProgress?: ((progress: ExtractionProgress) => void) | undefined;
+}
+
+/** How far an extraction is. */
+export interface ExtractionProgress {
+  /** Pictures finished: rows made plus pictures skipped. */
+  readonly done: number;
+  /** Pictures in the source. */
+  readonly total: number;
+  readonly skipped: number;
+  readonly imagesPerSecond: number;
+  /** Seconds left at this speed. */
+  readonly etaSeconds: number;
+  /** Name of the backend that runs. */
+  readonly backend: string;
+}
+
+/** Features of one batch of pictures, in the source's order. */
+export interface FeatureBatch {
+  /** `[batch, ...featureShape]` of the first (or only) layer. */
+  readonly features: NdArray<"float32">;
+  /** The same for every layer asked for, by layer name. */
+  readonly byLayer: ReadonlyMap<string, NdArray<"float32">>;
+  /** Index into the source's `classLabels` for each row; `undefined` where the source has no labels. */
+  readonly labels: Int32Array | undefined;
+  /** Name of the picture behind each row. */
+  readonly names: readonly string[];
+  /** Pictures before or among these that could not be decoded. */
+  readonly skipped: readonly SkippedImage[];
+}
+
+/** What takes the rows of an extraction: an `HDF5DatasetWriter`, or any object of this form. */
+export interface FeatureSink {
+  /** Shape of one row, where the sink has one. */
+  readonly rowShape?: Shape | undefined;
+  add(
+    rows: NdArray<"float32">,
+    labels?: Int32Array | undefined,
+    options?: { readonly names?: readonly string[] | undefined },
+  ): Promise<unknown>;
+}
+
+/** What an extraction did. */
+export interface ExtractionSummary {
+  /** Rows written. */
+  readonly rows: number;
+  /** Pictures left out, with the reason. */
+  readonly skipped: readonly SkippedImage[];
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+  readonly backend: string;
+}
+
+const inFlight = 2;
+
+/**
+ * Runs pictures through a pretrained network and gives the values of one or more of its layers: the first half of
+ * transfer learning. The network is frozen; decoding, resizing, preprocessing and pooling are done here and equal
+ * Keras's. Pictures are decoded while the network computes.
+ *
+ * @example
+ * await using extractor = await FeatureExtractor.create({ backbone: "vgg16", pooling: "avg" });
+ * const features = await extractor.extract(["cat.jpg", "dog.jpg"]); // float32 [2, 512]
+ *
+ * @example
+ * const images = await imageFolder("animals/");
+ * await using writer = await HDF5DatasetWriter.create("animals.hdf5", {
+ *   rows: images.length, rowShape: extractor.featureShape, classLabels: images.classLabels,
+ * });
+ * await extractor.extractTo(writer, images, { batchSize: 32, onProgress: console.log });
+ * await writer.close();
+ */
+export class FeatureExtractor implements AsyncDisposable {
+  readonly #loaded: LoadedNetwork;
+  readonly #features: FeatureNetwork["features"];
+  readonly #decode: {
+    readonly size: readonly [number, number];
+    readonly interpolation: Interpolation;
+    readonly keepAspectRatio: boolean;
+    readonly applyOrientation: boolean;
+  };
+  #closed = false;
+
+  /** Name and description of the backend that runs. */
+  readonly backend: { readonly name: string; readonly description: string };
+  /** Shape of one picture's features: those of the first layer asked for. */
+  readonly featureShape: Shape;
+  /** The same for every layer asked for. */
+  readonly featureShapes: ReadonlyMap<string, Shape>;
+  /**
+   * What makes the features, as text and numbers to be stored with them: `backbone`, `layer`, `pooling`, `preprocess`,
+   * `weights`, `image_size`, `interpolation`.
+   */
+  readonly attributes: Readonly<Record<string, string | number>>;
+
+  private constructor(
+    loaded: LoadedNetwork,
+    features: FeatureNetwork["features"],
+    backend: FeatureExtractor["backend"],
+    decode: {
+      size: readonly [number, number];
+      interpolation: Interpolation;
+      keepAspectRatio: boolean;
+      applyOrientation: boolean;
+    },
+    attributes: Readonly<Record<string, string | number>>,
+  ) {
+    this.#loaded = loaded;
+    this.#features = features;
+    this.#decode = decode;
+    this.backend = backend;
+    this.attributes = attributes;
+    this.featureShapes = new Map(features.map((feature) => [feature.layer, feature.shape]));
+    this.featureShape = features[0]?.shape ?? [];
+  }
+
+  /**
+   * Gets the weights, builds the network and loads it into the backend.
+   *
+   * @throws InvalidArgumentError for an unknown backbone, layer, pooling or size
+   * @throws WeightsDownloadError if the weights are not in the cache and cannot be downloaded
+   * @throws InvalidWeightsError if the weights file is another network's
+   * @throws BackendUnavailableError if the backend does not start
+   */
+  static async create(options: FeatureExtractorOptions): Promise<FeatureExtractor> {
+    const model = await resolveModel(options);
+    const { network, features, pooling } = featureNetwork(model.network, {
+      layers: model.layers,
+      pooling: options.pooling,
+      preprocess: model.preprocess,
+      imageSize: model.imageSize,
+    });
+    const decode = {
+      size: model.imageSize,
+      interpolation: options.interpolation ?? "bilinear",
+      keepAspectRatio: options.keepAspectRatio ?? false,
+      applyOrientation: options.applyOrientation ?? false,
+    };
+    const backend = options.backend ?? auto();
+    await backend.init();
+    options.signal?.throwIfAborted();
+    const loaded = await backend.load(network, {
+      outputs: features.map((feature) => feature.output),
+      signal: options.signal,
+    });
+    const attributes = {
+      backbone: model.network.name,
+      weights: model.weights,
+      layer: model.layers.join(","),
+      pooling: pooling.join(","),
+      preprocess: model.preprocess,
+      image_size: model.imageSize.join("x"),
+      interpolation: decode.interpolation + (decode.keepAspectRatio ? ",keep_aspect_ratio" : ""),
+    };
+    const description = { name: backend.name, description: backend.description };
+    return new FeatureExtractor(loaded, features, description, decode, attributes);
+  }
+
+  /**
+   * Features of a few pictures: `[pictures, ...featureShape]`, float32, in the order given. For more than fit in memory
+   * use {@link stream} or {@link extractTo}.
+   *
+   * @throws ImageDecodeError if one cannot be decoded
+   */
+  async extract(
+    images: readonly ImageInput[],
+    options: AbortOptions & { readonly batchSize?: number } = {},
+  ): Promise<NdArray<"float32">> {
+    const width = this.featureShape.reduce((product, axis) => product * axis, 1);
+    const data = new Float32Array(images.length * width);
+    let row = 0;
+    if (images.length > 0) {
+      for await (const batch of this.stream(imageList(images), options)) {
+        data.set(batch.features.data, row * width);
+        row += batch.names.length;
+      }
+    }
+    return { dtype: "float32", shape: [images.length, ...this.featureShape], data };
+  }
+
+  /**
+   * Features of many pictures, batch by batch, in the source's order. Pictures are decoded and batches computed ahead
+   * while the caller works on the last one; memory does not grow with the source. Leaving the loop stops the work.
+   *
+   * @throws ImageDecodeError if a picture cannot be decoded and `onError` is `"throw"`
+   * @throws ClosedError after `close`
+   */
+  async *stream(source: ImageSource, options: StreamOptions = {}): AsyncGenerator<FeatureBatch, void, undefined> {
+    if (this.#closed) throw new ClosedError("FeatureExtractor is closed: `stream` was called after `close`.");
+    const batchSize = options.batchSize ?? 32;
+    if (!Number.isInteger(batchSize) || batchSize < 1) {
+      throw new InvalidArgumentError(`\`batchSize\` must be an integer of at least 1, received [${batchSize}].`);
+    }
+    const report = progressReporter(source.length, this.backend.name, options.onProgress);
+    const stop = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+    const running: Promise<FeatureBatch>[] = [];
+
+    const finish = async (batch: Promise<FeatureBatch>): Promise<FeatureBatch> => {
+      const done = await batch;
+      options.signal?.throwIfAborted();
+      report(done.names.length, done.skipped.length);
+      return done;
+    };
+
+    try {
+      const batches = loadImages(source, { ...this.#decode, batchSize, onError: options.onError ?? "throw", signal });
+      for await (const { pixels, labels, names, skipped } of batches) {
+        const features = this.#run(pixels, signal).then((byLayer) => ({
+          features: byLayer.values().next().value as NdArray<"float32">,
+          byLayer,
+          labels,
+          names,
+          skipped,
+        }));
+        // A failure is thrown when its turn comes; until then it must not count as unhandled.
+        features.catch(() => {});
+        running.push(features);
+        if (running.length >= inFlight) yield await finish(running.shift() as Promise<FeatureBatch>);
+      }
+      while (running.length > 0) yield await finish(running.shift() as Promise<FeatureBatch>);
+    } finally {
+      stop.abort();
+      await Promise.allSettled(running);
+    }
+  }
+
+  /**
+   * Streams the features of many pictures into a writer. The writer is not closed, so that more can be added.
+   *
+   * With several layers, pass one writer for each: `{ block4_pool: first, block5_pool: second }`.
+   *
+   * @throws ShapeMismatchError if a writer's rows have another shape than the features
+   */
+  async extractTo(
+    writer: FeatureSink | Readonly<Record<string, FeatureSink>>,
+    source: ImageSource,
+    options: StreamOptions = {},
+  ): Promise<ExtractionSummary> {
+    const sinks = this.#sinks(writer);
+    const start = performance.now();
+    const skipped: SkippedImage[] = [];
+    let rows = 0;
+    for await (const batch of this.stream(source, options)) {
+      skipped.push(...batch.skipped);
+      if (batch.names.length === 0) continue;
+      for (const [layer, sink] of sinks) {
+        await sink.add(batch.byLayer.get(layer) as NdArray<"float32">, batch.labels, { names: batch.names });
+      }
+      rows += batch.names.length;
+    }
+    const seconds = (performance.now() - start) / 1000;
+    return { rows, skipped, seconds, imagesPerSecond: rows / seconds, backend: this.backend.name };
+  }
+
+  /** Frees the network's memory and threads. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#loaded.dispose();
+  }
+
+  /** Same as {@link close}: `await using extractor = ...` frees it at the end of the block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #run(pixels: NdArray<"uint8">, signal: AbortSignal): Promise<ReadonlyMap<string, NdArray<"float32">>> {
+    if (pixels.shape[0] === 0) {
+      return new Map(
+        this.#features.map(({ layer, shape }) => [
+          layer,
+          { dtype: "float32", shape: [0, ...shape], data: new Float32Array(0) },
+        ]),
+      );
+    }
+    const outputs = await this.#loaded.run([pixels], { signal });
+    return new Map(this.#features.map(({ layer }, i) => [layer, outputs[i] as NdArray<"float32">]));
+  }
+
+  #sinks(writer: FeatureSink | Readonly<Record<string, FeatureSink>>): readonly (readonly [string, FeatureSink])[] {
+    const layers = [...this.featureShapes.keys()];
+    const sinks = isSink(writer)
+      ? layers.slice(0, 1).map((layer) => [layer, writer] as const)
+      : Object.entries(writer).map(([layer, sink]) => [layer, sink] as const);
+    if (sinks.length !== layers.length || sinks.some(([layer]) => !this.featureShapes.has(layer))) {
+      throw new InvalidArgumentError(
+        `\`extractTo\` needs one writer for each of the layers [${layers.join(", ")}], ` +
+          `received writers for [${sinks.map(([layer]) => layer).join(", ")}].`,
+      );
+    }
+    for (const [layer, sink] of sinks) {
+      const shape = this.featureShapes.get(layer) as Shape;
+      if (sink.rowShape !== undefined && sink.rowShape.join() !== shape.join()) {
+        throw new ShapeMismatchError(
+          `Features of layer "${layer}" have shape [${shape.join(", ")}], but the writer's rows are ` +
+            `[${sink.rowShape.join(", ")}]. Create the writer with \`rowShape: extractor.featureShape\`.`,
+          { expected: shape, received: sink.rowShape },
+        );
+      }
+    }
+    return sinks;
+  }
+}
+
+interface Model {
+  readonly network: Network;
+  readonly layers: readonly string[];
+  readonly preprocess: PreprocessMode;
+  readonly imageSize: readonly [number, number];
+  readonly weights: string;
+}
+
+async function resolveModel(options: FeatureExtractorOptions): Promise<Model> {
+  const asked = options.layer === undefined ? undefined : [options.layer].flat();
+  if (asked?.length === 0) throw new InvalidArgumentError("`layer` is an empty list: name at least one layer.");
+  if (typeof options.backbone === "object" && "layers" in options.backbone) {
+    return ownNetwork(options.backbone, options, asked);
+  }
+  const backbone = resolveBackbone(options.backbone);
+  const weights = options.weights ?? "imagenet";
+  const includeTop = options.includeTop ?? false;
+  const imageSize = options.imageSize ?? backbone.imageSize;
+  const network = await createNetwork(backbone, {
+    weights,
+    seed: options.seed ?? 0,
+    includeTop,
+    imageSize,
+    onProgress: options.onDownload,
+    signal: options.signal,
+  });
+  return {
+    network,
+    layers: asked ?? (includeTop ? network.outputs : [backbone.layer]),
+    preprocess: options.preprocess ?? backbone.preprocess,
+    imageSize,
+    weights: weights === "random" ? `random, seed ${options.seed ?? 0}` : weights,
+  };
+}
+
+function ownNetwork(network: Network, options: FeatureExtractorOptions, asked: readonly string[] | undefined): Model {
+  if (options.weights !== undefined || options.includeTop !== undefined || options.seed !== undefined) {
+    throw new InvalidArgumentError(
+      "`weights`, `includeTop` and `seed` are for backbones by name; the network given as `backbone` has its weights already.",
+    );
+  }
+  if (options.preprocess === undefined) {
+    throw new InvalidArgumentError(
+      `Network "${network.name}" does not say which pixels it expects. Pass \`preprocess\`: "caffe", "tf", "torch" or "none".`,
+    );
+  }
+  const input = network.layers.find((layer) => layer.name === network.inputs[0]);
+  const shape = input?.className === "InputLayer" ? input.config.shape : [];
+  const imageSize = options.imageSize ?? shape.slice(0, 2);
+  const [height, width] = imageSize;
+  if (typeof height !== "number" || typeof width !== "number") {
+    throw new InvalidArgumentError(
+      `Network "${network.name}" takes pictures of any size. Pass \`imageSize: [height, width]\`.`,
+    );
+  }
+  return {
+    network,
+    layers: asked ?? network.outputs,
+    preprocess: options.preprocess,
+    imageSize: [height, width],
+    weights: "of the network given",
+  };
+}
+
+function isSink(writer: FeatureSink | Readonly<Record<string, FeatureSink>>): writer is FeatureSink {
+  return typeof (writer as Partial<FeatureSink>).add === "function";
+}
+
+function progressReporter(
+  total: number,
+  backend: string,
+  onProgress: ((progress: ExtractionProgress) => void) | undefined,
+): (rows: number, skipped: number) => void {
+  const start = performance.now();
+  let done = 0;
+  let left = 0;
+  return (rows, skipped) => {
+    done += rows + skipped;
+    left += skipped;
+    const imagesPerSecond = done / ((performance.now() - start) / 1000);
+    onProgress?.({
+      done,
+      total,
+      skipped: left,
+      imagesPerSecond,
+      etaSeconds: (total - done) / imagesPerSecond,
+      backend,
+    });
+  };
+}

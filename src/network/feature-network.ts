@@ -1,0 +1,136 @@
+import { InvalidArgumentError, InvalidNetworkError } from "../errors.js";
+import type { PreprocessMode } from "../images/preprocess.js";
+import { cut } from "./cut.js";
+import type { Layer } from "./layer.js";
+import type { Network } from "./network.js";
+import { inferShapes } from "./shapes.js";
+
+/**
+ * How a layer's `[height, width, channels]` values become features: `avg` and `max` take the mean or greatest value of
+ * each channel (Keras's `pooling`), `flatten` puts them into one row (channels last), `none` leaves them.
+ */
+export type Pooling = "avg" | "max" | "flatten" | "none";
+
+/** What {@link featureNetwork} is to build. */
+export interface FeatureNetworkOptions {
+  /** Names of the layers whose values are the features. */
+  readonly layers: readonly string[];
+  /** Default: `avg` for a layer with a height and a width, else `none`. */
+  readonly pooling?: Pooling | undefined;
+  readonly preprocess: PreprocessMode;
+  /** `[height, width]` of the pictures. */
+  readonly imageSize: readonly [number, number];
+}
+
+/** A network that computes features, with the name of the output that stands for each layer asked for. */
+export interface FeatureNetwork {
+  readonly network: Network;
+  /** For each layer asked for, in order: the output layer's name and the shape of one picture's features. */
+  readonly features: readonly { readonly layer: string; readonly output: string; readonly shape: readonly number[] }[];
+  /** The pooling that is used, for each layer asked for. */
+  readonly pooling: readonly Pooling[];
+}
+
+const poolingLayers = {
+  avg: { className: "GlobalAveragePooling2D", config: { keepdims: false } },
+  max: { className: "GlobalMaxPooling2D", config: { keepdims: false } },
+  flatten: { className: "Flatten", config: {} },
+} as const;
+
+/**
+ * Turns a network for prepared float pixels into one that takes raw uint8 RGB pixels and ends in pooled features, so
+ * that a backend does everything between the decoded picture and the stored row in one pass.
+ *
+ * @throws InvalidArgumentError for a layer that does not exist or a pooling that does not fit it
+ * @throws InvalidNetworkError if the network does not take one batch of RGB pictures
+ */
+export function featureNetwork(network: Network, options: FeatureNetworkOptions): FeatureNetwork {
+  const withPixels = takePixels(cut(network, options.layers), options.preprocess, options.imageSize);
+  const shapes = inferShapes(withPixels);
+  const added: Layer[] = [];
+  const names = new Set(withPixels.layers.map((layer) => layer.name));
+  const poolings: Pooling[] = [];
+
+  const features = options.layers.map((layer) => {
+    const shape = shapes.get(layer);
+    if (shape === undefined) throw new InvalidNetworkError(`Layer "${layer}" has no known shape.`, { layer });
+    const pooling = options.pooling ?? (shape.length === 3 ? "avg" : "none");
+    poolings.push(pooling);
+    if (pooling === "none") return { layer, output: layer };
+    if (shape.length !== 3 && pooling !== "flatten") {
+      throw new InvalidArgumentError(
+        `\`pooling: "${pooling}"\` needs a layer with height, width and channels, but "${layer}" gives [${shape.join(", ")}]. ` +
+          'Pass `pooling: "none"`.',
+      );
+    }
+    const output = freeName(`${layer}_${pooling}`, names);
+    added.push({ ...poolingLayers[pooling], name: output, inputs: [layer] } as Layer);
+    return { layer, output };
+  });
+
+  const complete: Network = {
+    ...withPixels,
+    layers: [...withPixels.layers, ...added],
+    outputs: features.map((feature) => feature.output),
+  };
+  const finalShapes = inferShapes(complete);
+  return {
+    network: complete,
+    pooling: poolings,
+    features: features.map((feature) => ({
+      ...feature,
+      shape: (finalShapes.get(feature.output) ?? []).map((axis) => {
+        if (axis === null) {
+          throw new InvalidNetworkError(`The size of layer "${feature.layer}" depends on the picture.`, {
+            layer: feature.layer,
+          });
+        }
+        return axis;
+      }),
+    })),
+  };
+}
+
+function takePixels(network: Network, preprocess: PreprocessMode, [height, width]: readonly [number, number]): Network {
+  const [input] = network.inputs;
+  const layer = network.layers.find((candidate) => candidate.name === input);
+  if (network.inputs.length !== 1 || layer === undefined || layer.className !== "InputLayer") {
+    throw new InvalidNetworkError(
+      `Features are computed from one picture, but network "${network.name}" has ${network.inputs.length} inputs.`,
+    );
+  }
+  const [expectedHeight, expectedWidth, channels] = layer.config.shape;
+  const fits = (expected: number | null | undefined, size: number): boolean => expected === null || expected === size;
+  if (
+    layer.config.shape.length !== 3 ||
+    channels !== 3 ||
+    !fits(expectedHeight, height) ||
+    !fits(expectedWidth, width)
+  ) {
+    throw new InvalidNetworkError(
+      `Network "${network.name}" takes [${layer.config.shape.map((axis) => axis ?? "any").join(", ")}], ` +
+        `not RGB pictures of [${height}, ${width}, 3]. Pass the \`imageSize\` that it was made for.`,
+      { layer: layer.name },
+    );
+  }
+  const names = new Set(network.layers.map((candidate) => candidate.name));
+  const prepared = freeName("preprocess_input", names);
+  const layers = network.layers.flatMap((candidate): Layer[] => {
+    if (candidate === layer) {
+      return [
+        { ...layer, config: { shape: [height, width, 3], dtype: "uint8" } },
+        { className: "PreprocessInput", name: prepared, inputs: [layer.name], config: { mode: preprocess } },
+      ];
+    }
+    const inputs = candidate.inputs.map((name) => (name === layer.name ? prepared : name));
+    return [{ ...candidate, inputs } as Layer];
+  });
+  return { ...network, layers };
+}
+
+function freeName(wanted: string, taken: Set<string>): string {
+  let name = wanted;
+  for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;
+  taken.add(name);
+  return name;
+}
