@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 600_000,
     pool: "forks",
+    reporters: ["default", "./test/support/summary-reporter.ts"],
     fileParallelism: false,
   },
 });
