@@ -1,50 +1,14 @@
-import type { Backbone } from "./backbones/backbone.js";
-import { createNetwork, type DownloadProgress } from "./backbones/create-network.js";
-import { type BackboneName, resolveBackbone } from "./backbones/resolve-backbone.js";
 import { auto } from "./backends/auto.js";
-import type { AbortOptions, Backend, LoadedNetwork } from "./backends/backend.js";
+import type { AbortOptions, LoadedNetwork } from "./backends/backend.js";
 import { ClosedError, InvalidArgumentError, ShapeMismatchError } from "./errors.js";
+import { type FeatureExtractorOptions, resolveExtractionModel } from "./extraction/extraction-model.js";
+import { type ExtractionProgress, progressReporter } from "./extraction/extraction-progress.js";
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
 import { loadImages, type SkippedImage } from "./images/load-images.js";
-import type { PreprocessMode } from "./images/preprocess.js";
 import type { Interpolation } from "./images/resize.js";
 import type { NdArray, Shape } from "./ndarray.js";
-import { type FeatureNetwork, featureNetwork, type Pooling } from "./network/feature-network.js";
-import type { Network } from "./network/network.js";
-
-/** What a {@link FeatureExtractor} is made of. */
-export interface FeatureExtractorOptions extends AbortOptions {
-  /** A backbone by name, a {@link Backbone}, or a network of one's own. */
-  readonly backbone: BackboneName | Backbone | Network;
-  /**
-   * For a backbone: `"imagenet"` (from Keras's cache folder, else downloaded and verified), `"random"` (seeded, for
-   * tests), or the path or URL of a Keras weights file. @default "imagenet"
-   */
-  readonly weights?: string | undefined;
-  /** Seeds `weights: "random"`. @default 0 */
-  readonly seed?: number | undefined;
-  /** With the backbone's classifier, so that its layers (`fc1`, `predictions`) can be named. @default false */
-  readonly includeTop?: boolean | undefined;
-  /** `[height, width]` that pictures are resized to. @default the backbone's, or the network's input size */
-  readonly imageSize?: readonly [number, number] | undefined;
-  /** Layer, or layers, whose values are the features. @default the backbone's last, or the network's outputs */
-  readonly layer?: string | readonly string[] | undefined;
-  /** @default "avg" for layers with height and width, else "none" */
-  readonly pooling?: Pooling | undefined;
-  /** How pixels are prepared. @default the backbone's; needed for a network of one's own */
-  readonly preprocess?: PreprocessMode | undefined;
-  /** Filter of the resizing, as in Pillow. @default "bilinear" */
-  readonly interpolation?: Interpolation | undefined;
-  /** Crops to the target's aspect ratio around the centre instead of distorting. @default false */
-  readonly keepAspectRatio?: boolean | undefined;
-  /** Turns pictures as their EXIF orientation says. Keras does not. @default false */
-  readonly applyOrientation?: boolean | undefined;
-  /** @default `auto()`: the fastest that starts */
-  readonly backend?: Backend | undefined;
-  /** Called while weights are downloaded. */
-  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
-}
+import { type FeatureNetwork, featureNetwork } from "./network/feature-network.js";
 
 /** How a run over many pictures behaves. */
 export interface StreamOptions extends AbortOptions {
@@ -54,20 +18,6 @@ export interface StreamOptions extends AbortOptions {
   readonly onError?: "throw" | "skip" | undefined;
   /** Called after every batch. */
   readonly onProgress?: ((progress: ExtractionProgress) => void) | undefined;
-}
-
-/** How far an extraction is. */
-export interface ExtractionProgress {
-  /** Pictures finished: rows made plus pictures skipped. */
-  readonly done: number;
-  /** Pictures in the source. */
-  readonly total: number;
-  readonly skipped: number;
-  readonly imagesPerSecond: number;
-  /** Seconds left at this speed. */
-  readonly etaSeconds: number;
-  /** Name of the backend that runs. */
-  readonly backend: string;
 }
 
 /** Features of one batch of pictures, in the source's order. */
@@ -178,7 +128,7 @@ export class FeatureExtractor implements AsyncDisposable {
    * @throws BackendUnavailableError if the backend does not start
    */
   static async create(options: FeatureExtractorOptions): Promise<FeatureExtractor> {
-    const model = await resolveModel(options);
+    const model = await resolveExtractionModel(options);
     const { network, features, pooling } = featureNetwork(model.network, {
       layers: model.layers,
       pooling: options.pooling,
@@ -357,93 +307,6 @@ export class FeatureExtractor implements AsyncDisposable {
   }
 }
 
-interface Model {
-  readonly network: Network;
-  readonly layers: readonly string[];
-  readonly preprocess: PreprocessMode;
-  readonly imageSize: readonly [number, number];
-  readonly weights: string;
-}
-
-async function resolveModel(options: FeatureExtractorOptions): Promise<Model> {
-  const asked = options.layer === undefined ? undefined : [options.layer].flat();
-  if (asked?.length === 0) throw new InvalidArgumentError("`layer` is an empty list: name at least one layer.");
-  if (typeof options.backbone === "object" && "layers" in options.backbone) {
-    return ownNetwork(options.backbone, options, asked);
-  }
-  const backbone = resolveBackbone(options.backbone);
-  const weights = options.weights ?? "imagenet";
-  const includeTop = options.includeTop ?? false;
-  const imageSize = options.imageSize ?? backbone.imageSize;
-  const network = await createNetwork(backbone, {
-    weights,
-    seed: options.seed ?? 0,
-    includeTop,
-    imageSize,
-    onProgress: options.onDownload,
-    signal: options.signal,
-  });
-  return {
-    network,
-    layers: asked ?? (includeTop ? network.outputs : [backbone.layer]),
-    preprocess: options.preprocess ?? backbone.preprocess,
-    imageSize,
-    weights: weights === "random" ? `random, seed ${options.seed ?? 0}` : weights,
-  };
-}
-
-function ownNetwork(network: Network, options: FeatureExtractorOptions, asked: readonly string[] | undefined): Model {
-  if (options.weights !== undefined || options.includeTop !== undefined || options.seed !== undefined) {
-    throw new InvalidArgumentError(
-      "`weights`, `includeTop` and `seed` are for backbones by name; the network given as `backbone` has its weights already.",
-    );
-  }
-  if (options.preprocess === undefined) {
-    throw new InvalidArgumentError(
-      `Network "${network.name}" does not say which pixels it expects. Pass \`preprocess\`: "caffe", "tf", "torch" or "none".`,
-    );
-  }
-  const input = network.layers.find((layer) => layer.name === network.inputs[0]);
-  const shape = input?.className === "InputLayer" ? input.config.shape : [];
-  const imageSize = options.imageSize ?? shape.slice(0, 2);
-  const [height, width] = imageSize;
-  if (typeof height !== "number" || typeof width !== "number") {
-    throw new InvalidArgumentError(
-      `Network "${network.name}" takes pictures of any size. Pass \`imageSize: [height, width]\`.`,
-    );
-  }
-  return {
-    network,
-    layers: asked ?? network.outputs,
-    preprocess: options.preprocess,
-    imageSize: [height, width],
-    weights: "of the network given",
-  };
-}
-
 function isSink(writer: FeatureSink | Readonly<Record<string, FeatureSink>>): writer is FeatureSink {
   return typeof (writer as Partial<FeatureSink>).add === "function";
-}
-
-function progressReporter(
-  total: number,
-  backend: string,
-  onProgress: ((progress: ExtractionProgress) => void) | undefined,
-): (rows: number, skipped: number) => void {
-  const start = performance.now();
-  let done = 0;
-  let left = 0;
-  return (rows, skipped) => {
-    done += rows + skipped;
-    left += skipped;
-    const imagesPerSecond = done / ((performance.now() - start) / 1000);
-    onProgress?.({
-      done,
-      total,
-      skipped: left,
-      imagesPerSecond,
-      etaSeconds: (total - done) / imagesPerSecond,
-      backend,
-    });
-  };
 }
