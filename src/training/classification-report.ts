@@ -1,0 +1,174 @@
+import { InvalidArgumentError } from "../errors.js";
+
+/** How well one class was found. All figures are in 0..1, and 0 where they would divide by zero. */
+export interface ClassScores {
+  readonly label: string;
+  /** Of the rows that were given this class, the part that has it. */
+  readonly precision: number;
+  /** Of the rows that have this class, the part that was given it. */
+  readonly recall: number;
+  /** Harmonic mean of precision and recall. */
+  readonly f1: number;
+  /** Number of rows that have this class. */
+  readonly support: number;
+}
+
+/** Scores averaged over the classes. */
+export type AverageScores = Omit<ClassScores, "label">;
+
+/**
+ * Figures about predicted against true classes, with scikit-learn's meaning and rounding. Plain data, except that
+ * `toString()` gives scikit-learn's text.
+ */
+export interface ClassificationReport {
+  /** Part of the rows that were given their own class. */
+  readonly accuracy: number;
+  readonly perClass: readonly ClassScores[];
+  /** Plain mean over the classes. */
+  readonly macro: AverageScores;
+  /** Mean over the classes, weighted by their support. */
+  readonly weighted: AverageScores;
+  /** `confusionMatrix[true class][predicted class]` is a number of rows. */
+  readonly confusionMatrix: readonly (readonly number[])[];
+  /** The text of scikit-learn's `classification_report(digits=2)`, its line ends included. */
+  toString(): string;
+}
+
+/**
+ * Compares predicted with true classes. Equal to scikit-learn 1.9's `classification_report` with
+ * `labels=range(classes)`, `target_names=class_labels` and `zero_division=0`, figures and text.
+ *
+ * @param trueClasses for each row the index of its class in `classLabels`
+ * @param predictedClasses for each row the index of the class that was predicted
+ * @throws InvalidArgumentError if the two differ in length, are empty, or hold something that is not a class
+ */
+export function classificationReport(
+  trueClasses: ArrayLike<number>,
+  predictedClasses: ArrayLike<number>,
+  classLabels: readonly string[],
+): ClassificationReport {
+  const confusionMatrix = countPairs(trueClasses, predictedClasses, classLabels);
+  const rows = trueClasses.length;
+  const perClass = classLabels.map((label, index): ClassScores => {
+    const hits = confusionMatrix[index]?.[index] ?? 0;
+    const support = (confusionMatrix[index] ?? []).reduce((sum, count) => sum + count, 0);
+    const predicted = confusionMatrix.reduce((sum, line) => sum + (line[index] ?? 0), 0);
+    return {
+      label,
+      precision: ratio(hits, predicted),
+      recall: ratio(hits, support),
+      f1: ratio(2 * hits, support + predicted),
+      support,
+    };
+  });
+  const hits = confusionMatrix.reduce((sum, line, index) => sum + (line[index] ?? 0), 0);
+  const report = {
+    accuracy: hits / rows,
+    perClass,
+    macro: average(perClass, () => 1, rows),
+    weighted: average(perClass, ({ support }) => support, rows),
+    confusionMatrix,
+  };
+  return { ...report, toString: () => formatReport(report) };
+}
+
+function countPairs(
+  trueClasses: ArrayLike<number>,
+  predictedClasses: ArrayLike<number>,
+  classLabels: readonly string[],
+): number[][] {
+  const classes = classLabels.length;
+  if (trueClasses.length !== predictedClasses.length) {
+    throw new InvalidArgumentError(
+      `Cannot compare ${trueClasses.length} true with ${predictedClasses.length} predicted classes: every row needs one of each.`,
+    );
+  }
+  if (trueClasses.length === 0) {
+    throw new InvalidArgumentError("Cannot report on predictions: there are none. Give at least one row.");
+  }
+  const matrix = classLabels.map(() => new Array<number>(classes).fill(0));
+  for (let row = 0; row < trueClasses.length; row++) {
+    const line = matrix[trueClasses[row] as number];
+    const predicted = predictedClasses[row] as number;
+    if (line?.[predicted] === undefined) {
+      throw new InvalidArgumentError(
+        `Row ${row} has true class ${trueClasses[row]} and predicted class ${predicted}, but the ${classes} class labels allow 0 to ${classes - 1}.`,
+      );
+    }
+    line[predicted] = (line[predicted] as number) + 1;
+  }
+  return matrix;
+}
+
+function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}
+
+function average(
+  perClass: readonly ClassScores[],
+  weightOf: (scores: ClassScores) => number,
+  rows: number,
+): AverageScores {
+  const weights = perClass.map(weightOf);
+  const total = pairwiseSum(weights);
+  const mean = (figure: "precision" | "recall" | "f1") =>
+    pairwiseSum(perClass.map((scores, index) => scores[figure] * (weights[index] as number))) / total;
+  return { precision: mean("precision"), recall: mean("recall"), f1: mean("f1"), support: rows };
+}
+
+/**
+ * Sum in the order in which numpy adds: a mean such as 0.125 would else now and then land on the other side of the
+ * rounding to two digits. Algorithm: N. J. Higham, "The accuracy of floating point summation", SIAM J. Sci. Comput. 14
+ * (1993), with numpy's block of 128 and eight running sums.
+ */
+function pairwiseSum(values: readonly number[], start = 0, count = values.length): number {
+  const at = (offset: number) => values[start + offset] as number;
+  if (count < 8) {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += at(i);
+    return sum;
+  }
+  if (count > 128) {
+    const half = Math.floor(count / 2) - (Math.floor(count / 2) % 8);
+    return pairwiseSum(values, start, half) + pairwiseSum(values, start + half, count - half);
+  }
+  const sums = Array.from({ length: 8 }, (_, lane) => at(lane));
+  const whole = count - (count % 8);
+  for (let i = 8; i < whole; i++) sums[i % 8] = (sums[i % 8] as number) + at(i);
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = sums;
+  let sum = a + b + (c + d) + (e + f + (g + h));
+  for (let i = whole; i < count; i++) sum += at(i);
+  return sum;
+}
+
+const digits = 2;
+
+function formatReport(report: Omit<ClassificationReport, "toString">): string {
+  // Python counts and pads code points, not UTF-16 units.
+  const width = Math.max(...report.perClass.map(({ label }) => [...label].length), "weighted avg".length);
+  const start = (text: string) => `${" ".repeat(Math.max(0, width - [...text].length))}${text} `;
+  const cells = (values: readonly (number | string)[]) =>
+    values.map((value) => ` ${(typeof value === "number" ? roundHalfEven(value) : value).padStart(9)}`).join("");
+  // scikit-learn counts in floats when not one prediction is right, and its text shows that.
+  const rows = (support: number) => (report.accuracy === 0 ? support.toFixed(1) : String(support));
+  const line = (label: string, { precision, recall, f1, support }: AverageScores) =>
+    `${start(label)}${cells([precision, recall, f1, rows(support)])}\n`;
+  return [
+    `${start("")}${cells(["precision", "recall", "f1-score", "support"])}\n\n`,
+    ...report.perClass.map((scores) => line(scores.label, scores)),
+    "\n",
+    `${start("accuracy")}${cells(["", "", report.accuracy, rows(report.macro.support)])}\n`,
+    line("macro avg", report.macro),
+    line("weighted avg", report.weighted),
+  ].join("");
+}
+
+/** `toFixed(2)`, but exact ties go to the even digit as in Python: 0.125 gives 0.12. */
+function roundHalfEven(value: number): string {
+  // A tie has the exact form odd / 2^(digits + 1); anything else is rounded alike by both languages.
+  const isTie = Math.abs((value * 2 ** (digits + 1)) % 2) === 1;
+  if (!isTie) return value.toFixed(digits);
+  const scale = 10 ** digits;
+  const below = Math.floor(value * scale);
+  return ((below % 2 === 0 ? below : below + 1) / scale).toFixed(digits);
+}
