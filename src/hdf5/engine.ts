@@ -3,8 +3,11 @@ import type { DType, NdArray, Shape } from "../ndarray.js";
 /** Where an HDF5 file is: a path, its bytes, or a `Blob` or `File` of a browser. */
 export type HDF5Source = string | Uint8Array | ArrayBuffer | Blob;
 
-/** Element types of HDF5 datasets that engines know. `float16` is read as float32; `string` through `readStrings`. */
-export type HDF5DType = DType | "float16" | "string";
+/**
+ * Element types of HDF5 datasets. `float16` is read as float32; `string` through `readStrings`; `other` (compound,
+ * reference, opaque, ...) is not read by any engine, but a file that holds one can still be listed.
+ */
+export type HDF5DType = DType | "float16" | "string" | "other";
 
 /** A group or a dataset of an HDF5 file. */
 export type HDF5Entry =

@@ -1,0 +1,323 @@
+import { ClosedError, InvalidDatasetError, UnsupportedError } from "../errors.js";
+import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import type { HDF5Attribute, HDF5DType, HDF5Entry, HDF5File } from "./engine.js";
+import { float16ToFloat32 } from "./float16.js";
+import type { H5wasm, H5wasmMetadata } from "./h5wasm-module.js";
+import { normalizePath, type RowRange, resolveRows } from "./row-range.js";
+import { ndArray, numericDType, typedArrays } from "./typed-array.js";
+
+const classInteger = 0;
+const classFloat = 1;
+const classString = 3;
+const classEnum = 8;
+
+/** The WebAssembly heap never shrinks, so large reads pass through it in blocks of about this size. */
+const blockBytes = 32 * 1024 * 1024;
+
+/**
+ * An open file of h5wasm as the seam wants it. Goes past h5wasm's own classes to the functions below them, which return
+ * the status of every read: the classes drop it and hand out uninitialised memory when a read has failed.
+ *
+ * @param file libhdf5's handle, known to be valid
+ * @param name what to call the file in errors
+ * @param release frees what `open` has made beside the handle
+ */
+export function createH5wasmFile(h5wasm: H5wasm, file: bigint, name: string, release: () => void): HDF5File {
+  const { module } = h5wasm;
+  let closed = false;
+
+  function checkOpen(doing: string): void {
+    if (closed) throw new ClosedError(`"${name}" is closed: ${doing} came after \`close\`.`);
+  }
+
+  /** libhdf5 reports through a status or, for some names, by throwing; both become one error. */
+  function call<T>(doing: string, action: () => T): T {
+    try {
+      return action();
+    } catch (cause) {
+      const diagnosis = h5wasm.takeDiagnosis();
+      throw new InvalidDatasetError(name, `Cannot ${doing} in "${name}": ${diagnosis ?? String(cause)}.`, { cause });
+    }
+  }
+
+  function metadataOf(path: string, wanted: "numbers" | "strings"): H5wasmMetadata & { readonly dtype: HDF5DType } {
+    checkOpen(`reading "${path}"`);
+    if (module.get_type(file, path) !== module.H5G_DATASET) {
+      h5wasm.takeDiagnosis();
+      throw new InvalidDatasetError(name, `Reading "${path}" in "${name}": there is no such dataset.`);
+    }
+    const metadata = call(`read the description of "${path}"`, () => module.get_dataset_metadata(file, path));
+    const dtype = dtypeOf(metadata);
+    if (dtype === "other") {
+      throw new UnsupportedError(
+        `"${path}" in "${name}" has an element type that is neither a number nor a string; no engine reads it. Convert it with h5py.`,
+      );
+    }
+    if ((dtype === "string") !== (wanted === "strings")) {
+      throw new InvalidDatasetError(
+        name,
+        `Reading "${path}" in "${name}" as ${wanted}: it holds ${dtype === "string" ? "strings" : dtype}. Use \`${dtype === "string" ? "readStrings" : "read"}\`.`,
+      );
+    }
+    if (metadata.virtual_sources) {
+      throw new UnsupportedError(
+        `"${path}" in "${name}" is a virtual dataset: rows whose source file is missing would read as zeros. Copy it into one file, for example with h5repack.`,
+      );
+    }
+    return { ...metadata, dtype };
+  }
+
+  /** Reads rows into the heap and gives them to `use`; the pointer is valid only during the call. */
+  function withRows(
+    path: string,
+    metadata: H5wasmMetadata,
+    rows: RowRange,
+    use: (pointer: number, count: bigint[]) => void,
+  ): void {
+    const shape = metadata.shape ?? [0];
+    const count = shape.map((axis, i) => BigInt(i === 0 ? rows.end - rows.start : axis));
+    const bytes = metadata.size * Number(count.reduce((product, axis) => product * axis, 1n));
+    const pointer = module._malloc(Math.max(bytes, 8));
+    if (pointer === 0) {
+      throw new InvalidDatasetError(
+        name,
+        `Reading "${path}" in "${name}": ${bytes} bytes do not fit into WebAssembly memory. Read fewer rows at once.`,
+      );
+    }
+    try {
+      const offset = shape.map((_, i) => (i === 0 ? BigInt(rows.start) : 0n));
+      const strides = shape.map(() => 1n);
+      const scalar = shape.length === 0;
+      const status = call(`read "${path}"`, () =>
+        module.get_dataset_data(
+          file,
+          path,
+          scalar ? null : count,
+          scalar ? null : offset,
+          scalar ? null : strides,
+          BigInt(pointer),
+        ),
+      );
+      if (status < 0) throw readError(path, rows);
+      use(pointer, count);
+    } finally {
+      module._free(pointer);
+    }
+  }
+
+  function readError(path: string, rows: RowRange): InvalidDatasetError {
+    const diagnosis = h5wasm.takeDiagnosis() ?? "libhdf5 gave no reason";
+    const filters = call(`read the filters of "${path}"`, () => module.get_dataset_filters(file, path));
+    const list = filters.map((filter) => `${filter.name || "filter"} (${filter.id})`).join(", ");
+    return new InvalidDatasetError(
+      name,
+      `Cannot read rows ${rows.start} to ${rows.end} of "${path}" in "${name}": ${diagnosis}. ${list ? `It is stored through the filters ${list}; one that h5wasm lacks can be removed with h5repack.` : "The file may be damaged or cut short."}`,
+    );
+  }
+
+  function blocks(metadata: H5wasmMetadata, rows: RowRange): RowRange[] {
+    const [, ...row] = metadata.shape ?? [];
+    const rowBytes = Math.max(1, sizeOf(row) * metadata.size);
+    const chunkRows = metadata.chunks?.[0] ?? 1;
+    const blockRows = Math.max(1, Math.ceil(Math.floor(blockBytes / rowBytes) / chunkRows)) * chunkRows;
+    const list: RowRange[] = [];
+    // Blocks end where chunks end, so that no chunk is decoded twice.
+    for (let start = rows.start; start < rows.end; ) {
+      const end = Math.min(rows.end, (Math.floor(start / blockRows) + 1) * blockRows);
+      list.push({ start, end });
+      start = end;
+    }
+    return list;
+  }
+
+  function resultShape(metadata: H5wasmMetadata, rows: RowRange): Shape {
+    if (metadata.shape === null) return [0];
+    return metadata.shape.map((axis, i) => (i === 0 ? rows.end - rows.start : axis));
+  }
+
+  function numbersAt(
+    pointer: number,
+    length: number,
+    dtype: Exclude<HDF5DType, "string" | "other">,
+    target: NdArray,
+  ): void {
+    if (dtype === "float16") {
+      float16ToFloat32(new Uint16Array(module.HEAPU8.buffer, pointer, length), target.data as Float32Array);
+    } else {
+      const bytes = new Uint8Array(target.data.buffer, target.data.byteOffset, target.data.byteLength);
+      bytes.set(module.HEAPU8.subarray(pointer, pointer + bytes.length));
+    }
+  }
+
+  function stringsAt(pointer: number, length: number, metadata: H5wasmMetadata, what: string): string[] {
+    const heap = module.HEAPU8;
+    const words = new DataView(heap.buffer);
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    return Array.from({ length }, (_, i) => {
+      let start = pointer + i * metadata.size;
+      let end = start + metadata.size;
+      if (metadata.vlen) {
+        start = words.getUint32(start, true);
+        if (start === 0) return "";
+        end = heap.indexOf(0, start);
+      } else {
+        const nul = heap.subarray(start, end).indexOf(0);
+        if (nul >= 0) end = start + nul;
+        if (metadata.strpad === 2) while (end > start && heap[end - 1] === 32) end--;
+      }
+      try {
+        return decoder.decode(heap.slice(start, end));
+      } catch (cause) {
+        throw new InvalidDatasetError(name, `Reading ${what} in "${name}": string ${i} is not UTF-8.`, { cause });
+      }
+    });
+  }
+
+  return {
+    async list(path) {
+      checkOpen("`list`");
+      const target = normalizePath(path);
+      const type = module.get_type(file, target);
+      if (type === module.H5G_DATASET) return [];
+      if (type !== module.H5G_GROUP) {
+        h5wasm.takeDiagnosis();
+        throw new InvalidDatasetError(name, `Listing "${path}" in "${name}": there is no such group.`);
+      }
+      return sortByCodePoint(call(`list "${path}"`, () => module.get_names(file, target, false)));
+    },
+
+    async stat(path) {
+      checkOpen("`stat`");
+      const target = normalizePath(path);
+      const type = call(`look up "${path}"`, () => module.get_type(file, target));
+      h5wasm.takeDiagnosis();
+      if (type === module.H5G_GROUP) return { kind: "group" };
+      if (type !== module.H5G_DATASET) return undefined;
+      const metadata = call(`read the description of "${path}"`, () => module.get_dataset_metadata(file, target));
+      return { kind: "dataset", shape: metadata.shape ?? [0], dtype: dtypeOf(metadata) } satisfies HDF5Entry;
+    },
+
+    async read(path, range) {
+      const target = normalizePath(path);
+      const metadata = metadataOf(target, "numbers");
+      const dtype = metadata.dtype as Exclude<HDF5DType, "string" | "other">;
+      const rows = resolveRows(name, target, metadata.shape ?? [0], range);
+      const shape = resultShape(metadata, rows);
+      const result = allocate(dtype === "float16" ? "float32" : dtype, shape, name, target);
+      if (metadata.shape === null || result.data.length === 0) return result;
+      const rowLength = metadata.shape.length === 0 ? 1 : sizeOf(metadata.shape.slice(1));
+      for (const block of blocks(metadata, rows)) {
+        const first = (block.start - rows.start) * rowLength;
+        const length = (block.end - block.start) * rowLength;
+        const part = ndArray(result.dtype, [length], result.data.subarray(first, first + length) as never);
+        withRows(target, metadata, block, (pointer) => numbersAt(pointer, length, dtype, part));
+      }
+      return result;
+    },
+
+    async readStrings(path, range) {
+      const target = normalizePath(path);
+      const metadata = metadataOf(target, "strings");
+      const rows = resolveRows(name, target, metadata.shape ?? [0], range);
+      const length = sizeOf(resultShape(metadata, rows));
+      if (metadata.shape === null || length === 0) return [];
+      let strings: string[] = [];
+      withRows(target, metadata, rows, (pointer, count) => {
+        try {
+          strings = stringsAt(pointer, length, metadata, `"${target}"`);
+        } finally {
+          if (metadata.vlen) module.reclaim_vlen_memory_count(file, target, "", BigInt(pointer), count);
+        }
+      });
+      return strings;
+    },
+
+    async attributes(path) {
+      checkOpen("`attributes`");
+      const target = normalizePath(path);
+      return sortByCodePoint(call(`list the attributes of "${path}"`, () => module.get_attribute_names(file, target)));
+    },
+
+    async attribute(path, attribute) {
+      checkOpen("`attribute`");
+      const target = normalizePath(path);
+      const what = `attribute "${attribute}" of "${path}"`;
+      const names = call(`list the attributes of "${path}"`, () => module.get_attribute_names(file, target));
+      if (!names.includes(attribute)) return undefined;
+      const metadata = call(`read ${what}`, () => module.get_attribute_metadata(file, target, attribute));
+      const dtype = dtypeOf(metadata);
+      if (dtype === "other") {
+        throw new UnsupportedError(`The ${what} in "${name}" is neither a number nor a string; no engine reads it.`);
+      }
+      const shape = metadata.shape ?? [0];
+      const length = metadata.shape === null ? 0 : sizeOf(shape);
+      if (length === 0) {
+        return dtype === "string"
+          ? { dtype, shape, data: [] }
+          : allocate(dtype === "float16" ? "float32" : dtype, shape, name, what);
+      }
+      const pointer = module._malloc(Math.max(8, length * metadata.size));
+      if (pointer === 0) throw new InvalidDatasetError(name, `Reading the ${what} in "${name}": it is too large.`);
+      try {
+        const status = call(`read ${what}`, () => module.get_attribute_data(file, target, attribute, BigInt(pointer)));
+        if (status < 0) {
+          throw new InvalidDatasetError(name, `Cannot read the ${what} in "${name}": ${h5wasm.takeDiagnosis()}.`);
+        }
+        if (dtype !== "string") {
+          const result = allocate(dtype === "float16" ? "float32" : dtype, shape, name, what);
+          numbersAt(pointer, length, dtype, result);
+          return result;
+        }
+        try {
+          return { dtype, shape, data: stringsAt(pointer, length, metadata, what) } satisfies HDF5Attribute;
+        } finally {
+          if (metadata.vlen) module.reclaim_vlen_memory(file, target, attribute, BigInt(pointer));
+        }
+      } finally {
+        module._free(pointer);
+      }
+    },
+
+    async close() {
+      if (closed) return;
+      closed = true;
+      const status = module.close_file(file);
+      release();
+      if (status < 0) throw new InvalidDatasetError(name, `Closing "${name}" failed: ${h5wasm.takeDiagnosis()}.`);
+    },
+  };
+}
+
+function dtypeOf(metadata: H5wasmMetadata): HDF5DType {
+  if (metadata.type === classString) return "string";
+  if (metadata.type === classFloat) return numericDType("float", metadata.size) ?? "other";
+  if (metadata.type === classInteger || (metadata.type === classEnum && metadata.enum_type?.type === classInteger)) {
+    return numericDType(metadata.signed ? "signed" : "unsigned", metadata.size) ?? "other";
+  }
+  return "other";
+}
+
+function allocate(dtype: keyof typeof typedArrays, shape: Shape, name: string, what: string): NdArray {
+  try {
+    return ndArray(dtype, shape, new typedArrays[dtype](sizeOf(shape)) as never);
+  } catch (cause) {
+    throw new InvalidDatasetError(
+      name,
+      `Reading "${what}" in "${name}": an array of shape [${shape.join(", ")}] is too large for memory. Read it by rows.`,
+      { cause },
+    );
+  }
+}
+
+/** Sorts as Python sorts strings: by code point, which UTF-8 order equals. */
+export function sortByCodePoint(names: readonly string[]): string[] {
+  return [...names].sort((a, b) => {
+    const left = [...a];
+    const right = [...b];
+    for (let i = 0; i < Math.min(left.length, right.length); i++) {
+      const difference = (left[i]?.codePointAt(0) ?? 0) - (right[i]?.codePointAt(0) ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return left.length - right.length;
+  });
+}

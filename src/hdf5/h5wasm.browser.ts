@@ -1,0 +1,18 @@
+import { UnsupportedError } from "../errors.js";
+import type { WritableHDF5Engine } from "./engine.js";
+import { createH5wasmEngine, memoizedStart } from "./h5wasm-engine.js";
+import type { H5wasmLibrary } from "./h5wasm-module.js";
+
+const startMemory = memoizedStart(async () => (await import("h5wasm")) as unknown as H5wasmLibrary);
+
+/**
+ * HDF5 through libhdf5 compiled to WebAssembly (h5wasm), in a browser: files are kept in memory, up to 2 GB.
+ * Reads every layout of HDF5 but virtual datasets; writes whole files such as Keras models.
+ */
+export function h5wasm(): WritableHDF5Engine {
+  return createH5wasmEngine(startMemory, async (path) => {
+    throw new UnsupportedError(
+      `Cannot open "${path}": a browser has no file paths. Pass a \`File\`, a \`Blob\` or the file's bytes.`,
+    );
+  });
+}

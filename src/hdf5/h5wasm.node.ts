@@ -1,0 +1,34 @@
+import { access, constants } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { HDF5File, WritableHDF5Engine } from "./engine.js";
+import { fileAccessError } from "./file-access.node.js";
+import { createH5wasmEngine, memoizedStart, openWithH5wasm } from "./h5wasm-engine.js";
+import type { H5wasmLibrary } from "./h5wasm-module.js";
+
+// Two builds: one works on real files and loads nothing whole, the other keeps files in memory and touches no disk.
+const startFiles = memoizedStart(async () => (await import("h5wasm/node")) as unknown as H5wasmLibrary);
+const startMemory = memoizedStart(async () => (await import("h5wasm")) as unknown as H5wasmLibrary);
+
+/**
+ * HDF5 through libhdf5 compiled to WebAssembly (h5wasm). Reads every layout of HDF5 but virtual datasets, with the
+ * filters gzip, shuffle, fletcher32, szip and scale-offset; writes whole files such as Keras models.
+ *
+ * Paths are read in place and never loaded whole; bytes and `Blob`s are kept in memory while open.
+ *
+ * @example
+ * const file = await h5wasm().open("features.hdf5");
+ * const { data } = await file.read("features", { start: 0, end: 32 });
+ * await file.close();
+ */
+export function h5wasm(): WritableHDF5Engine {
+  return createH5wasmEngine(startMemory, openPath);
+}
+
+async function openPath(path: string): Promise<HDF5File> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (cause) {
+    throw fileAccessError("open", path, cause);
+  }
+  return openWithH5wasm(await startFiles(), resolve(path), path, () => undefined);
+}
