@@ -3,6 +3,7 @@ import type { PreprocessMode } from "../images/preprocess.js";
 import { cut } from "./cut.js";
 import type { Layer } from "./layer.js";
 import type { Network } from "./network.js";
+import { prependPreprocessing } from "./prepend-preprocessing.js";
 import { inferShapes } from "./shapes.js";
 
 /**
@@ -45,15 +46,21 @@ const poolingLayers = {
  * @throws InvalidNetworkError if the network does not take one batch of RGB pictures
  */
 export function featureNetwork(network: Network, options: FeatureNetworkOptions): FeatureNetwork {
-  const withPixels = takePixels(cut(network, options.layers), options.preprocess, options.imageSize);
+  const needed = withImageSize(cut(network, options.layers), options.imageSize);
+  const names = new Set(needed.layers.map((layer) => layer.name));
+  const withPixels = prependPreprocessing(needed, {
+    mode: options.preprocess,
+    name: freeName("preprocess_input", names),
+  });
   const shapes = inferShapes(withPixels);
   const added: Layer[] = [];
-  const names = new Set(withPixels.layers.map((layer) => layer.name));
   const poolings: Pooling[] = [];
 
   const features = options.layers.map((layer) => {
     const shape = shapes.get(layer);
-    if (shape === undefined) throw new InvalidNetworkError(`Layer "${layer}" has no known shape.`, { layer });
+    if (shape === undefined || network.inputs.includes(layer)) {
+      throw new InvalidArgumentError(`"${layer}" is the input of network "${network.name}": name a layer behind it.`);
+    }
     const pooling = options.pooling ?? (shape.length === 3 ? "avg" : "none");
     poolings.push(pooling);
     if (pooling === "none") return { layer, output: layer };
@@ -91,41 +98,26 @@ export function featureNetwork(network: Network, options: FeatureNetworkOptions)
   };
 }
 
-function takePixels(network: Network, preprocess: PreprocessMode, [height, width]: readonly [number, number]): Network {
+/** The network with its input fixed to RGB pictures of one size. */
+function withImageSize(network: Network, [height, width]: readonly [number, number]): Network {
   const [input] = network.inputs;
   const layer = network.layers.find((candidate) => candidate.name === input);
-  if (network.inputs.length !== 1 || layer === undefined || layer.className !== "InputLayer") {
+  if (network.inputs.length !== 1 || layer?.className !== "InputLayer") {
     throw new InvalidNetworkError(
       `Features are computed from one picture, but network "${network.name}" has ${network.inputs.length} inputs.`,
     );
   }
-  const [expectedHeight, expectedWidth, channels] = layer.config.shape;
-  const fits = (expected: number | null | undefined, size: number): boolean => expected === null || expected === size;
-  if (
-    layer.config.shape.length !== 3 ||
-    channels !== 3 ||
-    !fits(expectedHeight, height) ||
-    !fits(expectedWidth, width)
-  ) {
+  const pixels = [height, width, 3];
+  const { shape } = layer.config;
+  if (shape.length !== 3 || shape.some((axis, at) => axis !== null && axis !== pixels[at])) {
     throw new InvalidNetworkError(
-      `Network "${network.name}" takes [${layer.config.shape.map((axis) => axis ?? "any").join(", ")}], ` +
-        `not RGB pictures of [${height}, ${width}, 3]. Pass the \`imageSize\` that it was made for.`,
+      `Network "${network.name}" takes [${shape.map((axis) => axis ?? "any").join(", ")}], ` +
+        `not RGB pictures of [${pixels.join(", ")}]. Pass the \`imageSize\` that it was made for.`,
       { layer: layer.name },
     );
   }
-  const names = new Set(network.layers.map((candidate) => candidate.name));
-  const prepared = freeName("preprocess_input", names);
-  const layers = network.layers.flatMap((candidate): Layer[] => {
-    if (candidate === layer) {
-      return [
-        { ...layer, config: { shape: [height, width, 3], dtype: "uint8" } },
-        { className: "PreprocessInput", name: prepared, inputs: [layer.name], config: { mode: preprocess } },
-      ];
-    }
-    const inputs = candidate.inputs.map((name) => (name === layer.name ? prepared : name));
-    return [{ ...candidate, inputs } as Layer];
-  });
-  return { ...network, layers };
+  const fixed: Layer = { ...layer, config: { ...layer.config, shape: pixels } };
+  return { ...network, layers: network.layers.map((candidate) => (candidate === layer ? fixed : candidate)) };
 }
 
 function freeName(wanted: string, taken: Set<string>): string {

@@ -1,0 +1,31 @@
+import { InvalidArgumentError } from "../errors.js";
+import type { Backbone } from "./backbone.js";
+import { mobilenet } from "./mobilenet.js";
+import { squeezenet } from "./squeezenet.js";
+import { vgg16, vgg19 } from "./vgg.js";
+
+/** Names of the backbones that come with the library. `mobilenet` is the one of full width (alpha 1). */
+export type BackboneName = "vgg16" | "vgg19" | "squeezenet" | "mobilenet";
+
+const backbones: Readonly<Record<BackboneName, () => Backbone>> = {
+  vgg16: () => vgg16,
+  vgg19: () => vgg19,
+  squeezenet: () => squeezenet,
+  mobilenet: () => mobilenet(),
+};
+
+/**
+ * The backbone of a name; a backbone is given back as it is.
+ *
+ * @throws InvalidArgumentError for a name that there is none of
+ */
+export function resolveBackbone(backbone: BackboneName | Backbone): Backbone {
+  if (typeof backbone !== "string") return backbone;
+  if (!Object.hasOwn(backbones, backbone)) {
+    const names = Object.keys(backbones).map((name) => `"${name}"`);
+    throw new InvalidArgumentError(
+      `\`backbone\` is "${String(backbone)}": expected ${names.join(", ")} or a Backbone.`,
+    );
+  }
+  return backbones[backbone]();
+}
