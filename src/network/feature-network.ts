@@ -3,7 +3,6 @@ import type { PreprocessMode } from "../images/preprocess.js";
 import { cut } from "./cut.js";
 import type { Layer } from "./layer.js";
 import type { Network } from "./network.js";
-import { prependPreprocessing } from "./prepend-preprocessing.js";
 import { inferShapes } from "./shapes.js";
 
 /**
@@ -46,12 +45,9 @@ const poolingLayers = {
  * @throws InvalidNetworkError if the network does not take one batch of RGB pictures
  */
 export function featureNetwork(network: Network, options: FeatureNetworkOptions): FeatureNetwork {
-  const needed = withImageSize(cut(network, options.layers), options.imageSize);
-  const names = new Set(needed.layers.map((layer) => layer.name));
-  const withPixels = prependPreprocessing(needed, {
-    mode: options.preprocess,
-    name: freeName("preprocess_input", names),
-  });
+  const names = new Set(network.layers.map((layer) => layer.name));
+  const prepared = freeName("preprocess_input", names);
+  const withPixels = takePixels(cut(network, options.layers), prepared, options);
   const shapes = inferShapes(withPixels);
   const added: Layer[] = [];
   const poolings: Pooling[] = [];
@@ -98,8 +94,8 @@ export function featureNetwork(network: Network, options: FeatureNetworkOptions)
   };
 }
 
-/** The network with its input fixed to RGB pictures of one size. */
-function withImageSize(network: Network, [height, width]: readonly [number, number]): Network {
+/** The network with its input fixed to uint8 RGB pictures of one size, which a layer of name `prepared` prepares. */
+function takePixels(network: Network, prepared: string, options: FeatureNetworkOptions): Network {
   const [input] = network.inputs;
   const layer = network.layers.find((candidate) => candidate.name === input);
   if (network.inputs.length !== 1 || layer?.className !== "InputLayer") {
@@ -107,7 +103,7 @@ function withImageSize(network: Network, [height, width]: readonly [number, numb
       `Features are computed from one picture, but network "${network.name}" has ${network.inputs.length} inputs.`,
     );
   }
-  const pixels = [height, width, 3];
+  const pixels = [...options.imageSize, 3];
   const { shape } = layer.config;
   if (shape.length !== 3 || shape.some((axis, at) => axis !== null && axis !== pixels[at])) {
     throw new InvalidNetworkError(
@@ -116,8 +112,16 @@ function withImageSize(network: Network, [height, width]: readonly [number, numb
       { layer: layer.name },
     );
   }
-  const fixed: Layer = { ...layer, config: { ...layer.config, shape: pixels } };
-  return { ...network, layers: network.layers.map((candidate) => (candidate === layer ? fixed : candidate)) };
+  const layers = network.layers.flatMap((candidate): Layer[] => {
+    if (candidate === layer) {
+      return [
+        { ...layer, config: { shape: pixels, dtype: "uint8" } },
+        { className: "PreprocessInput", name: prepared, inputs: [layer.name], config: { mode: options.preprocess } },
+      ];
+    }
+    return [{ ...candidate, inputs: candidate.inputs.map((name) => (name === layer.name ? prepared : name)) }];
+  });
+  return { ...network, layers };
 }
 
 function freeName(wanted: string, taken: Set<string>): string {
