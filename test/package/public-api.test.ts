@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import ts from "typescript";
+import { describe, expect, inject, test } from "vitest";
+
+const { consumer } = inject("installed");
+const declarations = join(consumer, "node_modules/cnn-transfer/dist/index.d.ts");
+const program = ts.createProgram([declarations], { strict: true, types: [], lib: ["lib.es2022.d.ts", "lib.dom.d.ts"] });
+const checker = program.getTypeChecker();
+const source = program.getSourceFile(declarations);
+const moduleSymbol = source && checker.getSymbolAtLocation(source);
+if (moduleSymbol === undefined) throw new Error(`"${declarations}" is not a module.`);
+
+const symbols = checker.getExportsOfModule(moduleSymbol).map((symbol) => ({
+  name: symbol.name,
+  symbol: symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol,
+}));
+const values = symbols.filter(({ symbol }) => symbol.flags & ts.SymbolFlags.Value);
+const types = symbols.filter(({ symbol }) => !(symbol.flags & ts.SymbolFlags.Value));
+
+function names(list: typeof symbols): readonly string[] {
+  return list.map(({ name }) => name).sort();
+}
+
+function prose(symbol: ts.Symbol): string {
+  return ts.displayPartsToString(symbol.getDocumentationComment(checker)).trim();
+}
+
+describe("the public list", () => {
+  test("holds these values", () => {
+    expect(names(values)).toMatchInlineSnapshot();
+  });
+
+  test("holds these types", () => {
+    expect(names(types)).toMatchInlineSnapshot();
+  });
+
+  test("is what the built module exports at run time", async () => {
+    const built = (await import(join(consumer, "node_modules/cnn-transfer/dist/index.js"))) as object;
+    expect(Object.keys(built).sort()).toEqual(names(values));
+  });
+
+  test("is the same in browsers", async () => {
+    const built = (await import(join(consumer, "node_modules/cnn-transfer/dist/browser/index.js"))) as object;
+    expect(Object.keys(built).sort()).toEqual(names(values));
+  });
+});
+
+describe("the documentation in the code", () => {
+  test("says of every export what it is for", () => {
+    expect(symbols.filter(({ symbol }) => prose(symbol).length < 15).map(({ name }) => name)).toEqual([]);
+  });
+
+  test("says of every method of an exported class or seam what it does", () => {
+    const silent = symbols.flatMap(({ name, symbol }) => {
+      const members = [...(symbol.members?.values() ?? []), ...(symbol.exports?.values() ?? [])];
+      return members
+        .filter((member) => member.flags & ts.SymbolFlags.Method && !member.name.startsWith("__@"))
+        .filter((member) => prose(member) === "")
+        .map((member) => `${name}.${member.name}`);
+    });
+    expect(silent).toEqual([]);
+  });
+});

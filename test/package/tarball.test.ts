@@ -1,0 +1,39 @@
+import { execFile } from "node:child_process";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { publint } from "publint";
+import { describe, expect, inject, test } from "vitest";
+
+const run = promisify(execFile);
+const { tarball, consumer } = inject("installed");
+const root = resolve(import.meta.dirname, "../..");
+
+describe("the packed package", () => {
+  test("holds the build, the licence and what a reader needs, and nothing else", async () => {
+    const { stdout } = await run("tar", ["-tzf", tarball]);
+    const files = stdout
+      .trim()
+      .split("\n")
+      .map((file) => file.replace("package/", ""));
+    const others = files.filter((file) => !/^dist\/(browser\/)?[\w.-]+\.(js|mjs|d\.ts)$/.test(file));
+    expect(others.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+    expect(files).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/session-worker.mjs"]));
+    expect(files).toContain("dist/browser/index.js");
+  });
+
+  test("passes publint without a word", async () => {
+    const { messages } = await publint({
+      pkgDir: join(consumer, "node_modules/cnn-transfer"),
+      strict: true,
+      pack: false,
+    });
+    expect(messages).toEqual([]);
+  });
+
+  test("has types that resolve wherever an ES module can be imported", async () => {
+    const attw = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
+    const { stdout } = await run(process.execPath, [attw, tarball, "--profile", "esm-only", "--format", "json"]);
+    const { problems } = JSON.parse(stdout) as { problems: object };
+    expect(problems).toEqual({});
+  });
+});

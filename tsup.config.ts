@@ -1,0 +1,60 @@
+import { existsSync } from "node:fs";
+import { copyFile, rm } from "node:fs/promises";
+import { relative, resolve } from "node:path";
+import { defineConfig, type Options } from "tsup";
+
+type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
+
+/**
+ * Libraries that are loaded late and only when asked for. tsup leaves `dependencies` and `peerDependencies` outside of
+ * the bundle by itself; these it would pull in.
+ */
+const external = [/^onnxruntime-/, /^@tensorflow\//, "sharp", "h5wasm", "jsfive"];
+
+/** In the build for browsers every `./name.node.js` is its sibling `./name.browser.ts`. */
+const browserSiblings: Plugin = {
+  name: "browser-siblings",
+  setup(build) {
+    build.onResolve({ filter: /^\.{1,2}\/.*\.node\.js$/ }, (request) => {
+      const sibling = resolve(request.resolveDir, request.path.replace(/\.node\.js$/, ".browser.ts"));
+      if (existsSync(sibling)) return { path: sibling };
+      const importer = relative(process.cwd(), request.importer);
+      return { errors: [{ text: `"${importer}" imports "${request.path}", which has no sibling for browsers` }] };
+    });
+  },
+};
+
+export default defineConfig(async (flags) => {
+  // Both builds write below dist/ at the same time, so neither may do the cleaning.
+  await rm("dist", { recursive: true, force: true });
+  return [
+    {
+      entry: { index: "src/index.ts" },
+      outDir: "dist",
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      splitting: true,
+      removeNodeProtocol: false,
+      external,
+      // The reference lets programs compile that do not list the library of `await using` themselves.
+      dts: flags.dts === false ? false : { banner: '/// <reference lib="esnext.disposable" />' },
+      async onSuccess() {
+        // Runs in a thread of its own and is found beside the code that starts it, so that it is a file and not a part.
+        const worker = "src/backends/onnx/session-worker.mjs";
+        if (existsSync(worker)) await copyFile(worker, "dist/session-worker.mjs");
+      },
+    },
+    {
+      entry: { index: "src/index.ts" },
+      outDir: "dist/browser",
+      format: "esm",
+      platform: "browser",
+      target: "es2022",
+      splitting: true,
+      removeNodeProtocol: false,
+      external,
+      esbuildPlugins: [browserSiblings],
+    },
+  ];
+});

@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests of what is published: they build, pack and install the package first. */
+export default defineConfig({
+  test: {
+    include: ["test/package/**/*.test.ts"],
+    globalSetup: "test/package/support/install-package.ts",
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    pool: "forks",
+  },
+});
