@@ -1,0 +1,78 @@
+import { InvalidNetworkError } from "../../errors.js";
+import { cut } from "../../network/cut.js";
+import type { Layer } from "../../network/layer.js";
+import type { Network, Weight } from "../../network/network.js";
+import { inferShapes } from "../../network/shapes.js";
+import { validateNetwork } from "../../network/validate.js";
+import type { GraphValue, OnnxGraph } from "./graph.js";
+import { GraphBuilder, type Value } from "./graph-builder.js";
+import { lowerLayer } from "./lower-layer.js";
+
+/**
+ * Turns a network into an ONNX graph that computes the values of the layers `outputs`.
+ *
+ * The graph's inputs and outputs have Keras's order of axes (batch, height, width, channels), any batch size, and the
+ * names of their layers. Inside, values of window operations have their channels first. Layers that no output needs
+ * are left out; the network's inputs all stay.
+ *
+ * @throws InvalidArgumentError if `outputs` is empty, names a layer twice, or one that the network does not have
+ * @throws InvalidNetworkError if the graph is not valid or its weights do not fit
+ * @throws UnsupportedError if a layer cannot be written as ONNX
+ */
+export function lower(network: Network, outputs: readonly string[]): OnnxGraph {
+  const part = cut(network, outputs);
+  const builder = new GraphBuilder();
+  const inputs = network.inputs.map((name) => graphInput(network, name));
+  for (const { name } of inputs) builder.reserve(name);
+  // An input asked for as an output: one tensor cannot be both.
+  const outputTensors = outputs.map((name) => builder.reserve(network.inputs.includes(name) ? `${name}/output` : name));
+
+  const values = new Map<string, Value>();
+  for (const layer of part.layers) {
+    const value = lowerLayer(builder, layer, {
+      inputs: layer.inputs.map((input) => values.get(input) as Value),
+      weight: (name) => weightOf(part, layer, name),
+    });
+    values.set(layer.name, value);
+  }
+  // After the walk, which names a layer of an unknown kind better than a check of shapes can.
+  validateNetwork(part);
+
+  const shapes = inferShapes(part);
+  const graphOutputs = outputs.map((name, i): GraphValue => {
+    const value = builder.view(values.get(name) as Value, "keras");
+    const tensor = builder.node(name, "Identity", [value.tensor], {}, outputTensors[i]);
+    return { name: tensor, elementType: "float32", shape: [null, ...(shapes.get(name) ?? [])] };
+  });
+  return {
+    name: network.name,
+    nodes: builder.nodes,
+    initializers: builder.initializers,
+    inputs,
+    outputs: graphOutputs,
+  };
+}
+
+function graphInput(network: Network, name: string): GraphValue {
+  const layer = network.layers.find((candidate) => candidate.name === name);
+  if (layer?.className !== "InputLayer") {
+    throw new InvalidNetworkError(
+      `The network's input "${name}" should be an InputLayer, but is ${layer ? `a ${layer.className}` : "missing"}.`,
+      { layer: name },
+    );
+  }
+  return { name, elementType: layer.config.dtype, shape: [null, ...layer.config.shape] };
+}
+
+/** A layer's weight, and the name of the layer that holds it. */
+function weightOf(network: Network, layer: Layer, name: string): { readonly owner: string; readonly weight: Weight } {
+  const owner = layer.weightsOf ?? layer.name;
+  const weights = network.weights.get(owner) ?? [];
+  const weight = weights.find((candidate) => candidate.name === name);
+  if (weight) return { owner, weight };
+  const present = weights.map((candidate) => `"${candidate.name}"`).join(", ") || "none";
+  throw new InvalidNetworkError(
+    `The ${layer.className} layer "${layer.name}" needs the weight "${name}", but the weights held for "${owner}" are: ${present}.`,
+    { layer: layer.name },
+  );
+}

@@ -1,0 +1,137 @@
+import { availableParallelism } from "node:os";
+import { BackendUnavailableError, InvalidArgumentError } from "../../errors.js";
+import type { NdArray } from "../../ndarray.js";
+import type { Network } from "../../network/network.js";
+import type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "../backend.js";
+import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
+import { encodeModel } from "./encode-model.js";
+import { lower } from "./lower.js";
+import { Session, type SessionSettings } from "./session.node.js";
+
+/** Options of {@link onnx}. */
+export interface OnnxOptions {
+  /** Threads that compute one batch, an integer >= 1. Default: as many as the machine runs at once. */
+  readonly threads?: number | undefined;
+  /**
+   * Whether computing threads that have nothing to do wait in a loop for more work. It saves them the time to wake up
+   * and takes it from everything else on the machine, such as the decoding of images. Default: false.
+   */
+  readonly spinning?: boolean | undefined;
+}
+
+/** The part of onnxruntime-node that is used here; the sessions run in threads of their own. */
+interface Runtime {
+  readonly env: { readonly versions: { readonly common: string; readonly node?: string } };
+}
+
+/**
+ * The backend `onnx`: ONNX Runtime on the CPU, through the package `onnxruntime-node`. A network is written as an ONNX
+ * model in memory and runs in a thread of its own, so that the caller's event loop stays free.
+ *
+ * @throws InvalidArgumentError if an option is out of range
+ *
+ * @example
+ * const extractor = await FeatureExtractor.create({ backbone: "vgg16", backend: onnx({ threads: 2 }) });
+ */
+export function onnx(options: OnnxOptions = {}): Backend {
+  const { threads = availableParallelism(), spinning = false } = options;
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new InvalidArgumentError(
+      `\`threads\` of the backend "onnx" takes an integer of at least 1, but is ${threads}.`,
+    );
+  }
+  return new OnnxBackend({ threads, spinning });
+}
+
+class OnnxBackend implements Backend {
+  readonly specVersion = 1;
+  readonly name = "onnx";
+  readonly #settings: SessionSettings;
+  #starting: Promise<Runtime> | undefined;
+  #version: string | undefined;
+
+  constructor(settings: SessionSettings) {
+    this.#settings = settings;
+  }
+
+  get description(): string {
+    const { threads } = this.#settings;
+    const version = this.#version === undefined ? "" : ` ${this.#version}`;
+    return `ONNX Runtime${version}, CPU, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  }
+
+  async init(): Promise<void> {
+    this.#starting ??= importRuntime();
+    try {
+      const { versions } = (await this.#starting).env;
+      this.#version = versions.node ?? versions.common;
+    } catch (error) {
+      // So that a start that failed can be tried again.
+      this.#starting = undefined;
+      throw error;
+    }
+  }
+
+  async load(network: Network, options: LoadOptions = {}): Promise<LoadedNetwork> {
+    options.signal?.throwIfAborted();
+    await this.init();
+    const outputs = options.outputs ?? network.outputs;
+    const graph = lower(network, outputs);
+    const session = await Session.start(
+      {
+        bytes: encodeModel(graph),
+        inputs: graph.inputs.map(({ name }) => name),
+        outputs: graph.outputs.map(({ name }) => name),
+      },
+      this.#settings,
+    );
+    if (options.signal?.aborted) {
+      await session.dispose();
+      options.signal.throwIfAborted();
+    }
+    return new OnnxNetwork(session, expectedInputs(network), outputs);
+  }
+}
+
+class OnnxNetwork implements LoadedNetwork {
+  readonly inputShapes: readonly (readonly (number | null)[])[];
+  readonly outputs: readonly string[];
+  readonly #session: Session;
+  readonly #inputs: readonly ExpectedInput[];
+
+  constructor(session: Session, inputs: readonly ExpectedInput[], outputs: readonly string[]) {
+    this.#session = session;
+    this.#inputs = inputs;
+    this.inputShapes = inputs.map(({ shape }) => shape);
+    this.outputs = [...outputs];
+  }
+
+  async run(inputs: readonly NdArray[], options: AbortOptions = {}): Promise<readonly NdArray<"float32">[]> {
+    this.#session.throwIfEnded();
+    checkInputs(this.#inputs, inputs);
+    return this.#session.run(inputs, options);
+  }
+
+  dispose(): Promise<void> {
+    return this.#session.dispose();
+  }
+}
+
+async function importRuntime(): Promise<Runtime> {
+  try {
+    return (await import("onnxruntime-node")) as Runtime;
+  } catch (cause) {
+    const { code, message = String(cause) } = cause as { readonly code?: string; readonly message?: string };
+    const missing = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
+    const reason = missing
+      ? "the package onnxruntime-node is not installed"
+      : `onnxruntime-node does not start: ${message}`;
+    throw new BackendUnavailableError(
+      `The backend "onnx" is not available: ${reason}. Run \`npm install onnxruntime-node\`. Where the installation fails ` +
+        "because it cannot download CUDA libraries, which are not needed, run it with ONNXRUNTIME_NODE_INSTALL=skip in " +
+        "the environment, or with the line `onnxruntime-node-install=skip` in the project's .npmrc.",
+      [{ backend: "onnx", reason }],
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,210 @@
+import { Worker } from "node:worker_threads";
+import { BackendError, ClosedError } from "../../errors.js";
+import type { NdArray } from "../../ndarray.js";
+import type { AbortOptions } from "../backend.js";
+
+/** How ONNX Runtime is to run a model. */
+export interface SessionSettings {
+  /** Threads that compute one operator. */
+  readonly threads: number;
+  /** Whether idle threads wait in a loop for more work, which is quicker for them and slower for everybody else. */
+  readonly spinning: boolean;
+}
+
+/** A model to start, with the names of its inputs and outputs in the order in which values go and come. */
+export interface SessionModel {
+  /** Bytes of the model. They move to the thread and are gone afterwards. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+interface Run {
+  readonly id: number;
+  readonly arrays: readonly { readonly data: Float32Array | Uint8Array; readonly shape: readonly number[] }[];
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (outputs: readonly NdArray<"float32">[]) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly onAbort: () => void;
+}
+
+type Answer =
+  | { readonly type: "loaded" }
+  | {
+      readonly type: "result";
+      readonly id: number;
+      readonly outputs: readonly { data: Float32Array; shape: number[] }[];
+    }
+  | { readonly type: "failed"; readonly id: number | undefined; readonly reason: string };
+
+/** Runs handed to the thread: one that it computes, and one that it finds as soon as it is done with that. */
+const mostInFlight = 2;
+
+/**
+ * An ONNX Runtime session in a thread of its own. The thread keeps the process alive only while something waits for it.
+ */
+export class Session {
+  readonly #worker: Worker;
+  readonly #exited: Promise<void>;
+  readonly #waiting: Run[] = [];
+  readonly #inFlight = new Map<number, Run>();
+  #nextId = 0;
+  #end: ClosedError | BackendError | undefined;
+  #disposing: Promise<void> | undefined;
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+    this.#exited = new Promise((resolve) => worker.once("exit", () => resolve()));
+  }
+
+  /**
+   * Starts the thread and loads the model in it.
+   *
+   * @param workerUrl the thread's program; another one only to test what happens when it breaks
+   * @throws BackendError if ONNX Runtime refuses the model
+   */
+  static async start(
+    model: SessionModel,
+    settings: SessionSettings,
+    workerUrl = new URL("./session-worker.mjs", import.meta.url),
+  ): Promise<Session> {
+    const worker = new Worker(workerUrl, { name: "cnn-transfer-onnx" });
+    const session = new Session(worker);
+    try {
+      await session.#load(model, settings);
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
+    worker.unref();
+    worker.on("message", (answer: Answer) => session.#receive(answer));
+    worker.on("error", (error: unknown) => session.#stop(error));
+    worker.on("exit", (code) => session.#stop(undefined, code));
+    return session;
+  }
+
+  /** @throws ClosedError after `dispose` @throws BackendError after the thread has ended by itself */
+  throwIfEnded(): void {
+    if (this.#end) throw this.#end;
+  }
+
+  /** Runs one batch. The arrays are copied at once, so the caller may reuse them. */
+  run(inputs: readonly NdArray[], options: AbortOptions = {}): Promise<readonly NdArray<"float32">[]> {
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      this.throwIfEnded();
+      const run: Run = {
+        id: this.#nextId++,
+        arrays: inputs.map(({ data, shape }) => ({ data: data.slice() as Float32Array | Uint8Array, shape })),
+        signal,
+        resolve,
+        reject,
+        onAbort: () => this.#abort(run),
+      };
+      signal?.addEventListener("abort", run.onAbort, { once: true });
+      this.#waiting.push(run);
+      this.#send();
+    });
+  }
+
+  /** Frees the model and ends the thread, after the run that it computes. Waiting runs are rejected. Safe to call twice. */
+  dispose(): Promise<void> {
+    this.#disposing ??= this.#close();
+    return this.#disposing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#end instanceof BackendError) return;
+    const closed = new ClosedError("The network was disposed of and cannot run again. Load it once more.");
+    this.#rejectAll(closed);
+    this.#worker.ref();
+    this.#worker.postMessage({ type: "close" });
+    await this.#exited;
+  }
+
+  async #load(model: SessionModel, settings: SessionSettings): Promise<void> {
+    const { bytes, inputs, outputs } = model;
+    const sessionOptions = {
+      executionProviders: ["cpu"],
+      graphOptimizationLevel: "all",
+      intraOpNumThreads: settings.threads,
+      // 3: errors only. Warnings about the graph are the library's own business and would go to the app's stderr.
+      logSeverityLevel: 3,
+      extra: { session: { intra_op: { allow_spinning: settings.spinning ? "1" : "0" } } },
+    };
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      this.#worker.once("message", resolve);
+      this.#worker.once("error", reject);
+      this.#worker.once("exit", (code) => reject(new Error(`The thread ended with code ${code}.`)));
+      this.#worker.postMessage({ type: "load", model: bytes, sessionOptions, inputs, outputs }, [bytes.buffer]);
+    }).catch((cause: unknown) => {
+      throw new BackendError(
+        `The thread of ONNX Runtime ended while it loaded a network: ${reasonOf(cause)}. Load the network again.`,
+        { cause },
+      );
+    });
+    this.#worker.removeAllListeners("message").removeAllListeners("error");
+    if (answer.type === "failed") {
+      throw new BackendError(
+        `ONNX Runtime refused the network: ${answer.reason}. Another backend, such as "tfjs-wasm", may run it.`,
+      );
+    }
+  }
+
+  #send(): void {
+    while (this.#inFlight.size < mostInFlight) {
+      const run = this.#waiting.shift();
+      if (!run) break;
+      this.#inFlight.set(run.id, run);
+      this.#worker.ref();
+      const transfer = run.arrays.map(({ data }) => data.buffer as ArrayBuffer);
+      this.#worker.postMessage({ type: "run", id: run.id, arrays: run.arrays }, transfer);
+    }
+  }
+
+  #receive(answer: Answer): void {
+    if (answer.type === "loaded" || answer.id === undefined) return;
+    const run = this.#inFlight.get(answer.id);
+    if (!run) return;
+    this.#inFlight.delete(answer.id);
+    this.#send();
+    if (this.#inFlight.size === 0 && !this.#disposing) this.#worker.unref();
+    run.signal?.removeEventListener("abort", run.onAbort);
+    if (answer.type === "failed") {
+      run.reject(new BackendError(`ONNX Runtime failed while it ran a batch: ${answer.reason}.`));
+      return;
+    }
+    run.resolve(
+      answer.outputs.map(({ data, shape }) => ({ dtype: "float32", shape: shape.map(Number), data }) as const),
+    );
+  }
+
+  /** The caller learns at once; a run that is being computed cannot be stopped, its result is dropped. */
+  #abort(run: Run): void {
+    const position = this.#waiting.indexOf(run);
+    if (position !== -1) this.#waiting.splice(position, 1);
+    run.reject(run.signal?.reason);
+  }
+
+  #stop(error: unknown, code?: number): void {
+    if (this.#end) return;
+    const what = error === undefined ? `it exited with code ${code}` : reasonOf(error);
+    this.#rejectAll(
+      new BackendError(`The thread of ONNX Runtime ended: ${what}. Load the network again.`, { cause: error }),
+    );
+  }
+
+  #rejectAll(end: ClosedError | BackendError): void {
+    this.#end = end;
+    for (const run of [...this.#inFlight.values(), ...this.#waiting.splice(0)]) {
+      run.signal?.removeEventListener("abort", run.onAbort);
+      run.reject(end);
+    }
+    this.#inFlight.clear();
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+}
