@@ -1,0 +1,161 @@
+import { BackendUnavailableError, InvalidArgumentError } from "../errors.js";
+import type { Network } from "../network/network.js";
+import type {
+  Backend,
+  LoadedNetwork,
+  LoadOptions,
+  TrainableBackend,
+  TrainableNetwork,
+  TrainingOptions,
+} from "./backend.js";
+import { defaultBackends, defaultTrainableBackends } from "./default-backends.node.js";
+
+/** A backend that was passed over, and why. */
+export interface SkippedBackend {
+  readonly backend: string;
+  readonly reason: string;
+}
+
+/** Options of {@link auto}. */
+export interface AutoOptions {
+  /**
+   * Backends to choose from, best first. Default in Node: `onnx`, `tfjs-node-gpu`, `tfjs-node`, `tfjs-wasm`. TensorFlow.js's own
+   * `tfjs-cpu` is never among them, for it is some 600 times slower.
+   */
+  readonly candidates?: readonly Backend[] | undefined;
+}
+
+/** Options of {@link autoTrainable}. */
+export interface AutoTrainableOptions {
+  /** Backends to choose from, best first. Default in Node: `tfjs-node-gpu`, `tfjs-node`, `tfjs-wasm`. */
+  readonly candidates?: readonly TrainableBackend[] | undefined;
+}
+
+/** What `auto` adds to the backend that it chose. */
+export interface Choice {
+  /**
+   * Each better backend that did not start, best first, with the reason. Known once `init` has resolved; until then, or
+   * where the first choice started, it is empty.
+   */
+  readonly skipped: readonly SkippedBackend[];
+}
+
+/** A backend that chooses among others when it starts. */
+export interface AutoBackend extends Backend, Choice {}
+
+/** A trainable backend that chooses among others when it starts. */
+export interface AutoTrainableBackend extends TrainableBackend, Choice {}
+
+/**
+ * The best backend that starts on this machine. It chooses in `init` and stays with its choice; `name` and `description`
+ * are then those of the chosen backend, and before `auto`. What was passed over stands in `skipped`: nothing slower is
+ * used in silence.
+ *
+ * `init` rejects with BackendUnavailableError, which lists every reason, if no backend starts.
+ *
+ * @throws InvalidArgumentError if `candidates` is empty
+ *
+ * @example
+ * const backend = auto();
+ * await backend.init();
+ * console.log(backend.name, backend.skipped); // "tfjs-wasm" [{ backend: "onnx", reason: "..." }, ...]
+ */
+export function auto(options: AutoOptions = {}): AutoBackend {
+  return new FirstToStart(options.candidates ?? defaultBackends());
+}
+
+/**
+ * The best backend for training that starts on this machine; else as {@link auto}.
+ *
+ * @throws InvalidArgumentError if `candidates` is empty
+ */
+export function autoTrainable(options: AutoTrainableOptions = {}): AutoTrainableBackend {
+  return new FirstTrainableToStart(options.candidates ?? defaultTrainableBackends());
+}
+
+class FirstToStart<B extends Backend> implements AutoBackend {
+  readonly specVersion = 1;
+  readonly #candidates: readonly B[];
+  #choosing: Promise<B> | undefined;
+  #chosen: B | undefined;
+  #skipped: readonly SkippedBackend[] = [];
+
+  constructor(candidates: readonly B[]) {
+    if (candidates.length === 0) {
+      throw new InvalidArgumentError("`candidates` is empty. Name at least one backend to choose from.");
+    }
+    this.#candidates = [...candidates];
+  }
+
+  get name(): string {
+    return this.#chosen?.name ?? "auto";
+  }
+
+  get description(): string {
+    return this.#chosen?.description ?? `the first to start of ${this.#names()}`;
+  }
+
+  get skipped(): readonly SkippedBackend[] {
+    return this.#skipped;
+  }
+
+  async init(): Promise<void> {
+    await this.chosen();
+  }
+
+  async load(network: Network, options: LoadOptions = {}): Promise<LoadedNetwork> {
+    options.signal?.throwIfAborted();
+    return (await this.chosen()).load(network, options);
+  }
+
+  /** The backend that all work goes to. @throws BackendUnavailableError if none starts */
+  protected async chosen(): Promise<B> {
+    this.#choosing ??= this.#choose();
+    try {
+      return await this.#choosing;
+    } catch (error) {
+      // So that a start that failed can be tried again.
+      this.#choosing = undefined;
+      throw error;
+    }
+  }
+
+  async #choose(): Promise<B> {
+    const skipped: SkippedBackend[] = [];
+    const causes: unknown[] = [];
+    for (const candidate of this.#candidates) {
+      try {
+        await candidate.init();
+        this.#skipped = skipped;
+        this.#chosen = candidate;
+        return candidate;
+      } catch (error) {
+        causes.push(error);
+        skipped.push({ backend: candidate.name, reason: reasonOf(error) });
+      }
+    }
+    throw new BackendUnavailableError(
+      `No backend starts. Tried were:\n${skipped.map(({ backend, reason }) => `- ${backend}: ${reason}`).join("\n")}\n` +
+        "Install what one of them needs, or name another one as `backend`.",
+      skipped,
+      { cause: new AggregateError(causes) },
+    );
+  }
+
+  #names(): string {
+    return this.#candidates.map((candidate) => candidate.name).join(", ");
+  }
+}
+
+class FirstTrainableToStart extends FirstToStart<TrainableBackend> implements AutoTrainableBackend {
+  async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
+    options.signal?.throwIfAborted();
+    return (await this.chosen()).loadForTraining(network, options);
+  }
+}
+
+/** The short reason where the error has one, else its message. */
+function reasonOf(error: unknown): string {
+  if (error instanceof BackendUnavailableError && error.reasons[0]) return error.reasons[0].reason;
+  return error instanceof Error ? error.message : String(error);
+}

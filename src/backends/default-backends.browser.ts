@@ -1,0 +1,12 @@
+import type { Backend, TrainableBackend } from "./backend.js";
+import { tfjsWasm } from "./tfjs/tfjs-wasm.browser.js";
+
+/** What `auto` chooses from on this platform, best first. */
+export function defaultBackends(): readonly Backend[] {
+  return defaultTrainableBackends();
+}
+
+/** What `autoTrainable` chooses from on this platform, best first. */
+export function defaultTrainableBackends(): readonly TrainableBackend[] {
+  return [tfjsWasm()];
+}
