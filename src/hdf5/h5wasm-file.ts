@@ -1,5 +1,6 @@
 import { ClosedError, InvalidDatasetError, UnsupportedError } from "../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import { sortByCodePoint } from "./code-point-order.js";
 import type { HDF5Attribute, HDF5DType, HDF5Entry, HDF5File } from "./engine.js";
 import { float16ToFloat32 } from "./float16.js";
 import type { H5wasm, H5wasmMetadata } from "./h5wasm-module.js";
@@ -307,17 +308,4 @@ function allocate(dtype: keyof typeof typedArrays, shape: Shape, name: string, w
       { cause },
     );
   }
-}
-
-/** Sorts as Python sorts strings: by code point, which UTF-8 order equals. */
-export function sortByCodePoint(names: readonly string[]): string[] {
-  return [...names].sort((a, b) => {
-    const left = [...a];
-    const right = [...b];
-    for (let i = 0; i < Math.min(left.length, right.length); i++) {
-      const difference = (left[i]?.codePointAt(0) ?? 0) - (right[i]?.codePointAt(0) ?? 0);
-      if (difference !== 0) return difference;
-    }
-    return left.length - right.length;
-  });
 }

@@ -1,0 +1,51 @@
+import { InvalidDatasetError, UnsupportedError } from "../../errors.js";
+import { type MetadataReader, readAddress } from "./metadata-reader.js";
+
+const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** The head of an HDF5 file: where the root group is described. */
+export interface Superblock {
+  readonly version: number;
+  readonly rootHeader: number;
+}
+
+/**
+ * Reads the superblock, versions 0 to 3 (HDF5 file format 3.0, II.A), and checks that the file is as long as it says.
+ *
+ * @throws InvalidDatasetError if the bytes are not HDF5 or end early
+ */
+export async function readSuperblock(metadata: MetadataReader): Promise<Superblock> {
+  const { name, size } = metadata;
+  const head = size >= 48 ? await metadata.view(0, Math.min(96, size)) : undefined;
+  if (!head || signature.some((byte, i) => head.getUint8(i) !== byte)) {
+    throw new InvalidDatasetError(name, `"${name}" is not an HDF5 file: it does not begin with HDF5's signature.`);
+  }
+  const version = head.getUint8(8);
+  if (version > 3) {
+    throw new UnsupportedError(`"${name}" has an HDF5 superblock of version ${version}; 0 to 3 are known here.`);
+  }
+  const old = version < 2;
+  if (head.getUint8(old ? 13 : 9) !== 8 || head.getUint8(old ? 14 : 10) !== 8) {
+    throw new UnsupportedError(`"${name}" does not use 8-byte addresses. Use \`engine: h5wasm()\` for it.`);
+  }
+  // Version 1 has four more bytes before the addresses.
+  const addresses = old ? (version === 1 ? 28 : 24) : 12;
+  if (head.byteLength < (old ? addresses + 48 : 48)) {
+    throw new InvalidDatasetError(name, `"${name}" ends within its head. It is cut short.`);
+  }
+  if (readAddress(head, addresses) !== 0) {
+    throw new UnsupportedError(`"${name}" has a user block before its data. Use \`engine: h5wasm()\` for it.`);
+  }
+  const endOfFile = readAddress(head, addresses + 16);
+  const rootHeader = readAddress(head, old ? addresses + 40 : addresses + 24);
+  if (endOfFile === undefined || endOfFile > size) {
+    throw new InvalidDatasetError(
+      name,
+      `"${name}" is cut short: its head says ${endOfFile ?? "nothing about its"} bytes, it has ${size}.`,
+    );
+  }
+  if (rootHeader === undefined || rootHeader >= size) {
+    throw new InvalidDatasetError(name, `"${name}" is damaged: its root group lies outside of the file.`);
+  }
+  return { version, rootHeader };
+}

@@ -1,0 +1,124 @@
+import { InvalidDatasetError } from "../../errors.js";
+import { type NdArray, type Shape, sizeOf } from "../../ndarray.js";
+import { float16ToFloat32 } from "../float16.js";
+import { ndArray, typedArrays } from "../typed-array.js";
+import type { Datatype } from "./datatype.js";
+import { type MetadataReader, readAddress } from "./metadata-reader.js";
+
+/** Makes an array for values of a datatype; float16 becomes float32. */
+export function allocateFor(type: Datatype, shape: Shape, file: string, what: string): NdArray {
+  const dtype = type.dtype === "float16" ? "float32" : (type.dtype as keyof typeof typedArrays);
+  try {
+    return ndArray(dtype, shape, new typedArrays[dtype](sizeOf(shape)) as never);
+  } catch (cause) {
+    throw new InvalidDatasetError(
+      file,
+      `Reading ${what} in "${file}": an array of shape [${shape.join(", ")}] is too large for memory. Read it by rows.`,
+      { cause },
+    );
+  }
+}
+
+/** Reverses the bytes of every element, in place. */
+export function swapBytes(bytes: Uint8Array, size: number): void {
+  if (size === 1) return;
+  for (let start = 0; start < bytes.length; start += size) {
+    for (let i = 0; i < size >> 1; i++) {
+      const low = bytes[start + i] as number;
+      bytes[start + i] = bytes[start + size - 1 - i] as number;
+      bytes[start + size - 1 - i] = low;
+    }
+  }
+}
+
+/** Turns an element's bytes as stored into numbers of the array's own type. `bytes` may be changed. */
+export function decodeNumbers(bytes: Uint8Array, type: Datatype, target: NdArray): void {
+  if (type.bigEndian) swapBytes(bytes, type.size);
+  if (type.dtype === "float16") {
+    const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+    float16ToFloat32(
+      new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2),
+      target.data as Float32Array,
+    );
+    return;
+  }
+  new Uint8Array(target.data.buffer, target.data.byteOffset, target.data.byteLength).set(bytes);
+}
+
+/** Turns stored strings into JavaScript ones, following references into the global heap. */
+export async function decodeStrings(
+  metadata: MetadataReader,
+  bytes: DataView,
+  type: Datatype,
+  count: number,
+  what: string,
+): Promise<string[]> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const heaps = new Map<number, ReadonlyMap<number, Uint8Array>>();
+  const strings: string[] = [];
+  for (let i = 0; i < count; i++) {
+    let text: Uint8Array;
+    if (type.string?.variable) {
+      const length = bytes.getUint32(i * 16, true);
+      const address = readAddress(bytes, i * 16 + 4);
+      const index = bytes.getUint32(i * 16 + 12, true);
+      if (length === 0 || !address) {
+        strings.push("");
+        continue;
+      }
+      let heap = heaps.get(address);
+      if (!heap) {
+        heap = await readGlobalHeap(metadata, address);
+        heaps.set(address, heap);
+      }
+      const stored = heap.get(index);
+      if (!stored || stored.length < length) {
+        throw new InvalidDatasetError(
+          metadata.name,
+          `Reading ${what} in "${metadata.name}": string ${i} is not where the file says. The file is damaged.`,
+        );
+      }
+      text = stored.subarray(0, length);
+    } else {
+      text = new Uint8Array(bytes.buffer, bytes.byteOffset + i * type.size, type.size);
+    }
+    const nul = text.indexOf(0);
+    if (nul >= 0) text = text.subarray(0, nul);
+    if (type.string?.padding === "space-padded") {
+      let end = text.length;
+      while (end > 0 && text[end - 1] === 32) end--;
+      text = text.subarray(0, end);
+    }
+    try {
+      strings.push(decoder.decode(text));
+    } catch (cause) {
+      throw new InvalidDatasetError(metadata.name, `Reading ${what} in "${metadata.name}": string ${i} is not UTF-8.`, {
+        cause,
+      });
+    }
+  }
+  return strings;
+}
+
+/** Objects of one global heap collection by index (III.E). */
+async function readGlobalHeap(metadata: MetadataReader, address: number): Promise<ReadonlyMap<number, Uint8Array>> {
+  const head = await metadata.view(address, 16);
+  const size = readAddress(head, 8) ?? 0;
+  if (head.getUint32(0, false) !== 0x47434f4c || head.getUint8(4) !== 1 || size < 16) {
+    throw new InvalidDatasetError(
+      metadata.name,
+      `Reading strings of "${metadata.name}": there is no table of strings at position ${address}. The file is damaged.`,
+    );
+  }
+  const view = await metadata.view(address, size);
+  const objects = new Map<number, Uint8Array>();
+  for (let offset = 16; offset + 16 <= size; ) {
+    const index = view.getUint16(offset, true);
+    const length = readAddress(view, offset + 8) ?? size;
+    // Object 0 is the free space, which reaches to the end.
+    if (index === 0 || offset + 16 + length > size) break;
+    objects.set(index, new Uint8Array(view.buffer, view.byteOffset + offset + 16, length));
+    offset += 16 + Math.ceil(length / 8) * 8;
+  }
+  return objects;
+}
