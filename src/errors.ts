@@ -76,6 +76,21 @@ export class BackendError extends CnnTransferError {
   override readonly name = "BackendError";
 }
 
+/** Training came to numbers that are not finite. The network has the weights again that it had before the epoch. */
+export class TrainingDivergedError extends CnnTransferError {
+  override readonly name = "TrainingDivergedError";
+  /** The epoch, counted from 1. */
+  readonly epoch: number;
+  /** The batch in the epoch, counted from 1. */
+  readonly batch: number;
+
+  constructor(message: string, place: { readonly epoch: number; readonly batch: number }, context: ErrorContext = {}) {
+    super(message, context);
+    this.epoch = place.epoch;
+    this.batch = place.batch;
+  }
+}
+
 /** A network is not a valid graph: a missing input, a cycle, a layer whose shapes do not fit. */
 export class InvalidNetworkError extends CnnTransferError {
   override readonly name = "InvalidNetworkError";
@@ -189,6 +204,7 @@ export interface CnnTransferErrors {
   readonly UnsupportedError: UnsupportedError;
   readonly BackendUnavailableError: BackendUnavailableError;
   readonly BackendError: BackendError;
+  readonly TrainingDivergedError: TrainingDivergedError;
   readonly InvalidNetworkError: InvalidNetworkError;
   readonly InvalidWeightsError: InvalidWeightsError;
   readonly WeightsDownloadError: WeightsDownloadError;
