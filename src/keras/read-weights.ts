@@ -6,6 +6,9 @@ import type { NetworkWeights, Topology, Weight } from "../network/network.js";
 import { type WeightShape, weightShapes } from "../network/weight-shapes.js";
 import { readNames } from "./read-names.js";
 
+/** A layer has at most four weights; a stored model inside of a model looks like a layer with many. */
+const mostShown = 6;
+
 /** A layer of a weights file that has weights: their paths in the file, and their shapes, in order. */
 interface StoredLayer {
   readonly name: string;
@@ -130,7 +133,9 @@ function checkLayers(
 }
 
 function formatWeights(weights: readonly { readonly shape: Shape }[]): string {
-  return weights.map(({ shape }) => formatShape(shape)).join(" and ");
+  const shown = weights.slice(0, mostShown).map(({ shape }) => formatShape(shape));
+  if (weights.length > mostShown) shown.push(`${weights.length - mostShown} more`);
+  return shown.join(" and ");
 }
 
 function toFloat32(array: NdArray, path: string, layer: string, fileName: string): NdArray<"float32"> {

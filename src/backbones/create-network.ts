@@ -1,0 +1,35 @@
+import type { Network } from "../network/network.js";
+import type { Backbone } from "./backbone.js";
+import { loadBackboneWeights, type WeightsOptions } from "./load-weights.js";
+import { type BackboneName, resolveBackbone } from "./resolve-backbone.js";
+
+export type { DownloadProgress } from "./download-progress.js";
+
+/** What to build of a backbone, and where its weights come from. */
+export interface CreateNetworkOptions extends WeightsOptions {
+  /** With the classifier that it was trained with. Default false. */
+  readonly includeTop?: boolean | undefined;
+  /** `[height, width]` of the input. Default: the size that the backbone was trained with. */
+  readonly imageSize?: readonly [number, number] | undefined;
+}
+
+/**
+ * A pretrained network: a backbone's graph with its weights.
+ *
+ * @throws InvalidArgumentError for an unknown backbone or a size or choice of weights that does not fit it
+ * @throws WeightsDownloadError if the weights cannot be downloaded, verified or stored
+ * @throws InvalidWeightsError if a weights file belongs to another network
+ *
+ * @example
+ * const network = await createNetwork("vgg16", { includeTop: true });
+ * const small = await createNetwork(mobilenet({ alpha: 0.25 }), { weights: "random", seed: 1, imageSize: [96, 96] });
+ */
+export async function createNetwork(
+  backbone: BackboneName | Backbone,
+  options: CreateNetworkOptions = {},
+): Promise<Network> {
+  const resolved = resolveBackbone(backbone);
+  const build = { includeTop: options.includeTop ?? false, imageSize: options.imageSize ?? resolved.imageSize };
+  const topology = resolved.topology(build);
+  return { ...topology, weights: await loadBackboneWeights(resolved, topology, build, options) };
+}
