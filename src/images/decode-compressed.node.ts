@@ -1,0 +1,112 @@
+import { UnsupportedError } from "../errors.js";
+import type { NdArray } from "../ndarray.js";
+import { cmykToRGB } from "./cmyk.js";
+import { DecodeProblem } from "./decode-problem.js";
+import type { DecodeRequest } from "./decode-request.js";
+
+interface RawImage {
+  readonly data: Uint8Array;
+  readonly info: { readonly width: number; readonly height: number; readonly channels: number };
+}
+
+/** The part of sharp that is used here. */
+interface Pipeline {
+  autoOrient(): Pipeline;
+  removeAlpha(): Pipeline;
+  pipelineColourspace(name: string): Pipeline;
+  toColourspace(name: string): Pipeline;
+  raw(options?: { readonly depth: "ushort" }): Pipeline;
+  toBuffer(options: { readonly resolveWithObject: true }): Promise<RawImage>;
+}
+
+interface SharpOptions {
+  readonly ignoreIcc: true;
+  readonly failOn: "truncated";
+  readonly limitInputPixels: number;
+}
+
+type Sharp = (bytes: Uint8Array, options: SharpOptions) => Pipeline;
+
+let loading: Promise<Sharp> | undefined;
+
+async function loadSharp(): Promise<Sharp> {
+  loading ??= import("sharp").then((library) => library.default as unknown as Sharp);
+  try {
+    return await loading;
+  } catch (cause) {
+    // Not kept: the next call may find it installed.
+    loading = undefined;
+    throw new UnsupportedError(
+      "Cannot decode JPEG, PNG, WebP and TIFF files: the package `sharp` did not load. Install it with `npm install sharp` on this machine, for its processor and system.",
+      { cause },
+    );
+  }
+}
+
+/**
+ * Decodes JPEG, PNG, WebP and TIFF with sharp to the pixels of Pillow's `convert("RGB")`: embedded colour profiles are
+ * not applied, alpha is dropped without blending, CMYK is turned to RGB by Pillow's formula, 16-bit grey is clipped.
+ *
+ * @returns `[height, width, 3]`, RGB
+ * @throws DecodeProblem if the file is damaged or of a kind that cannot be decoded exactly
+ * @throws UnsupportedError if sharp is not installed
+ */
+export async function decodeCompressed(bytes: Uint8Array, request: DecodeRequest): Promise<NdArray<"uint8">> {
+  const sharp = await loadSharp();
+  const { header } = request;
+  try {
+    let pipeline = sharp(bytes, { ignoreIcc: true, failOn: "truncated", limitInputPixels: request.maximumPixels });
+    if (request.applyOrientation) pipeline = pipeline.autoOrient();
+    if (header.format === "jpeg" && header.channels === 4) {
+      const raw = await read(pipeline.pipelineColourspace("cmyk").toColourspace("cmyk").raw(), 4);
+      // libvips has undone the inversion of files with Adobe's mark; Pillow takes it for granted in all.
+      return image(raw, cmykToRGB(raw.data, header.adobe !== true));
+    }
+    if (header.format === "png" && header.bitDepth === 16 && header.channels === 1) {
+      const raw = await read(
+        pipeline.removeAlpha().pipelineColourspace("grey16").toColourspace("grey16").raw({ depth: "ushort" }),
+        1,
+        2,
+      );
+      return image(raw, clippedGrey(raw.data));
+    }
+    const raw = await read(pipeline.removeAlpha().toColourspace("srgb").raw(), 3);
+    return image(raw, new Uint8Array(raw.data.buffer, raw.data.byteOffset, raw.data.byteLength));
+  } catch (cause) {
+    if (cause instanceof DecodeProblem) throw cause;
+    throw new DecodeProblem(reasonOf(cause), { cause });
+  }
+}
+
+async function read(pipeline: Pipeline, channels: number, bytesPerChannel = 1): Promise<RawImage> {
+  const raw = await pipeline.toBuffer({ resolveWithObject: true });
+  const { info, data } = raw;
+  if (info.channels !== channels || data.length !== info.width * info.height * channels * bytesPerChannel) {
+    throw new DecodeProblem(
+      `sharp gave ${info.channels} channels and ${data.length} bytes for ${info.width} x ${info.height} pixels of ${channels} channels`,
+    );
+  }
+  return raw;
+}
+
+function image(raw: RawImage, data: Uint8Array): NdArray<"uint8"> {
+  return { dtype: "uint8", shape: [raw.info.height, raw.info.width, 3], data };
+}
+
+/** 16-bit grey as Pillow converts it: values above 255 become 255. */
+function clippedGrey(data: Uint8Array): Uint8Array {
+  const values = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+  const pixels = new Uint8Array(values.length * 3);
+  for (let index = 0; index < values.length; index++) {
+    const grey = Math.min(values[index] as number, 255);
+    pixels.fill(grey, index * 3, index * 3 + 3);
+  }
+  return pixels;
+}
+
+/** The first line of sharp's message, which may go on with advice about other formats. */
+function reasonOf(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const [line = ""] = message.split("\n");
+  return /pixel limit/i.test(line) ? "it has more pixels than `maximumPixels` allows" : line || "it is damaged";
+}

@@ -1,0 +1,70 @@
+import { InvalidArgumentError } from "../errors.js";
+import { type ImageSelection, imageSelection } from "./image-selection.js";
+import type { ImageInput } from "./image-source.js";
+
+/** What is known about the pictures of a list. */
+export interface ImageListOptions {
+  /** Label of each picture: an index into `classLabels`. */
+  readonly labels?: ArrayLike<number>;
+  /** Names of the classes in label order. @default "0", "1", ... up to the largest label; none without `labels` */
+  readonly classLabels?: readonly string[];
+  /** Name of each picture, stored beside its features and said in errors. @default the path, a `File`'s name, or `image 0`, `image 1`, ... */
+  readonly names?: readonly string[];
+}
+
+/**
+ * Pictures in the order given: paths, bytes of image files, `Blob`s, or pixels, also mixed.
+ *
+ * @throws InvalidArgumentError if `labels` or `names` is not as long as the list, or a label is no index into
+ *   `classLabels`
+ *
+ * @example
+ * const images = imageList(["a/1.jpg", "b/1.jpg"], { labels: [0, 1], classLabels: ["cat", "dog"] });
+ */
+export function imageList(inputs: readonly ImageInput[], options: ImageListOptions = {}): ImageSelection {
+  const { labels, names } = options;
+  checkLength("labels", labels, inputs);
+  checkLength("names", names, inputs);
+  if (labels === undefined && options.classLabels !== undefined && inputs.length > 0) {
+    throw new InvalidArgumentError(
+      "Cannot list images: `classLabels` was passed without `labels`. Pass the label of each image too.",
+    );
+  }
+  const classLabels = options.classLabels ?? numbered(labels);
+  const images = inputs.map((image, index) => {
+    const name = names?.[index] ?? nameOf(image, index);
+    return labels === undefined
+      ? { image, name }
+      : { image, name, label: checkLabel(labels[index], index, classLabels) };
+  });
+  return imageSelection(images, classLabels);
+}
+
+function checkLength(option: string, values: ArrayLike<unknown> | undefined, inputs: readonly ImageInput[]): void {
+  if (values !== undefined && values.length !== inputs.length) {
+    throw new InvalidArgumentError(
+      `Cannot list images: \`${option}\` has ${values.length} entries for ${inputs.length} images. Pass one for each.`,
+    );
+  }
+}
+
+function numbered(labels: ArrayLike<number> | undefined): readonly string[] {
+  if (labels === undefined) return [];
+  const largest = Array.from(labels).reduce((most, label) => Math.max(most, label), -1);
+  return Number.isSafeInteger(largest) ? Array.from({ length: largest + 1 }, (_, label) => String(label)) : [];
+}
+
+function checkLabel(label: number | undefined, index: number, classLabels: readonly string[]): number {
+  if (label === undefined || !Number.isInteger(label) || label < 0 || label >= classLabels.length) {
+    throw new InvalidArgumentError(
+      `Cannot list images: label ${label} of image ${index} is not an index into the ${classLabels.length} \`classLabels\`. Labels are integers from 0.`,
+    );
+  }
+  return label;
+}
+
+function nameOf(image: ImageInput, index: number): string {
+  if (typeof image === "string") return image;
+  const hasName = typeof Blob === "function" && image instanceof Blob && "name" in image;
+  return hasName && typeof image.name === "string" ? image.name : `image ${index}`;
+}

@@ -1,0 +1,46 @@
+import { InvalidArgumentError } from "../errors.js";
+import type { ImageSource, SourceImage } from "./image-source.js";
+
+/** An image source whose pictures are listed, so that parts of it can be taken: the result of a split, one class. */
+export interface ImageSelection extends ImageSource {
+  /** The pictures in order. */
+  readonly images: readonly SourceImage[];
+  /** Label of each picture, to split by; empty where there are no classes. */
+  readonly labels: Int32Array;
+  /**
+   * The pictures at these positions, in this order; `classLabels` and labels stay as they are.
+   *
+   * @throws InvalidArgumentError if a position is not in 0..length - 1
+   */
+  select(indices: Iterable<number>): ImageSelection;
+}
+
+/**
+ * Makes a source of listed pictures.
+ *
+ * @param classLabels names in label order; empty if the pictures have no labels
+ */
+export function imageSelection(images: readonly SourceImage[], classLabels: readonly string[]): ImageSelection {
+  return {
+    images,
+    classLabels,
+    length: images.length,
+    labels: Int32Array.from(classLabels.length === 0 ? [] : images.map((image) => image.label as number)),
+    select: (indices) =>
+      imageSelection(
+        Array.from(indices, (index) => {
+          const image = images[index];
+          if (image === undefined) {
+            throw new InvalidArgumentError(
+              `Cannot select image ${index}: expected positions from 0 to ${images.length - 1}, as the source has ${images.length} images.`,
+            );
+          }
+          return image;
+        }),
+        classLabels,
+      ),
+    async *[Symbol.asyncIterator]() {
+      yield* images;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import type { NdArray } from "../ndarray.js";
+import { type DecodeOptions, decodeImage } from "./decode-image.js";
+import type { ImageInput } from "./image-source.js";
+import { type Interpolation, resizeImage } from "./resize.js";
+
+/** How one picture is decoded and resized. */
+export interface LoadImageOptions extends DecodeOptions {
+  /** Wanted `[height, width]`; the picture keeps its size without. Keras's `target_size`. */
+  readonly size?: readonly [number, number];
+  /** @default "bilinear"; Keras's `load_img` has "nearest" */
+  readonly interpolation?: Interpolation;
+  /** Cut to the wanted aspect ratio instead of distorting. @default false */
+  readonly keepAspectRatio?: boolean;
+}
+
+/**
+ * Decodes a picture and brings it to one size: Keras's `load_img`, with the same pixels. The one difference is the
+ * default of `interpolation`.
+ *
+ * @returns `[height, width, 3]`, uint8, RGB
+ * @throws ImageDecodeError, FileAccessError, ShapeMismatchError as `decodeImage`
+ * @throws InvalidArgumentError if `size` or `interpolation` is wrong
+ *
+ * @example
+ * const pixels = await loadImage("cat.jpg", { size: [224, 224] });
+ */
+export async function loadImage(input: ImageInput, options: LoadImageOptions = {}): Promise<NdArray<"uint8">> {
+  const { size, interpolation = "bilinear", keepAspectRatio = false } = options;
+  const pixels = await decodeImage(input, options);
+  return size === undefined ? pixels : resizeImage(pixels, { size, interpolation, keepAspectRatio });
+}

@@ -1,0 +1,23 @@
+import { readFile } from "node:fs/promises";
+import { FileAccessError } from "../errors.js";
+
+/**
+ * Reads the bytes of an image file.
+ *
+ * @throws FileAccessError if it is missing, a folder, or cannot be read
+ */
+export async function readImageFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+  try {
+    return await readFile(path, signal === undefined ? {} : { signal });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const code = (cause as NodeJS.ErrnoException).code;
+    const [reason, why] =
+      code === "ENOENT" || code === "ENOTDIR"
+        ? (["missing", "there is no such file"] as const)
+        : code === "EACCES" || code === "EPERM"
+          ? (["not-permitted", "it is not permitted"] as const)
+          : (["other", code === "EISDIR" ? "it is a folder; use `imageFolder`" : String(cause)] as const);
+    throw new FileAccessError(`Cannot read image "${path}": ${why}.`, { path, reason }, { cause });
+  }
+}
