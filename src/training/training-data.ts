@@ -1,0 +1,112 @@
+import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
+import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import { toFloat32 } from "./float32-rows.js";
+
+/** Rows with their classes. */
+export interface TrainingBatch {
+  /** `[rows, ...inputShape]`; other dtypes than float32 are converted. */
+  readonly xs: NdArray;
+  /** `[rows]`: for each row the index of its class. */
+  readonly ys: NdArray<"int32">;
+}
+
+/**
+ * Labelled rows that come in batches: an `HDF5DatasetGenerator`, a part of one, or any object of this form. Every
+ * iteration is one pass over all rows; in which order is its own affair.
+ */
+export interface TrainingData {
+  /** Number of rows of one pass. */
+  readonly length: number;
+  /** Shape of one row, where it is known. */
+  readonly rowShape?: Shape | undefined;
+  /** Names of the classes, where they are known. */
+  readonly classLabels?: readonly string[] | undefined;
+  [Symbol.asyncIterator](): AsyncIterator<TrainingBatch>;
+}
+
+/** What a network is trained on or tested with. */
+export interface Target {
+  readonly inputShape: Shape;
+  readonly classLabels: readonly string[];
+}
+
+/**
+ * Checks what can be known before the first batch.
+ *
+ * @param name how messages call the data: "train", "validation"
+ * @throws InvalidArgumentError if there are no rows, or its classes are others
+ * @throws ShapeMismatchError if its rows have another shape
+ */
+export function checkData(name: string, data: TrainingData, target: Target): void {
+  if (!(data.length > 0)) {
+    throw new InvalidArgumentError(`\`${name}\` has no rows (its \`length\` is ${data.length}): give at least one.`);
+  }
+  const { rowShape, classLabels } = data;
+  if (rowShape !== undefined && rowShape.join() !== target.inputShape.join()) {
+    throw new ShapeMismatchError(
+      `\`${name}\` has rows of shape [${rowShape.join(", ")}], but this head takes [${target.inputShape.join(", ")}]. Make the head with \`inputShape: data.rowShape\`, or extract the features as for the head.`,
+      { expected: target.inputShape, received: rowShape },
+    );
+  }
+  if (classLabels === undefined) return;
+  const longer = Math.max(classLabels.length, target.classLabels.length);
+  for (let index = 0; index < longer; index++) {
+    const [theirs, ours] = [classLabels[index], target.classLabels[index]];
+    if (theirs === ours) continue;
+    throw new InvalidArgumentError(
+      `\`${name}\` has other classes than this head: class ${index} is ${quoted(theirs)} there and ${quoted(ours)} here. Make the head with \`classLabels: data.classLabels\`.`,
+    );
+  }
+}
+
+function quoted(label: string | undefined): string {
+  return label === undefined ? "missing" : `"${label}"`;
+}
+
+/** A batch that fits the network. */
+export interface CheckedBatch {
+  readonly xs: NdArray<"float32">;
+  readonly classes: Int32Array;
+}
+
+/**
+ * One pass over the data, each batch checked; at the end the count of rows too, as a row left out would make every
+ * average a little wrong.
+ *
+ * @throws ShapeMismatchError if a batch or the count of rows does not fit
+ * @throws InvalidArgumentError if a class is not one of the target's
+ */
+export async function* checkedBatches(
+  name: string,
+  data: TrainingData,
+  target: Target,
+  signal?: AbortSignal | undefined,
+): AsyncGenerator<CheckedBatch, void, undefined> {
+  let rows = 0;
+  signal?.throwIfAborted();
+  for await (const { xs, ys } of data) {
+    signal?.throwIfAborted();
+    const count = ys.data.length;
+    const expected = [count, ...target.inputShape];
+    if (count === 0 || xs.shape.join() !== expected.join() || xs.data.length !== sizeOf(expected)) {
+      throw new ShapeMismatchError(
+        `A batch of \`${name}\` has \`xs\` of shape [${xs.shape.join(", ")}] and ${count} classes in \`ys\`: expected [rows, ${target.inputShape.join(", ")}] and as many classes as rows, at least one.`,
+        { expected, received: xs.shape },
+      );
+    }
+    for (const [row, label] of ys.data.entries()) {
+      if (Number.isInteger(label) && label >= 0 && label < target.classLabels.length) continue;
+      throw new InvalidArgumentError(
+        `Row ${rows + row} of a pass over \`${name}\` has class ${label}: expected an integer from 0 to ${target.classLabels.length - 1}, for the ${target.classLabels.length} class labels of this head.`,
+      );
+    }
+    rows += count;
+    yield { xs: toFloat32(xs), classes: Int32Array.from(ys.data) };
+  }
+  if (rows !== data.length) {
+    throw new ShapeMismatchError(
+      `A pass over \`${name}\` gave ${rows} rows, but its \`length\` is ${data.length}. Every iteration must give each row once.`,
+      { expected: [data.length], received: [rows] },
+    );
+  }
+}
