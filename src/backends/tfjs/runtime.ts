@@ -1,0 +1,16 @@
+import type { Layer } from "../../network/layer.js";
+import type { MemoryBudget } from "./memory-budget.js";
+import type { Tfjs } from "./shared-tfjs.js";
+
+/** A started backend of tfjs, as the networks that run on it see it. */
+export interface TfjsRuntime {
+  readonly tf: Tfjs;
+  /** Our name of it, such as `tfjs-wasm`; for messages. */
+  readonly name: string;
+  /** Name by which tfjs knows it, such as `wasm`. */
+  readonly backend: string;
+  /** Memory that must not run out, where it ends silently. */
+  readonly memory?: MemoryBudget | undefined;
+  /** Why a layer's weights cannot be trained here, and what can; undefined if they can. */
+  refusesToTrain?(layer: Layer): string | undefined;
+}

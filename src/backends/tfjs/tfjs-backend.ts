@@ -1,0 +1,64 @@
+import type { Layer } from "../../network/layer.js";
+import type { TrainableBackend } from "../backend.js";
+import type { MemoryBudget } from "./memory-budget.js";
+import type { TfjsRuntime } from "./runtime.js";
+import { loadTfjs, startBackend, type Tfjs } from "./shared-tfjs.js";
+import { loadNetwork } from "./tfjs-network.js";
+import { loadNetworkForTraining } from "./tfjs-training.js";
+
+/** What makes one backend of tfjs different from another. */
+export interface TfjsBackendDefinition {
+  /** Our name of it, such as `tfjs-wasm`. */
+  readonly name: string;
+  /** Name by which tfjs knows it, such as `wasm`. */
+  readonly backend: string;
+  readonly memory?: MemoryBudget | undefined;
+  /** Imports what registers the backend with tfjs, and throws BackendUnavailableError where that cannot be. */
+  prepare(tf: Tfjs): Promise<void>;
+  /** What to do once the backend runs, such as replacing kernels. Returns the backend's description. */
+  started(tf: Tfjs): Promise<string>;
+  /** Why a layer's weights cannot be trained here, and what can; undefined if they can. */
+  refusesToTrain?(layer: Layer): string | undefined;
+}
+
+/** Makes a backend out of one of tfjs's. Nothing is loaded before `init`, which `load` calls too. */
+export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableBackend {
+  const { name, backend, memory } = definition;
+  let description = `${name}, not started yet`;
+  let starting: Promise<TfjsRuntime> | undefined;
+
+  function start(): Promise<TfjsRuntime> {
+    starting ??= startOnce().catch((error: unknown) => {
+      starting = undefined;
+      throw error;
+    });
+    return starting;
+  }
+
+  async function startOnce(): Promise<TfjsRuntime> {
+    const tf = await loadTfjs();
+    await startBackend(tf, backend, () => definition.prepare(tf));
+    description = await definition.started(tf);
+    const refusesToTrain = definition.refusesToTrain;
+    return { tf, name, backend, memory, ...(refusesToTrain && { refusesToTrain }) };
+  }
+
+  return {
+    specVersion: 1,
+    name,
+    get description() {
+      return description;
+    },
+    async init() {
+      await start();
+    },
+    async load(network, options) {
+      options?.signal?.throwIfAborted();
+      return loadNetwork(await start(), network, options);
+    },
+    async loadForTraining(network, options) {
+      options.signal?.throwIfAborted();
+      return loadNetworkForTraining(await start(), network, options);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { BackendUnavailableError } from "../../errors.js";
+import type { TrainableBackend } from "../backend.js";
+import { registerFastBatchMatMul } from "./fast-batch-mat-mul.js";
+import { createMemoryBudget, type MemoryBudget } from "./memory-budget.js";
+import { messageOf, type Tfjs } from "./shared-tfjs.js";
+import { createTfjsBackend } from "./tfjs-backend.js";
+
+/** The exports of tfjs-backend-wasm. */
+type WasmLibrary = typeof import("@tensorflow/tfjs-backend-wasm");
+
+/** Where the wasm backend runs, as far as that makes a difference. */
+export interface WasmHost {
+  /** Prepares the host before the wasm module is started; returns what to do after the start, well or not. */
+  beforeStart(library: WasmLibrary): () => void;
+}
+
+/**
+ * The memory of the wasm module ends at 4 GB, and beyond some 3.6 GB tensors overwrite each other without any error, so
+ * it is never filled that far. One for the process, as the module is.
+ */
+const heap: MemoryBudget = createMemoryBudget("the WebAssembly memory", 3 * 2 ** 30);
+
+/** Makes the wasm backend for a host. */
+export function createWasmBackend(host: WasmHost): TrainableBackend {
+  let library: WasmLibrary | undefined;
+  let afterStart: (() => void) | undefined;
+  return createTfjsBackend({
+    name: "tfjs-wasm",
+    backend: "wasm",
+    memory: heap,
+    async prepare(tf) {
+      try {
+        library = await import("@tensorflow/tfjs-backend-wasm");
+      } catch (cause) {
+        throw new BackendUnavailableError(
+          'Cannot load "@tensorflow/tfjs-backend-wasm". Install it: npm install @tensorflow/tfjs-backend-wasm',
+          [{ backend: "tfjs-wasm", reason: messageOf(cause) }],
+          { cause },
+        );
+      }
+      afterStart = host.beforeStart(library);
+      try {
+        await tf.setBackend("wasm");
+      } finally {
+        afterStart();
+      }
+    },
+    async started(tf) {
+      registerFastBatchMatMul(tf);
+      return describe(tf, library as WasmLibrary);
+    },
+    refusesToTrain(layer) {
+      if (layer.className !== "Conv2D" && layer.className !== "DepthwiseConv2D") return undefined;
+      return "has a kernel to train, and the wasm backend has no gradients of convolutions. Train it on tfjsNode() or tfjsNodeGpu(), or train a head on extracted features.";
+    },
+  });
+}
+
+async function describe(tf: Tfjs, library: WasmLibrary): Promise<string> {
+  const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+  const threads = (await tf.env().getAsync("WASM_HAS_MULTITHREAD_SUPPORT")) ? library.getThreadsCount() : 1;
+  return `tfjs-backend-wasm ${library.version_wasm}, ${simd ? "SIMD" : "no SIMD"}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+}
