@@ -69,6 +69,7 @@ async function main(options: TransferOptions): Promise<void> {
     hidden: [256],
     dropout: 0.5,
     seed: options.seed,
+    metadata: extractor.attributes,
   });
   const showTraining = progressBar("training  ");
   await head.fit(train, {
@@ -86,13 +87,14 @@ async function main(options: TransferOptions): Promise<void> {
   console.log(`Saved as ${model}. In Python: keras.models.load_model("${model}")`);
 
   step("Pictures that nothing has seen, with the head loaded again from its file");
-  await using loaded = await TransferHead.load(model, { classLabels: data.classLabels });
+  await using loaded = await TransferHead.load(model);
   const answers = await loaded.classify(await extractor.extract(unseen.images.map(({ image }) => image)));
   let right = 0;
-  for (const [index, { label, probability }] of answers.entries()) {
-    const truth = folder.classLabels[unseen.images[index]?.label ?? -1];
-    if (label === truth) right++;
-    console.log(`${label === truth ? "✓" : "✗"} ${unseen.images[index]?.name}: ${label} (${percent(probability)})`);
+  for (const [index, [best]] of answers.entries()) {
+    const picture = unseen.images[index];
+    const isRight = best !== undefined && best.label === unseen.classLabels[picture?.label ?? -1];
+    if (isRight) right++;
+    console.log(`${isRight ? "✓" : "✗"} ${picture?.name}: ${best?.label} (${percent(best?.probability ?? 0)})`);
   }
   console.log(`${right} of ${unseen.length} right.`);
 }
