@@ -143,8 +143,7 @@ function mobilenetTopology(
     add({ className: "Reshape", name: "reshape_2", inputs: [previous], config: { targetShape: [1000] } });
     add({ className: "Activation", name: "predictions", inputs: [previous], config: { activation: "softmax" } });
   }
-  const rows = publishedRows(height, width) ?? 224;
-  return { name: `mobilenet_${alpha.toFixed(2)}_${rows}`, layers, inputs: [input], outputs: [previous] };
+  return { name: `mobilenet_${alpha.toFixed(2)}_${height}`, layers, inputs: [input], outputs: [previous] };
 }
 
 function publishedRows(height: number, width: number): number | undefined {
