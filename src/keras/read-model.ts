@@ -80,7 +80,9 @@ async function readJson(file: HDF5File, fileName: string, name: string): Promise
 
 function adamLearningRate(training: Json | undefined): number | undefined {
   const optimizer = isJsonObject(training) ? training.optimizer_config : undefined;
-  if (!isJsonObject(optimizer) || optimizer.class_name !== "Adam" || !isJsonObject(optimizer.config)) return undefined;
+  if (!isJsonObject(optimizer) || !isJsonObject(optimizer.config)) return undefined;
+  // Late versions of Keras 2 write their own optimizers as custom ones.
+  if (optimizer.class_name !== "Adam" && optimizer.class_name !== "Custom>Adam") return undefined;
   const rate = optimizer.config.learning_rate ?? optimizer.config.lr;
   return typeof rate === "number" ? rate : undefined;
 }
