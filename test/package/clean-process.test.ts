@@ -13,7 +13,7 @@ function runModule(cwd: string, code: string): Promise<{ stdout: string; stderr:
 describe("importing the package", () => {
   test.each([
     ["with its libraries", consumer],
-    ["with none of its libraries, as each is loaded when it is needed", bare],
+    ["without them, as each is loaded when it is needed", bare],
   ])("prints nothing and lets the process end, %s", async (_, project) => {
     expect(await runModule(project, 'import "cnn-transfer";')).toEqual({ stdout: "", stderr: "" });
   });

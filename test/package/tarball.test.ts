@@ -32,8 +32,9 @@ describe("the packed package", () => {
 
   test("has types that resolve wherever an ES module can be imported", async () => {
     const attw = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
-    const { stdout } = await run(process.execPath, [attw, tarball, "--profile", "esm-only", "--format", "json"]);
-    const { problems } = JSON.parse(stdout) as { problems: object };
-    expect(problems).toEqual({});
+    // The profile leaves out the resolutions of CommonJS, which this package does not have.
+    await run(process.execPath, [attw, tarball, "--profile", "esm-only"]).catch((error: { stdout: string }) => {
+      throw new Error(error.stdout);
+    });
   });
 });

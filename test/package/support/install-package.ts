@@ -13,7 +13,7 @@ export interface InstalledPackage {
   readonly tarball: string;
   /** A project that has the package and every library installed. */
   readonly consumer: string;
-  /** A project that has only the package, with none of its libraries. */
+  /** A project that has the package, with none of its libraries but the one that is imported at once. */
   readonly bare: string;
 }
 
@@ -46,6 +46,7 @@ export default async function installPackage(project: TestProject): Promise<() =
     if (name.startsWith(".")) continue;
     await symlink(join(root, "node_modules", name), join(consumer, "node_modules", name));
   }
+  await symlink(join(root, "node_modules/@bufbuild"), join(bare, "node_modules/@bufbuild"));
   project.provide("installed", { tarball, consumer, bare });
   return () => rm(folder, { recursive: true, force: true });
 }
