@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type ts from "typescript";
 import { describe, expect, inject, test } from "vitest";
-import { asProgram, codeBlocks } from "./support/code-blocks.js";
+import { asProgram, codeBlocks, namesOnPages } from "./support/code-blocks.js";
 import { compile, strictest } from "./support/compile.js";
 
 const { consumer } = inject("installed");
@@ -41,7 +41,7 @@ describe("the pages", () => {
       // The declarations of tfjs, which some blocks import, do not compile otherwise.
       skipLibCheck: true,
     };
-    expect(compile(consumer, programs, options)).toEqual([]);
+    expect(compile(consumer, { ...programs, "names-on-pages.d.ts": namesOnPages }, options)).toEqual([]);
   });
 
   test.each(pages)("%s links to pages and sections that exist", (page) => {

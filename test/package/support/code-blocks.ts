@@ -21,26 +21,23 @@ export function codeBlocks(markdown: string): readonly CodeBlock[] {
   return blocks;
 }
 
-/**
- * A block as a program: where it imports nothing, it has everything that the package exports. Things that pages speak
- * of without making them, such as `extractor`, are declared unless the block declares them.
- */
+/** Declarations of things that pages speak of without making them, such as `extractor`. A block may have its own. */
+export const namesOnPages = Object.entries({
+  images: "ImageFolder",
+  extractor: "FeatureExtractor",
+  writer: "HDF5DatasetWriter",
+  data: "HDF5DatasetGenerator",
+  train: "TrainingData",
+  validation: "TrainingData",
+  head: "TransferHead",
+  features: 'NdArray<"float32">',
+})
+  .map(([name, type]) => `declare const ${name}: import("cnn-transfer").${type};\n`)
+  .join("");
+
+/** A block as a program of its own: where it imports nothing, it has everything that the package exports. */
 export function asProgram({ line, code }: CodeBlock, exported: readonly string[]): string {
-  const known: Readonly<Record<string, string>> = {
-    images: "ImageFolder",
-    extractor: "FeatureExtractor",
-    writer: "HDF5DatasetWriter",
-    data: "HDF5DatasetGenerator",
-    train: "HDF5DatasetGenerator",
-    validation: "HDF5DatasetGenerator",
-    head: "TransferHead",
-    features: 'NdArray<"float32">',
-    network: "Network",
-  };
-  const declarations = Object.entries(known)
-    .filter(([name]) => !new RegExp(`(const|let|using) (\\{[^}]*\\b)?${name}\\b`).test(code))
-    .map(([name, type]) => `declare const ${name}: import("cnn-transfer").${type};`);
-  const imports = /^import /m.test(code) ? "" : `import { ${exported.join(", ")} } from "cnn-transfer";`;
-  // All on lines before the block's own, so that errors tell the line of the page.
-  return `${[imports, ...declarations, "export {};"].join(" ")}${"\n".repeat(line - 1)}${code}\n`;
+  const imports = /^import /m.test(code) ? "" : `import { ${exported.join(", ")} } from "cnn-transfer"; `;
+  // On a line before the block's own, so that errors tell the line of the page.
+  return `${imports}export {};${"\n".repeat(line - 1)}${code}\n`;
 }

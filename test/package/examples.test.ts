@@ -1,0 +1,135 @@
+import { execFile } from "node:child_process";
+import { cp, readdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, inject, test } from "vitest";
+import { compile, strictest } from "./support/compile.js";
+
+const run = promisify(execFile);
+const { consumer } = inject("installed");
+const root = resolve(import.meta.dirname, "../..");
+const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
+const drawings = join(consumer, "output/drawings");
+// Nobody's cache, and no way out: the examples have to do without the Internet.
+const offline = {
+  ...process.env,
+  KERAS_HOME: join(consumer, "keras"),
+  HTTPS_PROXY: "",
+  NO_COLOR: "1",
+};
+
+/** Runs an example against the installed package, as a user does. */
+async function runExample(
+  name: string,
+  args: readonly string[] = [],
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  try {
+    const options = { cwd: consumer, env: offline, timeout: 110_000 };
+    const { stdout, stderr } = await run(process.execPath, [tsx, `examples/${name}.ts`, ...args], options);
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    return error as { code: number; stdout: string; stderr: string };
+  }
+}
+
+beforeAll(async () => {
+  await cp(join(root, "examples"), join(consumer, "examples"), { recursive: true });
+});
+
+describe("the example", () => {
+  test("goes from drawings to a model file that it loads again and asks about pictures it has not seen", async () => {
+    const { code, stdout, stderr } = await runExample("transfer", [
+      "--backbone",
+      "squeezenet",
+      "--weights",
+      "random",
+      "--pooling",
+      "max",
+    ]);
+    expect(stderr).toMatch(/extracting 192\/192/);
+    expect(stderr).toMatch(/training {3}30\/30/);
+    expect(code).toBe(0);
+    expect(stdout).toContain("204 pictures of 3 classes: cats, dogs, pandas");
+    expect(stdout).toMatch(/precision +recall +f1-score +support/);
+    const [, right] = /(\d+) of 12 right/.exec(stdout) ?? [];
+    // Guessing would get 4.
+    expect(Number(right)).toBeGreaterThanOrEqual(9);
+    expect(await readdir(join(consumer, "output"))).toEqual(["drawings", "features.hdf5", "my_model.h5"]);
+  });
+
+  test("takes a folder", async () => {
+    const { code, stdout } = await runExample("transfer", [
+      drawings,
+      ...["--backbone", "squeezenet", "--weights", "random", "--epochs", "1", "--output", "other"],
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("of 12 right");
+    expect(await readdir(join(consumer, "other"))).toEqual(["features.hdf5", "my_model.h5"]);
+  });
+
+  test("lists its options", async () => {
+    const { code, stdout } = await runExample("transfer", ["--help"]);
+    expect(code).toBe(0);
+    for (const option of [
+      "backbone",
+      "weights",
+      "layer",
+      "pooling",
+      "backend",
+      "batch-size",
+      "output",
+      "epochs",
+      "seed",
+    ]) {
+      expect(stdout).toContain(`--${option}`);
+    }
+  });
+
+  test.each([
+    [["--colour", "red"], "--colour"],
+    [["--backbone", "vgg17"], "vgg17"],
+    [["--epochs", "many"], "many"],
+    [["one", "two"], "one, two"],
+  ])("says what is wrong with %s and ends with code 2", async (args, word) => {
+    const { code, stdout, stderr } = await runExample("transfer", args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(word);
+    expect(stderr).toContain("--help");
+  });
+
+  test("says in one line that a folder is missing, and ends with code 1", async () => {
+    const { code, stderr } = await runExample("transfer", ["no/such/folder"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('no/such/folder"');
+    expect(stderr.trim().split("\n").length).toBe(1);
+  });
+});
+
+describe("the short examples run", () => {
+  test("own-app", async () => {
+    const { code, stdout } = await runExample("own-app", [drawings, "random"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/precision +recall/);
+  });
+
+  test("fit-dataset", async () => {
+    const { code, stdout } = await runExample("fit-dataset");
+    expect(code).toBe(0);
+    expect(Number(/trained on: (0\.\d+|1)/.exec(stdout)?.[1])).toBeGreaterThan(0.9);
+  });
+
+  test("plug-in", async () => {
+    const { code, stdout } = await runExample("plug-in");
+    expect(code).toBe(0);
+    expect(stdout.match(/8 pictures in \d+ ms/g)?.length).toBe(3);
+  });
+
+  test("and are short, and compile", async () => {
+    for (const name of ["own-app", "fit-dataset", "plug-in"]) {
+      const text = await readFile(join(root, `examples/${name}.ts`), "utf8");
+      expect(text.split("\n").length).toBeLessThan(75);
+      // The declarations of tfjs, which one imports, do not compile otherwise.
+      expect(compile(consumer, { [`${name}.ts`]: text }, { ...strictest, skipLibCheck: true })).toEqual([]);
+    }
+  });
+});
