@@ -1,0 +1,134 @@
+/**
+ * Transfer learning without Python: a pretrained Keras CNN turns a folder of pictures into an HDF5 file of features, and
+ * a head trained on batches streamed out of that file becomes a Keras model.
+ *
+ * @example
+ * import { FeatureExtractor, HDF5DatasetGenerator, HDF5DatasetWriter, imageFolder, TransferHead } from "cnn-transfer";
+ *
+ * const images = await imageFolder("animals/"); // one folder per class
+ * await using extractor = await FeatureExtractor.create({ backbone: "vgg16", pooling: "avg" });
+ * await using writer = await HDF5DatasetWriter.create("animals.hdf5", {
+ *   rows: images.length, rowShape: extractor.featureShape, classLabels: images.classLabels,
+ * });
+ * await extractor.extractTo(writer, images, { batchSize: 32, onProgress: console.log });
+ * await writer.close();
+ *
+ * await using data = await HDF5DatasetGenerator.open("animals.hdf5", { batchSize: 32, shuffle: true, seed: 1 });
+ * const { train, validation } = data.split({ validation: 0.25, stratify: true });
+ * await using head = await TransferHead.create({
+ *   inputShape: data.rowShape, classLabels: data.classLabels, hidden: [256], dropout: 0.5,
+ * });
+ * await head.fit(train, { epochs: 20, validation });
+ * console.log((await head.evaluate(validation)).toString());
+ * await head.save("my_model.h5"); // keras.models.load_model("my_model.h5")
+ *
+ * @packageDocumentation
+ */
+
+// Backbones
+export type { Backbone, TopologyOptions, WeightsFile } from "./backbones/backbone.js";
+export { type CreateNetworkOptions, createNetwork, type DownloadProgress } from "./backbones/create-network.js";
+export type { WeightsOptions } from "./backbones/load-weights.js";
+export { type MobileNetAlpha, mobilenet } from "./backbones/mobilenet.js";
+export type { BackboneName } from "./backbones/resolve-backbone.js";
+export { squeezenet } from "./backbones/squeezenet.js";
+export { vgg16, vgg19 } from "./backbones/vgg.js";
+// Backends
+export {
+  type AutoBackend,
+  type AutoOptions,
+  type AutoTrainableBackend,
+  type AutoTrainableOptions,
+  auto,
+  autoTrainable,
+  type Choice,
+  type SkippedBackend,
+} from "./backends/auto.js";
+export type {
+  AbortOptions,
+  Backend,
+  LoadedNetwork,
+  LoadOptions,
+  OptimizerConfig,
+  TrainableBackend,
+  TrainableNetwork,
+  TrainingOptions,
+} from "./backends/backend.js";
+export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
+export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
+export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.js";
+export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
+export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
+export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
+// Words
+export * from "./errors.js";
+// The pipeline
+export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
+export type { ExtractionProgress } from "./extraction/extraction-progress.js";
+export {
+  type ExtractionSummary,
+  type FeatureBatch,
+  FeatureExtractor,
+  type FeatureSink,
+  type StreamOptions,
+} from "./feature-extractor.js";
+// HDF5
+export { contiguous } from "./hdf5/contiguous-engine.js";
+export type {
+  HDF5Attribute,
+  HDF5DType,
+  HDF5Engine,
+  HDF5Entry,
+  HDF5File,
+  HDF5Item,
+  HDF5Source,
+  WritableHDF5Engine,
+} from "./hdf5/engine.js";
+export { h5wasm } from "./hdf5/h5wasm.node.js";
+export { jsfive } from "./hdf5/jsfive.node.js";
+// Pictures
+export { type DecodeOptions, decodeImage } from "./images/decode-image.js";
+export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./images/image-folder.js";
+export { type ImageListOptions, imageList } from "./images/image-list.js";
+export type { ImageSelection } from "./images/image-selection.js";
+export type { ImageInput, ImageSource, SourceImage } from "./images/image-source.js";
+export { type LoadImageOptions, loadImage } from "./images/load-image.js";
+export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
+export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
+export { type Interpolation, type ResizeOptions, resizeImage } from "./images/resize.js";
+// Keras files
+export { type KerasModel, readKerasModel } from "./keras/read-model.js";
+export { readKerasWeights } from "./keras/read-weights.js";
+export type { CompileConfig } from "./keras/training-config.js";
+export { type EncodeModelOptions, encodeKerasModel, type ModelNotes } from "./keras/write-model.js";
+export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
+// Networks
+export { cut } from "./network/cut.js";
+export {
+  type FeatureNetwork,
+  type FeatureNetworkOptions,
+  featureNetwork,
+  type Pooling,
+} from "./network/feature-network.js";
+export type { Activation, Layer, LayerClassName, LayerConfigs, Padding, Size2D } from "./network/layer.js";
+export type { RowShape } from "./network/layer-shape.js";
+export type { Network, NetworkWeights, Topology, Weight } from "./network/network.js";
+export { randomWeights } from "./network/random-weights.js";
+export { inferShapes } from "./network/shapes.js";
+export { countParameters, summary } from "./network/summary.js";
+export { validateNetwork } from "./network/validate.js";
+export { createRandom, type Random } from "./random.js";
+// Training
+export {
+  type AverageScores,
+  type ClassificationReport,
+  type ClassScores,
+  classificationReport,
+} from "./training/classification-report.js";
+export type { Evaluation } from "./training/evaluate.js";
+export type { FitOptions } from "./training/fit.js";
+export type { HeadShape } from "./training/head-network.js";
+export type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
+export type { EpochLog, TrainingProgress } from "./training/history.js";
+export type { TrainingBatch, TrainingData } from "./training/training-data.js";
+export { type ClassProbability, type SaveHeadOptions, TransferHead } from "./transfer-head.js";
