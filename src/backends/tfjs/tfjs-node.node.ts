@@ -60,11 +60,8 @@ function createTfjsNode(
       try {
         library = await loadQuietly(packageName, module);
       } catch (cause) {
-        throw new BackendUnavailableError(
-          `Cannot use ${name}: ${explainFailure(packageName, cause)}`,
-          [{ backend: name, reason: explainFailure(packageName, cause) }],
-          { cause },
-        );
+        const reason = explainFailure(packageName, module, cause);
+        throw new BackendUnavailableError(`Cannot use ${name}: ${reason}`, [{ backend: name, reason }], { cause });
       }
     },
     async started(tf) {
@@ -93,7 +90,7 @@ async function loadQuietly(packageName: string, module: string | undefined): Pro
 }
 
 /** Says which of the ways to be missing it is, and what to do. */
-function explainFailure(packageName: string, cause: unknown): string {
+function explainFailure(packageName: string, module: string | undefined, cause: unknown): string {
   const message = messageOf(cause);
   const [firstLine] = message.split("\n");
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
@@ -103,7 +100,13 @@ function explainFailure(packageName: string, cause: unknown): string {
   if (code === "ERR_DLOPEN_FAILED") {
     return `the native addon of "${packageName}" does not load (${firstLine}). The TensorFlow library beside it is missing or does not fit this system; install the package again: npm install ${packageName}`;
   }
-  if ((code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") && message.includes(packageName)) {
+  const notFound = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
+  // Bundlers put a stub that throws in the place of an optional package that is not there.
+  const stub = code === undefined && message.startsWith("Could not resolve");
+  if (notFound && module !== undefined && message.includes(`'${module}'`)) {
+    return `there is no package at \`module\` "${module}". Give the absolute path of the folder of ${packageName}`;
+  }
+  if ((notFound && message.includes(`'${packageName}'`)) || stub) {
     return `the package "${packageName}" is not installed. Install it: npm install ${packageName}`;
   }
   return `the package "${packageName}" does not load (${firstLine}). Install it again: npm install ${packageName}`;

@@ -4,6 +4,7 @@ import type { Network } from "../../network/network.js";
 import { validateNetwork } from "../../network/validate.js";
 import { type LayerPlan, planLayers } from "./layer-plan.js";
 import type { TfjsRuntime } from "./runtime.js";
+import { refuseUnknownLayers } from "./tfjs-network.js";
 
 /** A network that can be trained, taken apart as training needs it. */
 export interface TrainingPlan {
@@ -35,6 +36,7 @@ export interface TrainableWeight {
  * a layer that this backend cannot train
  */
 export function planTraining(runtime: TfjsRuntime, network: Network): TrainingPlan {
+  refuseUnknownLayers(runtime, network);
   validateNetwork(network);
   const refuse = (fault: string): never => {
     throw new UnsupportedError(`Cannot train network "${network.name}" on ${runtime.name}: ${fault}`);

@@ -1,0 +1,52 @@
+import type { Backend } from "../../src/backends/backend.js";
+import { onnx } from "../../src/backends/onnx/onnx.node.js";
+import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
+import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
+import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import { isCnnTransferError } from "../../src/errors.js";
+import { tfjsNodeIsBuilt, tfjsNodeIsBuilt, tfjsNodeModule, tfjsNodeModule } from "./tfjs-node-build.js";
+
+/** A backend to test, and how to see what it holds. */
+export interface BackendUnderTest {
+  readonly name: string;
+  create(): Backend;
+  /** How many things it holds now: tensors, threads. The same number again after `dispose`. */
+  held(): Promise<number>;
+  /** Whether its computing leaves the event loop free. */
+  readonly ownThread: boolean;
+}
+
+async function tensors(): Promise<number> {
+  const tf = await import("@tensorflow/tfjs-core");
+  return tf.memory().numTensors;
+}
+
+/** Every backend of the library that Node can run. */
+export const allBackends: readonly BackendUnderTest[] = [
+  { name: "onnx", create: () => onnx(), held: async () => threads(), ownThread: true },
+  { name: "tfjs-wasm", create: () => tfjsWasm(), held: tensors, ownThread: false },
+  {
+    name: "tfjs-node",
+    create: () => tfjsNode(tfjsNodeIsBuilt ? { module: tfjsNodeModule } : {}),
+    held: tensors,
+    ownThread: false,
+  },
+  { name: "tfjs-cpu", create: () => tfjsCpu(), held: tensors, ownThread: false },
+];
+
+/** Why a backend does not run here; undefined if it does. Anything but a missing library is a fault and is thrown. */
+export async function whyUnavailable({ create }: BackendUnderTest): Promise<string | undefined> {
+  try {
+    await create().init();
+    return undefined;
+  } catch (error) {
+    if (isCnnTransferError(error, "BackendUnavailableError")) return error.reasons[0]?.reason ?? error.message;
+    throw error;
+  }
+}
+
+/** Number of worker threads that this process runs. */
+function threads(): number {
+  const report = process.report?.getReport() as unknown as { readonly workers: readonly unknown[] };
+  return report.workers.length;
+}
