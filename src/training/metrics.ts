@@ -1,8 +1,8 @@
 import type { NdArray } from "../ndarray.js";
 import type { Network } from "../network/network.js";
 
-/** Keras's `epsilon()`: probabilities are kept this far from 0 and 1 before their logarithm is taken. */
-const epsilon = 1e-7;
+/** Smallest normal float32: what a softmax that has run out of range may round to zero. */
+const smallest = 2 ** -126;
 
 /** Classes as rows of zeros with a one: `[rows, classCount]`. */
 export function oneHot(classes: Int32Array, classCount: number): NdArray<"float32"> {
@@ -34,20 +34,15 @@ export function countHits(probabilities: NdArray<"float32">, classes: Int32Array
 }
 
 /**
- * Sum over the rows of the cross-entropy -log(p[class]), with Keras's rule for `categorical_crossentropy`: rows are
- * scaled to sum 1, and kept within [1e-7, 1 - 1e-7].
+ * Sum over the rows of the cross-entropy -log(p[class]) for `[rows, classes]` that come from a softmax. Equal to what
+ * Keras computes from the logits on TensorFlow, but at most 87.3 for a row, where float32 probabilities end.
  */
 export function crossEntropySum(probabilities: NdArray<"float32">, classes: Int32Array): number {
   const [, classCount = 0] = probabilities.shape;
-  let sum = 0;
-  classes.forEach((label, row) => {
-    const start = row * classCount;
-    let total = 0;
-    for (let i = start; i < start + classCount; i++) total += probabilities.data[i] as number;
-    const probability = (probabilities.data[start + label] as number) / total;
-    sum -= Math.log(Math.min(Math.max(probability, epsilon), 1 - epsilon));
-  });
-  return sum;
+  return classes.reduce(
+    (sum, label, row) => sum - Math.log(Math.max(probabilities.data[row * classCount + label] as number, smallest)),
+    0,
+  );
 }
 
 /** L2 penalty l2 * sum(kernel^2) over all kernels, as Keras adds it to the loss. */
