@@ -4,7 +4,7 @@ import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
 import { isCnnTransferError } from "../../src/errors.js";
-import { tfjsNodeIsBuilt, tfjsNodeIsBuilt, tfjsNodeModule, tfjsNodeModule } from "./tfjs-node-build.js";
+import { tfjsNodeIsBuilt, tfjsNodeModule } from "./tfjs-node-build.js";
 
 /** A backend to test, and how to see what it holds. */
 export interface BackendUnderTest {

@@ -1,14 +1,17 @@
 import { InvalidNetworkError, UnsupportedError } from "../../errors.js";
-import type { Activation, Layer, Padding, Size2D } from "../../network/layer.js";
+import type { Activation, Layer } from "../../network/layer.js";
 import type { Weight } from "../../network/network.js";
 import type { Attribute } from "./graph.js";
 import type { GraphBuilder, Value } from "./graph-builder.js";
 import { lowerPreprocessInput } from "./lower-preprocess-input.js";
+import { paddingAttributes, type Window } from "./same-padding.js";
 
 /** What a layer is made of beside its settings. */
 export interface LayerParts {
   /** Values of the layers that it takes, in order. */
   readonly inputs: readonly Value[];
+  /** Their shapes in Keras's order of axes, without the batch; `null` is an axis of any size. */
+  readonly inputShapes: readonly (readonly (number | null)[])[];
   /** Finds one of its weights, and the layer that holds it. @throws InvalidNetworkError if there is none */
   weight(name: string): { readonly owner: string; readonly weight: Weight };
 }
@@ -54,18 +57,7 @@ export function lowerLayer(builder: GraphBuilder, layer: Layer, parts: LayerPart
     }
     case "Dropout":
       return only(layer, parts);
-    default:
-      return refuse(layer);
   }
-}
-
-/** A class name that the types do not know can still come from a caller in JavaScript. */
-function refuse(layer: never): never {
-  const { className, name } = layer as { readonly className: string; readonly name: string };
-  throw new UnsupportedError(
-    `The backend "onnx" cannot run the layer "${name}": it has no ${className}. ` +
-      'Choose `outputs` before that layer, or another backend such as "tfjs-wasm".',
-  );
 }
 
 function lowerConvolution(
@@ -98,7 +90,7 @@ function lowerConvolution(
   const inputs = [input.tensor, kernel];
   if (config.useBias) inputs.push(weightAsIs(builder, parts, "bias"));
   const tensor = builder.node(name, "Conv", inputs, {
-    ...windowAttributes(config.kernelSize, config.strides, config.padding),
+    ...windowAttributes(parts, { layer: name, ...config, size: config.kernelSize, dilations: config.dilationRate }),
     dilations: { ints: config.dilationRate },
     group: { int: layer.className === "DepthwiseConv2D" ? channels : layer.config.groups },
   });
@@ -207,9 +199,13 @@ function lowerPooling(
   layer: Layer<"MaxPooling2D"> | Layer<"AveragePooling2D">,
   parts: LayerParts,
 ): Value {
-  const { poolSize, strides, padding } = layer.config;
   const input = image(builder, layer, parts);
-  const attributes = windowAttributes(poolSize, strides, padding);
+  const attributes = windowAttributes(parts, {
+    layer: layer.name,
+    ...layer.config,
+    size: layer.config.poolSize,
+    dilations: [1, 1],
+  });
   const tensor =
     layer.className === "MaxPooling2D"
       ? builder.node(layer.name, "MaxPool", [input.tensor], attributes)
@@ -288,12 +284,12 @@ function clip(builder: GraphBuilder, layer: string, tensor: string, min: number,
   return builder.node(layer, "Clip", [tensor, ...limits]);
 }
 
-function windowAttributes(size: Size2D, strides: Size2D, padding: Padding): Readonly<Record<string, Attribute>> {
+function windowAttributes(parts: LayerParts, window: Window): Readonly<Record<string, Attribute>> {
+  const [height = null, width = null] = parts.inputShapes[0] ?? [];
   return {
-    kernel_shape: { ints: size },
-    strides: { ints: strides },
-    // TensorFlow's "same": of an odd number of pads, the larger part is below and right.
-    auto_pad: { string: padding === "same" ? "SAME_UPPER" : "VALID" },
+    kernel_shape: { ints: window.size },
+    strides: { ints: window.strides },
+    ...paddingAttributes(window, [height, width]),
   };
 }
 

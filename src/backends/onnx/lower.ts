@@ -4,6 +4,7 @@ import type { Layer } from "../../network/layer.js";
 import type { Network, Weight } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
 import { validateNetwork } from "../../network/validate.js";
+import { checkLayers } from "../check-layers.js";
 import type { GraphValue, OnnxGraph } from "./graph.js";
 import { GraphBuilder, type Value } from "./graph-builder.js";
 import { lowerLayer } from "./lower-layer.js";
@@ -21,6 +22,9 @@ import { lowerLayer } from "./lower-layer.js";
  */
 export function lower(network: Network, outputs: readonly string[]): OnnxGraph {
   const part = cut(network, outputs);
+  checkLayers(part, "onnx");
+  validateNetwork(part);
+  const shapes = inferShapes(part);
   const builder = new GraphBuilder();
   const inputs = network.inputs.map((name) => graphInput(network, name));
   for (const { name } of inputs) builder.reserve(name);
@@ -31,14 +35,12 @@ export function lower(network: Network, outputs: readonly string[]): OnnxGraph {
   for (const layer of part.layers) {
     const value = lowerLayer(builder, layer, {
       inputs: layer.inputs.map((input) => values.get(input) as Value),
+      inputShapes: layer.inputs.map((input) => shapes.get(input) ?? []),
       weight: (name) => weightOf(part, layer, name),
     });
     values.set(layer.name, value);
   }
-  // After the walk, which names a layer of an unknown kind better than a check of shapes can.
-  validateNetwork(part);
 
-  const shapes = inferShapes(part);
   const graphOutputs = outputs.map((name, i): GraphValue => {
     const value = builder.view(values.get(name) as Value, "keras");
     const tensor = builder.node(name, "Identity", [value.tensor], {}, outputTensors[i]);
