@@ -1,0 +1,70 @@
+import { createHeapCollection, type HeapCollection } from "./contiguous/global-heap.js";
+import type { HeadDataset } from "./contiguous/head.js";
+import type { PartialFile } from "./contiguous/partial-file.node.js";
+
+/** Writes the small columns of a data set behind its rows: labels, names. */
+export interface ColumnWriter {
+  /** Where the next byte will go: the end of the file so far. */
+  readonly end: number;
+  /** Begins a column of numbers, each 4 bytes, and returns what appends to it. */
+  numbers(name: string, rows: number): (values: Int32Array) => Promise<void>;
+  /** Begins a column of strings and returns what appends to it. */
+  strings(name: string, rows: number): (values: readonly string[]) => Promise<void>;
+  /** Writes what is left and returns the columns for the head. */
+  finish(): Promise<readonly HeadDataset[]>;
+}
+
+const align = (position: number) => Math.ceil(position / 8) * 8;
+
+/** Starts writing columns at `start`. All columns must be begun before the first value is appended. */
+export function createColumnWriter(file: PartialFile, start: number): ColumnWriter {
+  const datasets: HeadDataset[] = [];
+  let end = align(start);
+  let collection: HeapCollection | undefined;
+
+  function begin(name: string, dtype: "int32" | "string", rows: number): number {
+    const position = end;
+    datasets.push({ name, dtype, shape: [rows], position });
+    end = align(position + rows * (dtype === "int32" ? 4 : 16));
+    return position;
+  }
+
+  /** Only one collection is filled at a time, so its place is known before its size. */
+  async function closeCollection(): Promise<void> {
+    const bytes = collection?.encode();
+    collection = undefined;
+    if (!bytes || bytes.length === 0) return;
+    await file.write(end, bytes);
+    end += bytes.length;
+  }
+
+  return {
+    get end() {
+      return end;
+    },
+    numbers(name, rows) {
+      let position = begin(name, "int32", rows);
+      return async (values) => {
+        await file.write(position, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+        position += values.byteLength;
+      };
+    },
+    strings(name, rows) {
+      let position = begin(name, "string", rows);
+      return async (values) => {
+        const references = new Uint8Array(16 * values.length);
+        for (const [i, value] of values.entries()) {
+          if (collection?.full) await closeCollection();
+          collection ??= createHeapCollection(end);
+          references.set(collection.add(value), 16 * i);
+        }
+        await file.write(position, references);
+        position += references.length;
+      };
+    },
+    async finish() {
+      await closeCollection();
+      return datasets;
+    },
+  };
+}

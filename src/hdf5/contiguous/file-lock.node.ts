@@ -1,0 +1,77 @@
+import { readFile, rename, unlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { FileAccessError } from "../../errors.js";
+import { fileAccessError } from "../file-access.node.js";
+
+interface Owner {
+  readonly pid: number;
+  readonly host: string;
+}
+
+/**
+ * Takes a lock file that only one writer can hold. The lock of a process of this machine that has ended is taken over.
+ *
+ * @returns gives the lock back
+ * @throws FileAccessError with reason `locked` if another writer holds it
+ */
+export async function takeLock(path: string, target: string): Promise<() => Promise<void>> {
+  const text = JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner);
+  for (let attempt = 0; attempt < 5; attempt++) {
+    try {
+      await writeFile(path, text, { flag: "wx" });
+      return () => unlink(path).catch(() => undefined);
+    } catch (cause) {
+      if (!hasCode(cause, "EEXIST")) throw fileAccessError("write", target, cause);
+    }
+    const held = await readFile(path, "utf8").catch(() => undefined);
+    if (held === undefined) continue;
+    const owner = parseOwner(held);
+    if (owner && isAlive(owner)) {
+      throw new FileAccessError(
+        `Cannot write "${target}": process ${owner.pid} on "${owner.host}" is writing it. If that process has ended, delete "${path}".`,
+        { path: target, reason: "locked" },
+      );
+    }
+    await takeOver(path, held);
+  }
+  throw new FileAccessError(`Cannot write "${target}": its lock "${path}" keeps being taken by others.`, {
+    path: target,
+    reason: "locked",
+  });
+}
+
+/** Moves a dead owner's lock away; if another process has replaced it meanwhile, its lock is put back. */
+async function takeOver(path: string, held: string): Promise<void> {
+  const aside = `${path}.${process.pid}`;
+  try {
+    await rename(path, aside);
+    if ((await readFile(aside, "utf8")) !== held) await rename(aside, path);
+    else await unlink(aside);
+  } catch (cause) {
+    if (!hasCode(cause, "ENOENT")) throw fileAccessError("write", path, cause);
+  }
+}
+
+function parseOwner(text: string): Owner | undefined {
+  try {
+    const owner = JSON.parse(text) as Partial<Owner>;
+    return typeof owner.pid === "number" && typeof owner.host === "string" ? (owner as Owner) : undefined;
+  } catch {
+    // Killed between creating the lock and writing into it.
+    return undefined;
+  }
+}
+
+function isAlive(owner: Owner): boolean {
+  if (owner.host !== hostname()) return true;
+  try {
+    process.kill(owner.pid, 0);
+    return true;
+  } catch (cause) {
+    return !hasCode(cause, "ESRCH");
+  }
+}
+
+function hasCode(cause: unknown, code: string): boolean {
+  return typeof cause === "object" && cause !== null && "code" in cause && cause.code === code;
+}

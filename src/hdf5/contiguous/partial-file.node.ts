@@ -1,0 +1,265 @@
+import { type FileHandle, open, rename, stat, statfs, unlink } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { FileAccessError, InvalidArgumentError } from "../../errors.js";
+import { fileAccessError } from "../file-access.node.js";
+import { takeLock } from "./file-lock.node.js";
+import { encodeJournalHead, type JournalEntry, readJournalEntries, readJournalHead } from "./journal.js";
+import { openSource } from "./open-source.node.js";
+
+/** How an unfinished file is to be opened. */
+export interface PartialFileOptions {
+  /** Goes into the journal's head; what an earlier run put there must be equal to resume. */
+  readonly description: Readonly<Record<string, unknown>>;
+  readonly overwrite: boolean;
+  readonly resume: boolean;
+  /** Bytes that the whole file will take, as far as known. */
+  readonly expectedBytes: number;
+}
+
+/** A file under construction: `X.partial` with its journal, under a lock, which becomes `X` in the end. */
+export interface PartialFile {
+  /** Whether there was an unfinished file of an earlier run. */
+  readonly resumed: boolean;
+  /** Bytes of the unfinished file when it was opened. */
+  readonly size: number;
+  /** Entries of the journal, in order. */
+  entries(): AsyncIterable<JournalEntry>;
+  write(position: number, bytes: Uint8Array): Promise<void>;
+  /** Appends an entry. After a failure the same place is written again. */
+  append(entry: Uint8Array): Promise<void>;
+  truncate(size: number): Promise<void>;
+  /** Waits until the disk itself has everything. */
+  sync(): Promise<void>;
+  /** Gives the file its name. Nothing of the journal or lock remains. */
+  complete(): Promise<void>;
+  /** Closes everything and leaves the unfinished file to a later run. */
+  release(): Promise<void>;
+  /** Removes everything. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Opens a file for writing under a lock of its own.
+ *
+ * @throws FileAccessError if it exists, is locked, or the disk has too little space
+ * @throws InvalidArgumentError if it is to be resumed and was begun with another description
+ */
+export async function openPartialFile(target: string, options: PartialFileOptions): Promise<PartialFile> {
+  const path = resolve(target);
+  const partialPath = `${path}.partial`;
+  const journalPath = `${path}.partial.journal`;
+  const unlock = await takeLock(`${path}.partial.lock`, target);
+  const handles: FileHandle[] = [];
+  try {
+    const begun = await inspect(target, partialPath, journalPath, options);
+    const data = await openHandle(partialPath, begun ? "r+" : "w+", target);
+    handles.push(data);
+    const journal = await openHandle(journalPath, begun ? "r+" : "w+", target);
+    handles.push(journal);
+    const size = (await sizeOf(partialPath)) ?? 0;
+    // A file preallocated by an earlier run has holes; what is still to be written is not known exactly.
+    await checkSpace(target, path, begun ? 0 : options.expectedBytes);
+    let journalEnd: number;
+    let entriesStart: number;
+    if (begun) {
+      entriesStart = begun.start;
+      journalEnd = begun.end;
+    } else {
+      const head = encodeJournalHead(options.description);
+      await writeAll(journal, 0, head, target);
+      entriesStart = head.length;
+      journalEnd = head.length;
+    }
+    const closeHandles = async () => {
+      for (const handle of handles.splice(0)) await handle.close();
+    };
+    return {
+      resumed: begun !== undefined,
+      size,
+      async *entries() {
+        const source = await openSource(journalPath);
+        try {
+          for await (const { entry, end } of readJournalEntries(source, entriesStart)) {
+            if (end > journalEnd) break;
+            yield entry;
+          }
+        } finally {
+          await source.close();
+        }
+      },
+      write: (position, bytes) => writeAll(data, position, bytes, target),
+      async append(entry) {
+        await writeAll(journal, journalEnd, entry, target);
+        journalEnd += entry.length;
+      },
+      truncate: (size) => attempt(target, () => data.truncate(size)),
+      sync: () =>
+        attempt(target, async () => {
+          await data.datasync();
+          await journal.datasync();
+        }),
+      async complete() {
+        await attempt(target, async () => {
+          await data.sync();
+          await rename(partialPath, path);
+          await closeHandles();
+          await unlink(journalPath);
+          await syncFolder(dirname(path));
+        });
+        await unlock();
+      },
+      async release() {
+        await closeHandles();
+        await unlock();
+      },
+      async discard() {
+        await closeHandles();
+        for (const leftover of [partialPath, journalPath]) {
+          await unlink(leftover).catch((cause: unknown) => {
+            if (codeOf(cause) !== "ENOENT") throw fileAccessError("remove", leftover, cause);
+          });
+        }
+        await unlock();
+      },
+    };
+  } catch (error) {
+    for (const handle of handles) await handle.close();
+    await unlock();
+    throw error;
+  }
+}
+
+interface Begun {
+  /** Where the journal's entries begin and where the last whole one ends. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Looks at what lies there. `undefined` if a new file is to be begun. */
+async function inspect(
+  target: string,
+  partialPath: string,
+  journalPath: string,
+  options: PartialFileOptions,
+): Promise<Begun | undefined> {
+  const complete = (await sizeOf(target)) !== undefined;
+  if (complete && !options.overwrite) {
+    // A run that was killed just after giving the file its name leaves a journal without a file.
+    if ((await sizeOf(partialPath)) === undefined) await unlink(journalPath).catch(() => undefined);
+    throw new FileAccessError(
+      `Cannot write "${target}": it exists already and is complete. Choose another path, delete it, or pass \`overwrite: true\`.`,
+      { path: target, reason: "exists" },
+    );
+  }
+  const partialBytes = await sizeOf(partialPath);
+  if ((await sizeOf(journalPath)) === undefined) {
+    if (partialBytes !== undefined && !options.overwrite) {
+      throw new FileAccessError(
+        `Cannot write "${target}": there is a file "${partialPath}" that no journal belongs to. Delete it, or pass \`overwrite: true\`.`,
+        { path: target, reason: "exists" },
+      );
+    }
+    return undefined;
+  }
+  const source = await openSource(journalPath);
+  try {
+    const head = await readJournalHead(source);
+    // A journal without a whole head was begun by a run that never came to write a row.
+    if (!head) return undefined;
+    if (!options.resume) {
+      if (options.overwrite) return undefined;
+      throw new FileAccessError(
+        `Cannot write "${target}": there is an unfinished "${partialPath}" of an earlier run. Pass \`resume: true\` to continue it, or \`overwrite: true\` to start anew.`,
+        { path: target, reason: "exists" },
+      );
+    }
+    compareDescriptions(target, head.description as Readonly<Record<string, unknown>>, options.description);
+    let end = head.end;
+    let rows = 0;
+    for await (const found of readJournalEntries(source, head.end)) {
+      end = found.end;
+      rows += found.entry.rows;
+    }
+    if (partialBytes === undefined) {
+      if (rows === 0 || complete) return undefined;
+      throw new FileAccessError(
+        `Cannot resume "${target}": its journal tells of ${rows} rows, but "${partialPath}" is gone. Pass \`overwrite: true\` to start anew.`,
+        { path: target, reason: "missing" },
+      );
+    }
+    return { start: head.end, end };
+  } finally {
+    await source.close();
+  }
+}
+
+function compareDescriptions(
+  target: string,
+  begun: Readonly<Record<string, unknown>>,
+  wanted: Readonly<Record<string, unknown>>,
+): void {
+  const normal = JSON.parse(JSON.stringify(wanted)) as Readonly<Record<string, unknown>>;
+  const differences = [...new Set([...Object.keys(begun), ...Object.keys(normal)])]
+    .filter((key) => JSON.stringify(begun[key]) !== JSON.stringify(normal[key]))
+    .map((key) => `\`${key}\` was ${JSON.stringify(begun[key])} and is now ${JSON.stringify(normal[key])}`);
+  if (differences.length > 0) {
+    throw new InvalidArgumentError(
+      `Cannot resume "${target}": it was begun differently: ${differences.join("; ")}. Use the same settings, or pass \`overwrite: true\` without \`resume\` to start anew.`,
+    );
+  }
+}
+
+async function checkSpace(target: string, path: string, bytes: number): Promise<void> {
+  if (bytes <= 0) return;
+  const status = await attempt(target, () => statfs(dirname(path)));
+  const free = status.bavail * status.bsize;
+  if (free < bytes) {
+    throw new FileAccessError(
+      `Cannot write "${target}": it needs ${bytes} bytes and the disk has ${free} free. Free some space or choose another disk.`,
+      { path: target, reason: "disk-full" },
+    );
+  }
+}
+
+async function writeAll(handle: FileHandle, position: number, bytes: Uint8Array, target: string): Promise<void> {
+  let done = 0;
+  // A full disk first shows as a short write without an error.
+  while (done < bytes.length) {
+    const { bytesWritten } = await attempt(target, () =>
+      handle.write(bytes, done, bytes.length - done, position + done),
+    );
+    done += bytesWritten;
+  }
+}
+
+async function openHandle(path: string, flags: string, target: string): Promise<FileHandle> {
+  return attempt(target, () => open(path, flags));
+}
+
+async function attempt<T>(target: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw fileAccessError("write", target, cause);
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    throw fileAccessError("open", path, cause);
+  }
+}
+
+/** Makes the new name durable. Not every system lets a folder be synced; there the rename is as durable as it gets. */
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r").catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+function codeOf(cause: unknown): string | undefined {
+  return typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : undefined;
+}

@@ -1,0 +1,42 @@
+import { InvalidArgumentError } from "../errors.js";
+import type { HDF5Attribute } from "./engine.js";
+
+/** Value of an attribute that tells what a data set is: text, a number, or a list of either. */
+export type AttributeValue = string | number | readonly string[] | readonly number[];
+
+/** HDF5 files keep up to eight attributes of an object in a form that every reader knows; two are the library's own. */
+const greatestCount = 6;
+
+/** Turns plain values into HDF5 attributes: whole numbers as int64, others as float64, text as UTF-8. */
+export function toAttributes(values: Readonly<Record<string, AttributeValue>>): ReadonlyMap<string, HDF5Attribute> {
+  const entries = Object.entries(values);
+  if (entries.length > greatestCount) {
+    throw new InvalidArgumentError(
+      `\`attributes\` has ${entries.length} entries; up to ${greatestCount} can be stored. Put several facts into one text, for example as JSON.`,
+    );
+  }
+  return new Map(entries.map(([name, value]) => [name, toAttribute(name, value)]));
+}
+
+function toAttribute(name: string, value: AttributeValue): HDF5Attribute {
+  const scalar = !Array.isArray(value);
+  const list = (scalar ? [value] : value) as readonly (string | number)[];
+  const shape = scalar ? [] : [list.length];
+  if (name === "" || /[\0/]/u.test(name) || ["complete", "rows_written"].includes(name)) {
+    throw new InvalidArgumentError(
+      `\`attributes\`: the name "${name}" is empty, reserved or has characters HDF5 lacks.`,
+    );
+  }
+  if (list.every((item) => typeof item === "string")) {
+    if (list.some((item) => item.includes("\0"))) {
+      throw new InvalidArgumentError(`\`attributes\`: the text of "${name}" holds a NUL, where HDF5 would end it.`);
+    }
+    return { dtype: "string", shape, data: list };
+  }
+  if (!list.every((item) => typeof item === "number")) {
+    throw new InvalidArgumentError(`\`attributes\`: "${name}" must be text, a number, or a list of one of them.`);
+  }
+  return list.every((item) => Number.isSafeInteger(item))
+    ? { dtype: "int64", shape, data: BigInt64Array.from(list, BigInt) }
+    : { dtype: "float64", shape, data: Float64Array.from(list) };
+}
