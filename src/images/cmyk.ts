@@ -5,20 +5,17 @@ function scaled(a: number, b: number): number {
 }
 
 /**
- * Turns four channels cyan, magenta, yellow, black into red, green, blue by Pillow's plain formula, without a colour
- * profile.
- *
- * @param inverted whether the values are stored as 255 minus ink
+ * Turns four channels of ink, cyan, magenta, yellow, black, into red, green, blue by Pillow's plain formula, without a
+ * colour profile.
  */
-export function cmykToRGB(cmyk: Uint8Array, inverted: boolean): Uint8Array {
+export function cmykToRGB(cmyk: Uint8Array): Uint8Array {
   const pixels = new Uint8Array((cmyk.length / 4) * 3);
-  const light = inverted ? 0 : 255;
   let out = 0;
   for (let index = 0; index < cmyk.length; index += 4) {
-    const white = (cmyk[index + 3] as number) ^ light;
-    pixels[out++] = scaled((cmyk[index] as number) ^ light, white);
-    pixels[out++] = scaled((cmyk[index + 1] as number) ^ light, white);
-    pixels[out++] = scaled((cmyk[index + 2] as number) ^ light, white);
+    const white = 255 - (cmyk[index + 3] as number);
+    pixels[out++] = scaled(255 - (cmyk[index] as number), white);
+    pixels[out++] = scaled(255 - (cmyk[index + 1] as number), white);
+    pixels[out++] = scaled(255 - (cmyk[index + 2] as number), white);
   }
   return pixels;
 }

@@ -3,6 +3,7 @@ import type { NdArray } from "../ndarray.js";
 import { cmykToRGB } from "./cmyk.js";
 import { DecodeProblem } from "./decode-problem.js";
 import type { DecodeRequest } from "./decode-request.js";
+import { checkTiff } from "./tiff-header.js";
 
 interface RawImage {
   readonly data: Uint8Array;
@@ -21,7 +22,7 @@ interface Pipeline {
 
 interface SharpOptions {
   readonly ignoreIcc: true;
-  readonly failOn: "truncated";
+  readonly failOn: "error";
   readonly limitInputPixels: number;
 }
 
@@ -55,12 +56,14 @@ export async function decodeCompressed(bytes: Uint8Array, request: DecodeRequest
   const sharp = await loadSharp();
   const { header } = request;
   try {
-    let pipeline = sharp(bytes, { ignoreIcc: true, failOn: "truncated", limitInputPixels: request.maximumPixels });
-    if (request.applyOrientation) pipeline = pipeline.autoOrient();
+    let pipeline = sharp(bytes, { ignoreIcc: true, failOn: "error", limitInputPixels: request.maximumPixels });
+    if (header.format === "tiff") checkTiff(bytes);
+    // Pillow turns TIFF files upright without being asked.
+    if (request.applyOrientation || header.format === "tiff") pipeline = pipeline.autoOrient();
     if (header.format === "jpeg" && header.channels === 4) {
       const raw = await read(pipeline.pipelineColourspace("cmyk").toColourspace("cmyk").raw(), 4);
-      // libvips has undone the inversion of files with Adobe's mark; Pillow takes it for granted in all.
-      return image(raw, cmykToRGB(raw.data, header.adobe !== true));
+      // Both libvips and Pillow take all such files as inverted, with Adobe's mark or without.
+      return image(raw, cmykToRGB(raw.data));
     }
     if (header.format === "png" && header.bitDepth === 16 && header.channels === 1) {
       const raw = await read(

@@ -15,15 +15,15 @@ export interface DecodeOptions {
    *
    * @default false
    */
-  readonly applyOrientation?: boolean;
+  readonly applyOrientation?: boolean | undefined;
   /**
    * Most pixels (height times width) that are decoded; larger pictures are refused before memory is taken for them.
    *
    * @default 178956970, where Pillow refuses
    */
-  readonly maximumPixels?: number;
+  readonly maximumPixels?: number | undefined;
   /** What errors call the picture. @default the path, or a description of the bytes */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Gives up: the promise rejects with the signal's reason. A decoding that runs already is not interrupted. */
   readonly signal?: AbortSignal | undefined;
 }

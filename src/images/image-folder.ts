@@ -10,11 +10,11 @@ export interface ImageFolderOptions {
    *
    * @default [".bmp", ".gif", ".jpeg", ".jpg", ".png"], as Keras
    */
-  readonly extensions?: readonly string[];
+  readonly extensions?: readonly string[] | undefined;
   /** Whether links to folders are followed. Links to files, and classes that are links, always are. @default false */
-  readonly followLinks?: boolean;
+  readonly followLinks?: boolean | undefined;
   /** The classes to take, in the order of their labels. @default every folder that does not start with ".", sorted */
-  readonly classNames?: readonly string[];
+  readonly classNames?: readonly string[] | undefined;
 }
 
 /** The pictures of a folder with one folder per class. */

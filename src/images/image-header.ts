@@ -10,15 +10,13 @@ export interface ImageHeader {
   readonly bitDepth?: number;
   /** Channels that the file stores: 1, 3 or 4 of a JPEG; 1 (grey or palette), 2, 3 or 4 of a PNG. */
   readonly channels?: number;
-  /** Whether a JPEG says that Adobe's conventions hold, which store CMYK inverted. */
-  readonly adobe?: boolean;
 }
 
 /**
  * Reads the header of an image file, as far as decoding needs it: the kind, by content and not by name, and the size
  * before any pixel memory is taken. `undefined` if the bytes are no known kind of image.
  *
- * Formats: PNG (ISO/IEC 15948, IHDR), JPEG (ITU-T T.81, markers SOFn and APP14), GIF89a, WebP (RFC 9649),
+ * Formats: PNG (ISO/IEC 15948, IHDR), JPEG (ITU-T T.81, marker SOFn), GIF89a, WebP (RFC 9649),
  * Windows bitmap, TIFF 6.0.
  */
 export function readImageHeader(bytes: Uint8Array): ImageHeader | undefined {
@@ -84,7 +82,6 @@ function webpHeader(bytes: Uint8Array): ImageHeader {
 
 function jpegHeader(bytes: Uint8Array): ImageHeader {
   const data = view(bytes);
-  let adobe = false;
   let position = 2;
   while (position + 4 <= bytes.length) {
     if (bytes[position] !== 0xff) {
@@ -97,7 +94,6 @@ function jpegHeader(bytes: Uint8Array): ImageHeader {
     else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) position += 2;
     else if (marker === 0xd9 || marker === 0xda) break;
     else {
-      if (marker === 0xee && hasText(bytes, position + 4, "Adobe")) adobe = true;
       const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
       if (isFrame && position + 10 <= bytes.length) {
         return {
@@ -105,11 +101,10 @@ function jpegHeader(bytes: Uint8Array): ImageHeader {
           height: data.getUint16(position + 5),
           width: data.getUint16(position + 7),
           channels: data.getUint8(position + 9),
-          adobe,
         };
       }
       position += 2 + data.getUint16(position + 2);
     }
   }
-  return { format: "jpeg", adobe };
+  return { format: "jpeg" };
 }

@@ -5,11 +5,11 @@ import type { ImageInput } from "./image-source.js";
 /** What is known about the pictures of a list. */
 export interface ImageListOptions {
   /** Label of each picture: an index into `classLabels`. */
-  readonly labels?: ArrayLike<number>;
+  readonly labels?: ArrayLike<number> | undefined;
   /** Names of the classes in label order. @default "0", "1", ... up to the largest label; none without `labels` */
-  readonly classLabels?: readonly string[];
+  readonly classLabels?: readonly string[] | undefined;
   /** Name of each picture, stored beside its features and said in errors. @default the path, a `File`'s name, or `image 0`, `image 1`, ... */
-  readonly names?: readonly string[];
+  readonly names?: readonly string[] | undefined;
 }
 
 /**

@@ -6,11 +6,11 @@ import { type Interpolation, resizeImage } from "./resize.js";
 /** How one picture is decoded and resized. */
 export interface LoadImageOptions extends DecodeOptions {
   /** Wanted `[height, width]`; the picture keeps its size without. Keras's `target_size`. */
-  readonly size?: readonly [number, number];
+  readonly size?: readonly [number, number] | undefined;
   /** @default "bilinear"; Keras's `load_img` has "nearest" */
-  readonly interpolation?: Interpolation;
+  readonly interpolation?: Interpolation | undefined;
   /** Cut to the wanted aspect ratio instead of distorting. @default false */
-  readonly keepAspectRatio?: boolean;
+  readonly keepAspectRatio?: boolean | undefined;
 }
 
 /**

@@ -12,20 +12,20 @@ export interface LoadImagesOptions extends Omit<LoadImageOptions, "name" | "size
   /** `[height, width]` that every picture is brought to. */
   readonly size: readonly [number, number];
   /** Pictures per batch; the last one may have fewer. @default 32 */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /**
    * Pictures that are decoded at the same time. Each takes memory for its full size while it is decoded.
    *
    * @default 4, the threads that Node decodes with unless `UV_THREADPOOL_SIZE` says otherwise
    */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /**
    * What happens to a picture that cannot be decoded, or whose file is missing or not permitted: `"throw"` ends the run,
    * `"skip"` leaves it out and reports it.
    *
    * @default "throw"
    */
-  readonly onError?: "throw" | "skip";
+  readonly onError?: "throw" | "skip" | undefined;
 }
 
 /** A picture that was left out. */

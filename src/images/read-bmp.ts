@@ -23,14 +23,17 @@ interface BmpLayout {
 
 const infoHeaderSizes: readonly number[] = [40, 52, 56, 64, 108, 124];
 
-/** Colour masks that are read, the same as Pillow reads: red, green, blue. Alpha is dropped, so its mask is free. */
-const masks32: readonly (readonly [number, number, number])[] = [
-  [0xff0000, 0xff00, 0xff],
-  [0xff000000, 0xff0000, 0xff00],
-  [0xff000000, 0xff00, 0xff],
-  [0xff, 0xff00, 0xff0000],
+/** Layouts of colours within a pixel that Pillow reads, and so are read here: masks of red, green, blue, alpha. */
+const masks32: readonly (readonly number[])[] = [
+  [0xff0000, 0xff00, 0xff, 0],
+  [0xff000000, 0xff0000, 0xff00, 0],
+  [0xff000000, 0xff00, 0xff, 0],
+  [0xff000000, 0xff0000, 0xff00, 0xff],
+  [0xff, 0xff00, 0xff0000, 0xff000000],
+  [0xff0000, 0xff00, 0xff, 0xff000000],
+  [0xff000000, 0xff00, 0xff, 0xff0000],
 ];
-const masks16: readonly (readonly [number, number, number])[] = [
+const masks16: readonly (readonly number[])[] = [
   [0xf800, 0x7e0, 0x1f],
   [0x7c00, 0x3e0, 0x1f],
 ];
@@ -120,12 +123,17 @@ function readChannels(
     if (bits === 16) return [channel(0x7c00), channel(0x3e0), channel(0x1f)];
     return [channel(0xff0000), channel(0xff00), channel(0xff)];
   }
-  if (headerSize === 40 && data.byteLength < 66) throw new DecodeProblem("the file is truncated");
+  if (data.byteLength < 66) throw new DecodeProblem("the file is truncated");
   const found = [data.getUint32(54, true), data.getUint32(58, true), data.getUint32(62, true)] as const;
+  // Headers before version 3 have no place for a mask of alpha.
+  const alpha = headerSize >= 56 ? data.getUint32(66, true) : 0;
+  if (bits === 32 && [...found, alpha].every((mask) => mask === 0)) {
+    return [channel(0xff0000), channel(0xff00), channel(0xff)];
+  }
+  const wanted = bits === 16 ? found : [...found, alpha];
   const known = bits === 16 ? masks16 : masks32;
-  if (found.every((mask) => mask === 0) && bits === 32) return [channel(0xff0000), channel(0xff00), channel(0xff)];
-  if (!known.some((masks) => masks.every((mask, index) => mask === found[index]))) {
-    throw new DecodeProblem("its colour masks are of an unknown layout");
+  if (!known.some((masks) => masks.every((mask, index) => mask === wanted[index]))) {
+    throw new DecodeProblem("its colours have a layout that is not read; save it with 24 bits per pixel");
   }
   return [channel(found[0]), channel(found[1]), channel(found[2])];
 }

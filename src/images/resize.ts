@@ -11,14 +11,14 @@ export interface ResizeOptions {
   /** Wanted `[height, width]`. */
   readonly size: readonly [number, number];
   /** @default "bilinear", as `image_dataset_from_directory`; `load_img` of Keras has "nearest" */
-  readonly interpolation?: Interpolation;
+  readonly interpolation?: Interpolation | undefined;
   /**
    * Cut the largest part with the wanted aspect ratio from the middle, instead of distorting the image.
    * Keras's `keep_aspect_ratio`.
    *
    * @default false
    */
-  readonly keepAspectRatio?: boolean;
+  readonly keepAspectRatio?: boolean | undefined;
 }
 
 /** Resizes images `[height, width, 3]` of any size to the one size that it was made for. */
