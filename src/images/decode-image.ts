@@ -85,7 +85,7 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
 }
 
 function isPixels(input: ImageInput): input is NdArray<"uint8"> {
-  return typeof input === "object" && "dtype" in input && "shape" in input;
+  return typeof input === "object" && input !== null && "dtype" in input && "shape" in input;
 }
 
 function checkPixels(pixels: NdArray<"uint8">, name: string | undefined): NdArray<"uint8"> {

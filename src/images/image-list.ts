@@ -50,7 +50,7 @@ function checkLength(option: string, values: ArrayLike<unknown> | undefined, inp
 
 function numbered(labels: ArrayLike<number> | undefined): readonly string[] {
   if (labels === undefined) return [];
-  const largest = Array.from(labels).reduce((most, label) => Math.max(most, label), -1);
+  const largest = Array.from(labels).reduce((most, label) => Math.max(most, Math.floor(label)), -1);
   return Number.isSafeInteger(largest) ? Array.from({ length: largest + 1 }, (_, label) => String(label)) : [];
 }
 

@@ -1,0 +1,141 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { compareCodePoints } from "../../src/images/compare-code-points.js";
+import { imageFolder } from "../../src/images/image-folder.js";
+import { imageList } from "../../src/images/image-list.js";
+
+const bytes = new Uint8Array(3);
+
+async function names(source: AsyncIterable<{ readonly name: string }>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of source) found.push(name);
+  return found;
+}
+
+describe("imageList", () => {
+  test("names pictures by path, by a file's name, or by their place", async () => {
+    const list = imageList(["a/b.jpg", bytes, new File([bytes], "c.png"), new Blob([bytes])]);
+    expect(await names(list)).toEqual(["a/b.jpg", "image 1", "c.png", "image 3"]);
+    expect(await names(imageList([bytes], { names: ["mine"] }))).toEqual(["mine"]);
+  });
+
+  test("can be run through again", async () => {
+    const list = imageList(["a.jpg", "b.jpg"]);
+    expect(await names(list)).toEqual(await names(list));
+  });
+
+  test("has no labels unless they are given", () => {
+    const list = imageList(["a.jpg"]);
+    expect(list).toMatchObject({ length: 1, classLabels: [], images: [{ image: "a.jpg", name: "a.jpg" }] });
+    expect(list.labels).toHaveLength(0);
+    expect(list.images[0]).not.toHaveProperty("label");
+  });
+
+  test("takes labels, and numbers the classes where they have no names", () => {
+    const list = imageList(["a", "b", "c"], { labels: Int32Array.of(2, 0, 2) });
+    expect(list.classLabels).toEqual(["0", "1", "2"]);
+    expect([...list.labels]).toEqual([2, 0, 2]);
+    expect(imageList(["a"], { labels: [1], classLabels: ["cat", "dog"] }).classLabels).toEqual(["cat", "dog"]);
+  });
+
+  test.each([
+    [{ labels: [0] }, /`labels` has 1 entries for 2 images/],
+    [{ names: ["a", "b", "c"] }, /`names` has 3 entries for 2 images/],
+    [{ labels: [0, 2], classLabels: ["cat", "dog"] }, /label 2 of image 1/],
+    [{ labels: [0, -1] }, /label -1 of image 1/],
+    [{ labels: [0, 0.5] }, /label 0.5 of image 1/],
+    [{ classLabels: ["cat"] }, /without `labels`/],
+  ])("refuses %o", (options, message) => {
+    expect(() => imageList(["a", "b"], options)).toThrow(message);
+  });
+
+  test("gives a part of itself, in any order, with labels kept", async () => {
+    const list = imageList(["a", "b", "c", "d"], { labels: [0, 1, 2, 1] });
+    const part = list.select([3, 0]);
+    expect(await names(part)).toEqual(["d", "a"]);
+    expect(part).toMatchObject({ length: 2, classLabels: ["0", "1", "2"] });
+    expect([...part.labels]).toEqual([1, 0]);
+    expect(await names(part.select(Int32Array.of(1)))).toEqual(["a"]);
+    expect(() => list.select([4])).toThrow(/positions from 0 to 3/);
+    expect(() => list.select([-1])).toThrow(/positions from 0 to 3/);
+  });
+});
+
+describe("imageFolder refuses", () => {
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(path.join(tmpdir(), "image-folder-"));
+    await mkdir(path.join(directory, "flat"));
+    await writeFile(path.join(directory, "flat", "a.jpg"), "");
+    await mkdir(path.join(directory, "empty", "cats"), { recursive: true });
+    await mkdir(path.join(directory, "hidden", ".cats"), { recursive: true });
+    await mkdir(path.join(directory, "some", "cats"), { recursive: true });
+    await mkdir(path.join(directory, "some", "dogs"), { recursive: true });
+    await writeFile(path.join(directory, "some", "cats", "a.jpg"), "");
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  test.each([
+    ["a folder without class folders", "flat", {}, /"[^"]*flat": it has no folders.*`imageList`/],
+    ["a folder whose class folders are hidden", "hidden", {}, /it has no folders/],
+    ["class folders without pictures", "empty", {}, /1 class folders hold no file.*\.bmp, \.gif, \.jpeg, \.jpg, \.png/],
+    ["unknown classes", "some", { classNames: ["cats", "birds"] }, /no folder named "birds".*"cats", "dogs"/],
+    ["no classes", "some", { classNames: [] }, /no class/],
+    ["a class named twice", "some", { classNames: ["cats", "cats"] }, /"cats" twice/],
+    ["an extension without its dot", "some", { extensions: ["jpg"] }, /such as "\.jpg"/],
+  ])("%s", async (_, folder, options, message) => {
+    const listing = imageFolder(path.join(directory, folder), options);
+    await expect(listing).rejects.toMatchObject({ name: "InvalidArgumentError" });
+    await expect(listing).rejects.toThrow(message);
+  });
+
+  test.each([
+    ["a folder that is missing", "nowhere", "missing"],
+    ["a file", "flat/a.jpg", "other"],
+  ])("%s", async (_, folder, reason) => {
+    await expect(imageFolder(path.join(directory, folder))).rejects.toMatchObject({
+      name: "FileAccessError",
+      path: path.join(directory, folder),
+      reason,
+    });
+  });
+
+  test("nothing where one class has no pictures: it keeps its label", async () => {
+    const images = await imageFolder(path.join(directory, "some"));
+    expect(images).toMatchObject({ length: 1, classLabels: ["cats", "dogs"] });
+    expect((await imageFolder(path.join(directory, "some"), { classNames: ["dogs", "cats"] })).images).toMatchObject([
+      { name: "cats/a.jpg", label: 1 },
+    ]);
+  });
+});
+
+test("code points order strings as Python does, also above U+FFFF", () => {
+  const sorted = [
+    "2",
+    "10",
+    "a",
+    "Z",
+    "é",
+    "e",
+    "",
+    "a1",
+    "\u{1F600}",
+    "\uFF8A",
+    "\uE000",
+    "\u4E00",
+    "a\u{1F600}",
+    "a\uFF8A",
+  ].sort(compareCodePoints);
+  const byCodePoint = [...sorted].sort((a, b) => {
+    const [left, right] = [Array.from(a), Array.from(b)].map((text) => text.map((c) => c.codePointAt(0) as number));
+    for (let i = 0; i < Math.min(left?.length ?? 0, right?.length ?? 0); i++) {
+      if (left?.[i] !== right?.[i]) return (left?.[i] as number) - (right?.[i] as number);
+    }
+    return (left?.length ?? 0) - (right?.length ?? 0);
+  });
+  expect(sorted).toEqual(byCodePoint);
+  expect(sorted.indexOf("\u{1F600}")).toBeGreaterThan(sorted.indexOf("\uFF8A"));
+  expect(sorted.slice(0, 4)).toEqual(["", "10", "2", "Z"]);
+});
