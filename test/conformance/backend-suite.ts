@@ -4,6 +4,8 @@ import { isCnnTransferError } from "../../src/errors.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { Layer } from "../../src/network/layer.js";
 import type { Network } from "../../src/network/network.js";
+import { randomWeights } from "../../src/network/random-weights.js";
+import { goldenBackbone, goldenDifference, goldenInput, readRandomNetworks } from "../support/backbone-goldens.js";
 import type { BackendUnderTest } from "../support/backends.js";
 import {
   type ConformanceNetwork,
@@ -27,6 +29,26 @@ export function describeBackend(subject: BackendUnderTest): void {
       expect(loaded.outputs).toEqual(network.outputs);
       for (const { inputs, outputs } of cases) expectOutputs(network, await loaded.run(inputs), outputs);
     });
+  });
+
+  describe("computes whole backbones as Keras does, with random weights", () => {
+    for (const golden of readRandomNetworks()) {
+      const size = golden.imageSize.join("x");
+      const title = `${golden.backbone}${golden.alpha === undefined ? "" : ` ${golden.alpha}`} at ${size}, ${golden.includeTop ? "with" : "without"} top`;
+      const skipped = subject.slow && golden.backbone.startsWith("vgg");
+      test.skipIf(skipped)(skipped ? `${title} (skipped: it takes this backend minutes)` : title, async () => {
+        const topology = goldenBackbone(golden).topology(golden);
+        const network = { ...topology, weights: randomWeights(topology, golden.seed) };
+        const outputs = golden.layers.map(({ name }) => name);
+        await using loaded = await load(subject.create(), network, { outputs });
+        const results = await loaded.run([goldenInput(golden.input)]);
+        const wrong = golden.layers.flatMap((layer, i) => {
+          const difference = goldenDifference(layer, results[i] as NdArray<"float32">);
+          return difference <= tolerance ? [] : [`${layer.name}: ${difference}`];
+        });
+        expect(wrong).toEqual([]);
+      });
+    }
   });
 
   describe("takes batches of any size", () => {
@@ -103,7 +125,7 @@ export function describeBackend(subject: BackendUnderTest): void {
   describe("refuses what does not fit", () => {
     const { network, cases } = named("unknown-size");
     const pixels = cases[0]?.inputs[0] as NdArray<"uint8">;
-    let loaded: Disposable_;
+    let loaded: LoadedForTest;
     beforeAll(async () => {
       loaded = await load(subject.create(), network);
     });
@@ -294,13 +316,13 @@ export function describeBackend(subject: BackendUnderTest): void {
   });
 }
 
-type Disposable_ = LoadedNetwork & AsyncDisposable;
+type LoadedForTest = LoadedNetwork & AsyncDisposable;
 
 async function load(
   backend: Backend,
   network: Network,
   options: Parameters<Backend["load"]>[1] = {},
-): Promise<Disposable_> {
+): Promise<LoadedForTest> {
   const loaded = await backend.load(network, options);
   return Object.assign(loaded, { [Symbol.asyncDispose]: () => loaded.dispose() });
 }

@@ -14,6 +14,8 @@ export interface BackendUnderTest {
   held(): Promise<number>;
   /** Whether its computing leaves the event loop free. */
   readonly ownThread: boolean;
+  /** Whether a large network takes it minutes. */
+  readonly slow?: boolean;
 }
 
 async function tensors(): Promise<number> {
@@ -31,7 +33,7 @@ export const allBackends: readonly BackendUnderTest[] = [
     held: tensors,
     ownThread: false,
   },
-  { name: "tfjs-cpu", create: () => tfjsCpu(), held: tensors, ownThread: false },
+  { name: "tfjs-cpu", create: () => tfjsCpu(), held: tensors, ownThread: false, slow: true },
 ];
 
 /** Why a backend does not run here; undefined if it does. Anything but a missing library is a fault and is thrown. */
