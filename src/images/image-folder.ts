@@ -5,6 +5,13 @@ import { listFiles, listFolders } from "./list-files.node.js";
 /** What of a folder is taken. */
 export interface ImageFolderOptions {
   /**
+   * `"inferred"`: each folder is a class. `null`: the folder's pictures in all depths, without classes, such as those
+   * that are to be classified.
+   *
+   * @default "inferred"
+   */
+  readonly labels?: "inferred" | null | undefined;
+  /**
    * Extensions of the files that are taken, in any case. Files of other kinds are left out without a word, as Keras does.
    * Add `".webp"` and `".tif"`, `".tiff"` to take those.
    *
@@ -42,30 +49,45 @@ export const defaultExtensions: readonly string[] = [".bmp", ".gif", ".jpeg", ".
  * images.classLabels; // ["cats", "dogs", "panda"]
  */
 export async function imageFolder(directory: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
-  const { extensions = defaultExtensions, followLinks = false, classNames } = options;
+  const { labels = "inferred", extensions = defaultExtensions, followLinks = false, classNames } = options;
   const endings = extensions.map(checkExtension);
-  const folders = (await listFolders(directory)).filter((name) => !name.startsWith("."));
-  if (folders.length === 0) {
-    throw new InvalidArgumentError(
-      `Cannot list images in "${directory}": it has no folders. Put the images of each class into a folder of its own, or use \`imageList\` for images without classes.`,
-    );
-  }
-  const classLabels = classNames === undefined ? folders : checkClassNames(classNames, folders, directory);
   const accept = (name: string): boolean => {
     const lower = name.toLowerCase();
     return endings.some((ending) => lower.endsWith(ending));
   };
   const base = withoutEndSlash(directory);
+  if (labels === null) {
+    if (classNames !== undefined) {
+      throw new InvalidArgumentError(
+        `Cannot list images in "${directory}": \`classNames\` was passed with \`labels: null\`, which takes images without classes. Leave out one of them.`,
+      );
+    }
+    const files = await listFiles(base, accept, followLinks);
+    checkFound(files.length, directory, "it holds", extensions);
+    const images = files.map(({ path, relative }) => ({ image: path, name: relative }));
+    return { ...imageSelection(images, []), directory };
+  }
+
+  const folders = (await listFolders(directory)).filter((name) => !name.startsWith("."));
+  if (folders.length === 0) {
+    throw new InvalidArgumentError(
+      `Cannot list images in "${directory}": it has no folders. Put the images of each class into a folder of its own, or pass \`labels: null\` for images without classes.`,
+    );
+  }
+  const classLabels = classNames === undefined ? folders : checkClassNames(classNames, folders, directory);
   const byClass = await Promise.all(classLabels.map((name) => listFiles(`${base}/${name}`, accept, followLinks)));
   const images = byClass.flatMap((files, label) =>
     files.map(({ path, relative }) => ({ image: path, name: `${classLabels[label]}/${relative}`, label })),
   );
-  if (images.length === 0) {
-    throw new InvalidArgumentError(
-      `Cannot list images in "${directory}": its ${classLabels.length} class folders hold no file with one of the \`extensions\` ${extensions.join(", ")}.`,
-    );
-  }
+  checkFound(images.length, directory, `its ${classLabels.length} class folders hold`, extensions);
   return { ...imageSelection(images, classLabels), directory };
+}
+
+function checkFound(count: number, directory: string, place: string, extensions: readonly string[]): void {
+  if (count > 0) return;
+  throw new InvalidArgumentError(
+    `Cannot list images in "${directory}": ${place} no file with one of the \`extensions\` ${extensions.join(", ")}.`,
+  );
 }
 
 function checkExtension(extension: string): string {

@@ -8,7 +8,11 @@ interface Golden {
   readonly files: readonly string[];
   readonly links: Record<string, string>;
   readonly cases: readonly {
-    readonly options: { readonly class_names?: readonly string[]; readonly follow_links?: boolean };
+    readonly options: {
+      readonly class_names?: readonly string[];
+      readonly follow_links?: boolean;
+      readonly labels?: null;
+    };
     readonly class_names: readonly string[];
     readonly names: readonly string[];
   }[];
@@ -33,11 +37,15 @@ describe("imageFolder lists what image_dataset_from_directory lists", () => {
     const images = await imageFolder(directory, {
       classNames: options.class_names,
       followLinks: options.follow_links,
+      labels: options.labels,
     });
     expect(images.classLabels).toEqual(class_names);
     expect(images.images.map(({ name }) => name)).toEqual(names);
     expect(images.images.map(({ image }) => image)).toEqual(names.map((name) => path.join(directory, name)));
-    expect([...images.labels]).toEqual(names.map((name) => class_names.indexOf(name.split("/")[0] as string)));
+    expect([...images.labels]).toEqual(
+      options.labels === null ? [] : names.map((name) => class_names.indexOf(name.split("/")[0] as string)),
+    );
+    expect(images.images.every(({ label }) => (label === undefined) === (options.labels === null))).toBe(true);
   });
 
   test("further extensions are taken on request, in any case", async () => {

@@ -78,12 +78,14 @@ describe("imageFolder refuses", () => {
   afterAll(() => rm(directory, { recursive: true }));
 
   test.each([
-    ["a folder without class folders", "flat", {}, /"[^"]*flat": it has no folders.*`imageList`/],
+    ["a folder without class folders", "flat", {}, /"[^"]*flat": it has no folders.*`labels: null`/],
     ["a folder whose class folders are hidden", "hidden", {}, /it has no folders/],
     ["class folders without pictures", "empty", {}, /1 class folders hold no file.*\.bmp, \.gif, \.jpeg, \.jpg, \.png/],
     ["unknown classes", "some", { classNames: ["cats", "birds"] }, /no folder named "birds".*"cats", "dogs"/],
     ["no classes", "some", { classNames: [] }, /no class/],
     ["a class named twice", "some", { classNames: ["cats", "cats"] }, /"cats" twice/],
+    ["a folder without pictures and classes", "empty", { labels: null }, /it holds no file/],
+    ["class names without classes", "some", { labels: null, classNames: ["cats"] }, /Leave out one/],
     ["an extension without its dot", "some", { extensions: ["jpg"] }, /such as "\.jpg"/],
   ])("%s", async (_, folder, options, message) => {
     const listing = imageFolder(path.join(directory, folder), options);
