@@ -12,3 +12,6 @@ export const tfjsNodeIsBuilt = existsSync(path.join(root, ".tfjs-node/built"));
 
 /** For the names of tests that are skipped without it. */
 export const tfjsNodeHint = tfjsNodeIsBuilt ? "" : " (skipped: run `bash test/tfjs-node/build.sh` first)";
+
+/** Node 24, which that script installs too. */
+export const newerNode = path.join(root, ".tfjs-node/node-24/node");

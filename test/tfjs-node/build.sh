@@ -9,18 +9,22 @@
 #   TENSORFLOW_PYTHON   a Python in whose environment tensorflow-cpu 2.21.0 is installed already. Without it the script
 #                       makes a virtual environment in .tfjs-node/ and installs the wheel there.
 #
-# Does nothing when the addon is there already.
+# Also installs Node 24 into .tfjs-node/node-24, out of the package from which the npm package `node` takes its binary, to
+# prove that the same build runs there.
+#
+# Does nothing when all of it is there already.
 set -euo pipefail
 
 tfjs_version=4.22.0
 tensorflow_version=2.21.0
+newer_node_version=24.21.0
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 home="$root/.tfjs-node"
 package="$home/node_modules/@tensorflow/tfjs-node"
 stamp="$home/built"
 
-wanted="tfjs-node $tfjs_version, tensorflow-cpu $tensorflow_version"
+wanted="tfjs-node $tfjs_version, tensorflow-cpu $tensorflow_version, node $newer_node_version"
 if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && [ -e "$package/deps/lib/libtensorflow.so" ] &&
   compgen -G "$package/lib/napi-v*/tfjs_binding.node" >/dev/null; then
   echo "tfjs-node is built already: $wanted"
@@ -72,6 +76,12 @@ prefix=$(node -p "require('node:path').resolve(require('node:fs').realpathSync(p
 if [ -e "$prefix/include/node/node_api.h" ]; then export npm_config_nodedir="$prefix"; fi
 export npm_config_build_from_source=true
 npm rebuild --prefix "$home" @tensorflow/tfjs-node --loglevel=error
+
+newer_node="node-$(node -p 'process.platform + "-" + process.arch')"
+mkdir -p "$home/node-24"
+echo '{ "private": true }' >"$home/node-24/package.json"
+npm install --prefix "$home/node-24" --ignore-scripts --no-audit --no-fund --loglevel=error "$newer_node@$newer_node_version"
+ln -sfn "node_modules/$newer_node/bin/node" "$home/node-24/node"
 
 if ! compgen -G "$package/lib/napi-v*/tfjs_binding.node" >/dev/null; then
   echo "npm rebuild left no tfjs_binding.node in $package/lib." >&2
