@@ -2,8 +2,9 @@ import { autoTrainable } from "./backends/auto.js";
 import type { AbortOptions, TrainableBackend, TrainableNetwork } from "./backends/backend.js";
 import { ClosedError, InvalidArgumentError, ShapeMismatchError, UnsupportedError } from "./errors.js";
 import { writeFileAtomically } from "./files/atomic-file.node.js";
+import { autoEngine } from "./hdf5/auto-engine.js";
 import type { HDF5Source, WritableHDF5Engine } from "./hdf5/engine.js";
-import { h5wasm } from "./hdf5/h5wasm.node.js";
+import { defaultWritableEngine } from "./hdf5/writable-engine.js";
 import { encodeKerasModel } from "./keras/write-model.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import type { Network } from "./network/network.js";
@@ -99,7 +100,7 @@ export class TransferHead implements AsyncDisposable {
    * const [row] = await head.classify(features);
    */
   static async load(source: HDF5Source, options: LoadHeadOptions = {}): Promise<TransferHead> {
-    const file = await (options.engine ?? h5wasm()).open(source);
+    const file = await (options.engine ?? autoEngine()).open(source);
     try {
       const name = typeof source === "string" ? source : "the model's bytes";
       return await TransferHead.#start(await readHead(file, name, options), options.backend);
@@ -243,7 +244,7 @@ export class TransferHead implements AsyncDisposable {
   async encode(options: Pick<SaveHeadOptions, "engine"> = {}): Promise<Uint8Array> {
     const { optimizer, l2 } = this.#parts.training;
     return encodeKerasModel(await this.network(), {
-      engine: options.engine ?? h5wasm(),
+      engine: options.engine ?? defaultWritableEngine(),
       compile: { loss: "categorical_crossentropy", optimizer },
       l2,
       classLabels: this.classLabels,

@@ -25,7 +25,7 @@ export interface TransferHeadOptions extends HeadShape, LearningOptions {
 export interface LoadHeadOptions extends LearningOptions {
   /** Names of the classes. Needed for files without them: those that Keras itself has saved. */
   readonly classLabels?: readonly string[] | undefined;
-  /** Reads the file. @default h5wasm() */
+  /** Reads the file. @default the library's own reader, and h5wasm for what that does not know */
   readonly engine?: HDF5Engine | undefined;
   /** Seeds dropout. @default 0 */
   readonly seed?: number | undefined;
