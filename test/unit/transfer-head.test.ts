@@ -5,6 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import { contiguous } from "../../src/hdf5/contiguous-engine.js";
+import { h5wasm } from "../../src/hdf5/h5wasm.node.js";
+import { jsfive } from "../../src/hdf5/jsfive.node.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { Network } from "../../src/network/network.js";
 import type { TransferHeadOptions } from "../../src/training/head-options.js";
@@ -230,6 +233,18 @@ describe("TransferHead", () => {
     }
     expect(await readdir(folder)).not.toContain("never.h5");
   });
+
+  test.each([h5wasm, jsfive, contiguous].map((make) => [make().name, make] as const))(
+    "is read by %s from bytes, labels and metadata included",
+    async (_, makeEngine) => {
+      await using head = await create({ classLabels: ["Käse", "猫", "class 2"], metadata: { layer: "block5_pool" } });
+      const bytes = await head.encode();
+      await using loaded = await TransferHead.load(bytes, { engine: makeEngine(), backend: tfjsWasm() });
+      expect(bits(await loaded.network())).toEqual(bits(await head.network()));
+      expect(loaded.classLabels).toEqual(["Käse", "猫", "class 2"]);
+      expect(loaded.metadata).toEqual({ layer: "block5_pool" });
+    },
+  );
 
   test("replaces a file by default, and keeps it with overwrite: false", async () => {
     await using head = await create();
