@@ -111,5 +111,6 @@ function clippedGrey(data: Uint8Array): Uint8Array {
 function reasonOf(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   const [line = ""] = message.split("\n");
-  return /pixel limit/i.test(line) ? "it has more pixels than `maximumPixels` allows" : line || "it is damaged";
+  if (/pixel limit/i.test(line)) return "it has more pixels than `maximumPixels` allows";
+  return line === "" || line === "Unknown error" ? "its data are damaged" : line;
 }

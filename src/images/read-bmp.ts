@@ -88,7 +88,7 @@ function readLayout(bytes: Uint8Array): BmpLayout {
     if (colours > 65536) throw new DecodeProblem(`its palette has ${colours} colours`);
     // Some writers point to the palette instead of the pixels after it.
     if (offset === paletteStart) offset += entryBytes * colours;
-    palette = readPalette(bytes.subarray(paletteStart, paletteStart + entryBytes * colours), entryBytes);
+    palette = readPalette(bytes.subarray(paletteStart, paletteStart + entryBytes * colours), entryBytes, bits);
   }
   return {
     width: isCore ? data.getUint16(18, true) : data.getInt32(18, true),
@@ -101,8 +101,11 @@ function readLayout(bytes: Uint8Array): BmpLayout {
   };
 }
 
-/** RGB of 256 indices; those past the palette's end are black. */
-function readPalette(stored: Uint8Array, entryBytes: number): Uint8Array {
+/**
+ * RGB of 256 indices; those past the palette's end are black. Only where 8-bit files list greys in order, Pillow takes
+ * all indices as grey.
+ */
+function readPalette(stored: Uint8Array, entryBytes: number, bits: number): Uint8Array {
   const palette = new Uint8Array(256 * 3);
   const colours = Math.min(256, Math.floor(stored.length / entryBytes));
   for (let index = 0; index < colours; index++) {
@@ -110,7 +113,8 @@ function readPalette(stored: Uint8Array, entryBytes: number): Uint8Array {
     palette[index * 3 + 1] = stored[index * entryBytes + 1] as number;
     palette[index * 3 + 2] = stored[index * entryBytes] as number;
   }
-  return palette;
+  const isRamp = palette.subarray(0, colours * 3).every((value, at) => value === Math.floor(at / 3));
+  return bits === 8 && isRamp ? palette.map((_, at) => Math.floor(at / 3)) : palette;
 }
 
 function readChannels(
