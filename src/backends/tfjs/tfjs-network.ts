@@ -118,7 +118,7 @@ export function weightsOfLayer(weights: WeightTensors, layer: Layer): readonly T
 /** Values of a tensor, copied out; frees nothing. */
 export async function readTensor(tensor: Tensor): Promise<NdArray<"float32">> {
   // Some backends hand out the array that they go on to use, or another kind of array than the dtype says.
-  const data = Float32Array.from(await tensor.data());
+  const data = new Float32Array(await tensor.data());
   return { dtype: "float32", shape: [...tensor.shape], data };
 }
 
@@ -178,7 +178,7 @@ export async function runBatch(
 }
 
 function uploadInput({ tf }: TfjsRuntime, { data, shape }: NdArray): Tensor {
-  const values = data instanceof Float32Array ? data : Float32Array.from(data as Uint8Array);
+  const values = data instanceof Float32Array ? data : new Float32Array(data as Uint8Array);
   return tf.tensor(values, [...shape], "float32");
 }
 
