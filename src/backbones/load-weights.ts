@@ -1,7 +1,7 @@
 import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
+import { autoEngine } from "../hdf5/auto-engine.js";
 import type { HDF5Engine, HDF5Source } from "../hdf5/engine.js";
-import { h5wasm } from "../hdf5/h5wasm.node.js";
 import { readKerasWeights } from "../keras/read-weights.js";
 import type { NetworkWeights, Topology } from "../network/network.js";
 import { randomWeights } from "../network/random-weights.js";
@@ -22,7 +22,7 @@ export interface WeightsOptions extends AbortOptions {
   readonly weights?: string | undefined;
   /** Seeds `weights: "random"`: integer in 0..4294967295. Default 0. */
   readonly seed?: number | undefined;
-  /** Reads the file. Default: `h5wasm()`. */
+  /** Reads the file. Default: the library's own reader, and h5wasm for what that does not know. */
   readonly engine?: HDF5Engine | undefined;
   /** Called while weights are downloaded, at most ten times a second. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
@@ -51,7 +51,7 @@ export async function loadBackboneWeights(
   build: TopologyOptions,
   options: WeightsOptions = {},
 ): Promise<NetworkWeights> {
-  const { weights = "imagenet", seed = 0, engine = h5wasm(), signal } = options;
+  const { weights = "imagenet", seed = 0, engine = autoEngine(), signal } = options;
   signal?.throwIfAborted();
   if (weights === "random") return randomWeights(topology, seed);
 

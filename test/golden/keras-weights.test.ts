@@ -5,8 +5,10 @@ import { mobilenet } from "../../src/backbones/mobilenet.js";
 import { squeezenet } from "../../src/backbones/squeezenet.js";
 import { vgg16 } from "../../src/backbones/vgg.js";
 import { isCnnTransferError } from "../../src/errors.js";
-import type { HDF5Attribute, HDF5File, HDF5Item } from "../../src/hdf5/engine.js";
+import { autoEngine } from "../../src/hdf5/auto-engine.js";
+import type { HDF5Attribute, HDF5Engine, HDF5File, HDF5Item } from "../../src/hdf5/engine.js";
 import { h5wasm } from "../../src/hdf5/h5wasm.node.js";
+import { jsfive } from "../../src/hdf5/jsfive.node.js";
 import { readKerasWeights } from "../../src/keras/read-weights.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { Topology } from "../../src/network/network.js";
@@ -36,72 +38,74 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((file) => file.close()));
 });
 
-test.each([
-  ["keras3.h5", "float32", 2 ** -24],
-  ["keras3-float64.h5", "float64 (rounded to float32)", 2 ** -24],
-  ["split.h5", "float16, names in split attributes", 2 ** -11],
-])("%s, as Keras or h5py writes it, gives its values from %s", async (name, _, precision) => {
-  const weights = await readKerasWeights(await openFile(`${fixtures}${name}`), topology, name);
-  validateNetwork({ ...topology, weights });
-  expect([...weights.keys()]).toEqual(["a", "b", "c", "d"]);
-  for (const [index, read] of [...weights.values()].entries()) {
-    const stored = values[index]?.[1] ?? [];
-    expect(read.map(({ array }) => array.shape)).toEqual(stored.map(([, shape]) => shape));
-    for (const [at, { array }] of read.entries()) {
-      for (const [position, expected] of (stored[at]?.[2] ?? []).entries()) {
-        expect(Math.abs((array.data[position] ?? Number.NaN) - expected)).toBeLessThanOrEqual(
-          precision * Math.abs(expected) + 2 ** -25,
-        );
+describe.each([h5wasm(), jsfive(), autoEngine()])("read by $name", (engine) => {
+  test.each([
+    ["keras3.h5", "float32", 2 ** -24],
+    ["keras3-float64.h5", "float64 (rounded to float32)", 2 ** -24],
+    ["split.h5", "float16, names in split attributes", 2 ** -11],
+  ])("%s, as Keras or h5py writes it, gives its values from %s", async (name, _, precision) => {
+    const weights = await readKerasWeights(await openFile(engine, `${fixtures}${name}`), topology, name);
+    validateNetwork({ ...topology, weights });
+    expect([...weights.keys()]).toEqual(["a", "b", "c", "d"]);
+    for (const [index, read] of [...weights.values()].entries()) {
+      const stored = values[index]?.[1] ?? [];
+      expect(read.map(({ array }) => array.shape)).toEqual(stored.map(([, shape]) => shape));
+      for (const [at, { array }] of read.entries()) {
+        for (const [position, expected] of (stored[at]?.[2] ?? []).entries()) {
+          expect(Math.abs((array.data[position] ?? Number.NaN) - expected)).toBeLessThanOrEqual(
+            precision * Math.abs(expected) + 2 ** -25,
+          );
+        }
       }
     }
-  }
-});
-
-describe.skipIf(!existsSync(shared))("published files (need ../shared/data)", () => {
-  const imageSize = [224, 224] as const;
-
-  test.each([
-    ["Keras 1", "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5", squeezenet, false],
-    ["Keras 2.0", "mobilenet_2_5_224_tf_no_top.h5", mobilenet({ alpha: 0.25 }), false],
-    ["TensorFlow 2.8, a whole model", "mobilenet_v1_0.25_224_imagenet_with_top.h5", mobilenet({ alpha: 0.25 }), true],
-  ])("of %s fill the backbone: %s", async (_, name, backbone, includeTop) => {
-    const wanted = backbone.topology({ includeTop, imageSize });
-    const weights = await readKerasWeights(await openFile(`${shared}${name}`), wanted, name);
-    validateNetwork({ ...wanted, weights });
   });
 
-  test.each([
-    [
-      "of another width",
-      mobilenet({ alpha: 0.5 }),
-      true,
-      "conv1",
-      'needs [3, 3, 3, 16]; the file has "conv1" there, with [3, 3, 3, 8]',
-    ],
-    [
-      "with top for a network without",
-      mobilenet({ alpha: 0.25 }),
-      false,
-      "conv_preds",
-      '"conv_preds", with [1, 1, 256, 1000] and [1000], where the network ends',
-    ],
-    ["of another network", vgg16, false, "block1_conv1", "needs [3, 3, 3, 64] and [64]"],
-  ])("%s are refused with the first layer that differs", async (_, backbone, includeTop, at, message) => {
-    const name = "mobilenet_v1_0.25_224_imagenet_with_top.h5";
-    const read = readKerasWeights(
-      await openFile(`${shared}${name}`),
-      backbone.topology({ includeTop, imageSize }),
-      name,
-    );
-    await expect(read).rejects.toMatchObject({ layer: at, message: expect.stringContaining(message) });
-  });
+  describe.skipIf(!existsSync(shared))("published files (need ../shared/data)", () => {
+    const imageSize = [224, 224] as const;
 
-  test("that end too early are refused with the first layer that is missing", async () => {
-    const name = "vgg16_block1_block2_functional_imagenet.h5";
-    const wanted = vgg16.topology({ includeTop: false, imageSize });
-    await expect(readKerasWeights(await openFile(`${shared}${name}`), wanted, name)).rejects.toMatchObject({
-      layer: "block3_conv1",
-      message: expect.stringContaining("it ends before"),
+    test.each([
+      ["Keras 1", "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5", squeezenet, false],
+      ["Keras 2.0", "mobilenet_2_5_224_tf_no_top.h5", mobilenet({ alpha: 0.25 }), false],
+      ["TensorFlow 2.8, a whole model", "mobilenet_v1_0.25_224_imagenet_with_top.h5", mobilenet({ alpha: 0.25 }), true],
+    ])("of %s fill the backbone: %s", async (_, name, backbone, includeTop) => {
+      const wanted = backbone.topology({ includeTop, imageSize });
+      const weights = await readKerasWeights(await openFile(engine, `${shared}${name}`), wanted, name);
+      validateNetwork({ ...wanted, weights });
+    });
+
+    test.each([
+      [
+        "of another width",
+        mobilenet({ alpha: 0.5 }),
+        true,
+        "conv1",
+        'needs [3, 3, 3, 16]; the file has "conv1" there, with [3, 3, 3, 8]',
+      ],
+      [
+        "with top for a network without",
+        mobilenet({ alpha: 0.25 }),
+        false,
+        "conv_preds",
+        '"conv_preds", with [1, 1, 256, 1000] and [1000], where the network ends',
+      ],
+      ["of another network", vgg16, false, "block1_conv1", "needs [3, 3, 3, 64] and [64]"],
+    ])("%s are refused with the first layer that differs", async (_, backbone, includeTop, at, message) => {
+      const name = "mobilenet_v1_0.25_224_imagenet_with_top.h5";
+      const read = readKerasWeights(
+        await openFile(engine, `${shared}${name}`),
+        backbone.topology({ includeTop, imageSize }),
+        name,
+      );
+      await expect(read).rejects.toMatchObject({ layer: at, message: expect.stringContaining(message) });
+    });
+
+    test("that end too early are refused with the first layer that is missing", async () => {
+      const name = "vgg16_block1_block2_functional_imagenet.h5";
+      const wanted = vgg16.topology({ includeTop: false, imageSize });
+      await expect(readKerasWeights(await openFile(engine, `${shared}${name}`), wanted, name)).rejects.toMatchObject({
+        layer: "block3_conv1",
+        message: expect.stringContaining("it ends before"),
+      });
     });
   });
 });
@@ -172,14 +176,14 @@ describe("a file is refused", () => {
   });
 });
 
-async function openFile(source: string | Uint8Array): Promise<HDF5File> {
-  const file = await h5wasm().open(source);
+async function openFile(engine: HDF5Engine, source: string | Uint8Array): Promise<HDF5File> {
+  const file = await engine.open(source);
   open.push(file);
   return file;
 }
 
 async function encode(items: readonly HDF5Item[]): Promise<HDF5File> {
-  return await openFile(await h5wasm().encode(items));
+  return await openFile(h5wasm(), await h5wasm().encode(items));
 }
 
 function strings(...data: readonly string[]): HDF5Attribute {
