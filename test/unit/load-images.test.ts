@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { imageList } from "../../src/images/image-list.js";
 import type { ImageSource, SourceImage } from "../../src/images/image-source.js";
 import { loadImage } from "../../src/images/load-image.js";
@@ -150,9 +150,9 @@ describe("loadImages", () => {
     const source = counted(many);
     const batches = loadImages(source, { size, batchSize: 5, concurrency: 2 });
     await batches.next();
-    await sleep(300);
     // 5 were handed over; up to 10 are ready; one more was taken and waits for its turn.
-    expect(source.taken).toBeGreaterThanOrEqual(15);
+    await vi.waitFor(() => expect(source.taken).toBeGreaterThanOrEqual(15), 10_000);
+    await sleep(200);
     expect(source.taken).toBeLessThanOrEqual(16);
     await batches.return();
     expect(source.closed).toBe(true);
