@@ -54,6 +54,12 @@ export interface HDF5DatasetWriterOptions {
   readonly attributes?: Readonly<Record<string, AttributeValue>> | undefined;
 }
 
+/** What comes with the rows of one `add`. */
+export interface AddOptions {
+  readonly names?: readonly string[] | undefined;
+  readonly skipped?: number | undefined;
+}
+
 /**
  * Writes rows (features or images) with labels and names into an HDF5 file that h5py, Keras pipelines and
  * {@link HDF5DatasetGenerator} read.
@@ -173,29 +179,36 @@ export class HDF5DatasetWriter implements AsyncDisposable {
    *
    * @param rows `[n, ...rowShape]`, in `dtype` or in a type whose values fit into it
    * @param labels `n` class indices, or class names. Either all rows have labels, or none
-   * @param options `names`: `n` texts to be stored in `file_names`. Either all rows have one, or none
+   * @param options `names`: `n` texts to be stored in `file_names`; either all rows have one, or none. `skipped`: how
+   *   many announced rows before or among these will not come, as `skip` says, but in one step with them
    * @throws ShapeMismatchError if shape or counts differ, or more rows come than were announced
    * @throws InvalidArgumentError if a label is not a class, or a number does not fit into the file's type
    * @throws FileAccessError if the rows cannot be written, for example because the disk is full
    * @throws ClosedError after `close` or `abort`
    */
-  add(rows: NdArray, labels?: Labels, options: { readonly names?: readonly string[] | undefined } = {}): Promise<void> {
+  add(rows: NdArray, labels?: Labels, options: AddOptions = {}): Promise<void> {
     return this.#enqueue("add", async () => {
-      const count = this.#checkRows(rows);
+      const { skipped = 0 } = options;
+      checkSkipped(skipped);
+      const count = this.#checkRows(rows, skipped);
       this.#checkColumn("labels", this.#hasLabels, labels !== undefined);
       this.#checkColumn("names", this.#hasNames, options.names !== undefined);
       const indices = labels && encodeLabels(labels, count, this.#classLabels);
       if (options.names) checkNames(options.names, count);
       const bytes = convertRows(rows, this.dtype, "`add`");
-      if (count === 0) return;
+      if (count === 0) {
+        this.#staged.skipped += skipped;
+        return;
+      }
 
       const direct = bytes.length >= directBytes || count > this.#bufferSize;
       if (direct || this.#staged.rows + count > this.#bufferSize) await this.#flushStaged();
       if (direct) {
-        await this.#commit(bytes, count, indices, options.names, 0);
+        await this.#commit(bytes, count, indices, options.names, skipped);
       } else {
         this.#staging.set(bytes, this.#staged.rows * this.#rowBytes);
         this.#staged.rows += count;
+        this.#staged.skipped += skipped;
         if (indices) for (const label of indices) this.#staged.labels.push(label);
         if (options.names) this.#staged.names.push(...options.names);
       }
@@ -209,15 +222,14 @@ export class HDF5DatasetWriter implements AsyncDisposable {
 
   /**
    * Says that rows which were announced will not come, such as those of pictures that cannot be decoded. Call it in
-   * the order of the rows, so that `rowsWritten + rowsSkipped` is the place to resume at.
+   * the order of the rows, so that `rowsWritten + rowsSkipped` is the place to resume at; where rows and gaps come in
+   * one batch, pass `skipped` to `add` instead.
    *
    * @throws ShapeMismatchError if more are skipped than are left
    */
   skip(count = 1): Promise<void> {
     return this.#enqueue("skip", async () => {
-      if (!Number.isInteger(count) || count < 0) {
-        throw new InvalidArgumentError(`\`skip\` takes a number of rows, received ${count}.`);
-      }
+      checkSkipped(count);
       this.#checkRoom(count, "skip");
       this.#staged.skipped += count;
     });
@@ -311,7 +323,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     return turn;
   }
 
-  #checkRows(rows: NdArray): number {
+  #checkRows(rows: NdArray, skipped: number): number {
     const [count, ...shape] = rows.shape;
     if (count === undefined || shape.join() !== this.rowShape.join() || rows.data.length !== sizeOf(rows.shape)) {
       throw new ShapeMismatchError(
@@ -319,7 +331,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
         { expected: [null, ...this.rowShape], received: rows.shape },
       );
     }
-    this.#checkRoom(count, "add");
+    this.#checkRoom(count + skipped, "add");
     return count;
   }
 
@@ -447,6 +459,12 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     await this.#file.truncate(columns.end);
     await this.#file.write(0, head.bytes);
     await this.#file.complete();
+  }
+}
+
+function checkSkipped(count: number): void {
+  if (!Number.isInteger(count) || count < 0) {
+    throw new InvalidArgumentError(`The number of skipped rows must be a whole number, received ${count}.`);
   }
 }
 

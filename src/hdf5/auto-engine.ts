@@ -13,7 +13,7 @@ export function autoEngine(): HDF5Engine {
 }
 
 /** Opens a file so that contiguous rows can be located and everything else still read. */
-export async function openAuto(source: HDF5Source): Promise<HDF5File & Pick<ContiguousFile, "locate">> {
+export async function openAuto(source: HDF5Source): Promise<HDF5File & Pick<ContiguousFile, "locate" | "isUnwritten">> {
   const opened = await openSource(source);
   let own: ContiguousFile | undefined;
   let other: Promise<HDF5File> | undefined;
@@ -27,6 +27,16 @@ export async function openAuto(source: HDF5Source): Promise<HDF5File & Pick<Cont
         throw error;
       });
     return other;
+  }
+
+  /** What only the own reader knows; `other` where it does not know the object. */
+  async function ask<T>(action: (file: ContiguousFile) => Promise<T>, other: T): Promise<T> {
+    try {
+      return own ? await action(own) : other;
+    } catch (error) {
+      if (!isCnnTransferError(error, "UnsupportedError")) throw error;
+      return other;
+    }
   }
 
   async function attempt<T>(action: (file: HDF5File) => Promise<T>): Promise<T> {
@@ -55,14 +65,8 @@ export async function openAuto(source: HDF5Source): Promise<HDF5File & Pick<Cont
     readStrings: (path, rows) => attempt((file) => file.readStrings(path, rows)),
     attributes: (path) => attempt((file) => file.attributes(path)),
     attribute: (path, name) => attempt((file) => file.attribute(path, name)),
-    async locate(path) {
-      try {
-        return await own?.locate(path);
-      } catch (error) {
-        if (!isCnnTransferError(error, "UnsupportedError")) throw error;
-        return undefined;
-      }
-    },
+    locate: (path) => ask((file) => file.locate(path), undefined),
+    isUnwritten: (path) => ask((file) => file.isUnwritten(path), false),
     async close() {
       closed = true;
       await own?.close();

@@ -41,10 +41,24 @@ export function createH5wasmFile(h5wasm: H5wasm, file: bigint, name: string, rel
     }
   }
 
+  /**
+   * What is at a path, -1 for nothing. Asked about a path that leads through a dataset, libhdf5 answers at random, so
+   * each group on the way is asked about first.
+   */
+  function typeAt(path: string): number {
+    try {
+      for (let end = path.indexOf("/", 1); end > 0; end = path.indexOf("/", end + 1)) {
+        if (module.get_type(file, path.slice(0, end)) !== module.H5G_GROUP) return -1;
+      }
+      return module.get_type(file, path);
+    } finally {
+      h5wasm.takeDiagnosis();
+    }
+  }
+
   function metadataOf(path: string, wanted: "numbers" | "strings"): H5wasmMetadata & { readonly dtype: HDF5DType } {
     checkOpen(`reading "${path}"`);
-    if (module.get_type(file, path) !== module.H5G_DATASET) {
-      h5wasm.takeDiagnosis();
+    if (typeAt(path) !== module.H5G_DATASET) {
       throw new InvalidDatasetError(name, `Reading "${path}" in "${name}": there is no such dataset.`);
     }
     const metadata = call(`read the description of "${path}"`, () => module.get_dataset_metadata(file, path));
@@ -178,10 +192,9 @@ export function createH5wasmFile(h5wasm: H5wasm, file: bigint, name: string, rel
     async list(path) {
       checkOpen("`list`");
       const target = normalizePath(path);
-      const type = module.get_type(file, target);
+      const type = typeAt(target);
       if (type === module.H5G_DATASET) return [];
       if (type !== module.H5G_GROUP) {
-        h5wasm.takeDiagnosis();
         throw new InvalidDatasetError(name, `Listing "${path}" in "${name}": there is no such group.`);
       }
       return sortByCodePoint(call(`list "${path}"`, () => module.get_names(file, target, false)));
@@ -190,8 +203,7 @@ export function createH5wasmFile(h5wasm: H5wasm, file: bigint, name: string, rel
     async stat(path) {
       checkOpen("`stat`");
       const target = normalizePath(path);
-      const type = call(`look up "${path}"`, () => module.get_type(file, target));
-      h5wasm.takeDiagnosis();
+      const type = call(`look up "${path}"`, () => typeAt(target));
       if (type === module.H5G_GROUP) return { kind: "group" };
       if (type !== module.H5G_DATASET) return undefined;
       const metadata = call(`read the description of "${path}"`, () => module.get_dataset_metadata(file, target));

@@ -26,6 +26,8 @@ export interface RowLocation {
 export interface ContiguousFile extends HDF5File {
   /** Where a dataset's rows are; `undefined` if they are not one run of bytes in the file. */
   locate(path: string): Promise<RowLocation | undefined>;
+  /** Whether a dataset was announced but nothing was ever written to it, so that it reads as fill values. */
+  isUnwritten(path: string): Promise<boolean>;
 }
 
 const greatestLinkDepth = 16;
@@ -231,6 +233,12 @@ export async function openContiguousFile(source: ByteSource): Promise<Contiguous
         const { type, shape, storage } = await dataset(path, "numbers");
         if (storage.kind !== "contiguous" || !shape || shape.length === 0) return undefined;
         return { source, position: storage.position, rowBytes: sizeOf(shape.slice(1)) * type.size, type, shape };
+      }),
+
+    isUnwritten: (path) =>
+      guard(`look up "${path}"`, async () => {
+        const { storage, shape } = await dataset(path, "numbers");
+        return storage.kind === "fill" && shape !== null && sizeOf(shape) > 0;
       }),
 
     async close() {

@@ -1,0 +1,110 @@
+import { InvalidArgumentError, InvalidDatasetError } from "./errors.js";
+import { type BatchDType, type BatchOptions, DatasetView, resolveBatchOptions } from "./hdf5/dataset-view.js";
+import type { HDF5Engine, HDF5Source } from "./hdf5/engine.js";
+import { openDataset } from "./hdf5/open-dataset.js";
+
+/** How a data set is to be opened and given out. */
+export interface HDF5DatasetGeneratorOptions extends BatchOptions {
+  /** Dataset of the rows. @default `features` or `images`, or the only dataset that can be meant */
+  readonly dataKey?: string | undefined;
+  /** Dataset of the labels; `null` if there are none. @default `labels`, or the only one that can be meant */
+  readonly labelKey?: string | null | undefined;
+  /** Names of the classes, instead of those in the file. */
+  readonly classLabels?: readonly string[] | undefined;
+  /**
+   * What reads the file. @default the library's own reader, and h5wasm for what that does not know, such as compressed
+   * datasets
+   */
+  readonly engine?: HDF5Engine | undefined;
+  /** Opens files whose writer was not closed, for the rows there are. @default false */
+  readonly allowIncomplete?: boolean | undefined;
+}
+
+/**
+ * Streams batches out of an HDF5 file that may be larger than memory: a file of {@link HDF5DatasetWriter}, of h5py and
+ * the Python classes of the same name, or any other with one row per index.
+ *
+ * Every pass gives each row exactly once, the last, smaller batch included; `shuffle` mixes single rows, not batches.
+ * Batches are plain arrays and belong to whoever receives them.
+ *
+ * @example
+ * await using data = await HDF5DatasetGenerator.open("features.hdf5", { batchSize: 32, shuffle: true, seed: 1 });
+ * const { train, validation } = data.split({ validation: 0.25, stratify: true });
+ * for await (const { xs, ys } of train) console.log(xs.shape, ys.data);
+ */
+export class HDF5DatasetGenerator<D extends BatchDType = "float32"> extends DatasetView<D> implements AsyncDisposable {
+  /**
+   * Opens a file.
+   *
+   * Rows come as float32 whatever their type in the file: 64-bit floats are rounded, integers must be exact. With
+   * `dtype: "uint8"` a file of bytes, such as images, comes as it is.
+   *
+   * @throws FileAccessError if the file cannot be read
+   * @throws InvalidDatasetError if it is not HDF5, is damaged or incomplete, or its datasets do not fit together
+   * @throws InvalidArgumentError for options out of range
+   */
+  static async open(
+    source: HDF5Source,
+    options?: HDF5DatasetGeneratorOptions & { readonly dtype?: "float32" | undefined },
+  ): Promise<HDF5DatasetGenerator<"float32">>;
+  static async open(
+    source: HDF5Source,
+    options: HDF5DatasetGeneratorOptions & { readonly dtype: "uint8" },
+  ): Promise<HDF5DatasetGenerator<"uint8">>;
+  static async open(
+    source: HDF5Source,
+    options: HDF5DatasetGeneratorOptions & { readonly dtype?: BatchDType | undefined } = {},
+  ): Promise<HDF5DatasetGenerator<BatchDType>> {
+    const { dtype = "float32" } = options;
+    if (dtype !== "float32" && dtype !== "uint8") {
+      throw new InvalidArgumentError(`\`dtype\` must be "float32" or "uint8", received "${String(dtype)}".`);
+    }
+    const batches = resolveBatchOptions(options);
+    const opened = await openDataset(source, options);
+    if (dtype === "uint8" && opened.dtype !== "uint8") {
+      await opened.close();
+      throw new InvalidDatasetError(
+        opened.name,
+        `"${opened.path}" in "${opened.name}" holds ${opened.dtype}, not uint8. Leave \`dtype\` out to read it as float32.`,
+      );
+    }
+    const all = Uint32Array.from({ length: opened.rows }, (_, i) => i);
+    return new HDF5DatasetGenerator(opened, all, dtype, batches);
+  }
+
+  /** Names stored beside the rows, such as the files of the pictures; `undefined` if there are none. */
+  fileNames(): Promise<readonly string[] | undefined> {
+    return this.source.fileNames();
+  }
+
+  /** Facts about the data: the attributes of the file's root, numbers and texts or lists of them. */
+  attributes(): Promise<ReadonlyMap<string, unknown>> {
+    return this.source.attributes();
+  }
+
+  /**
+   * Reads all rows and compares them with the checksum that {@link HDF5DatasetWriter} stores.
+   *
+   * @throws InvalidDatasetError if they differ, or the file has no checksum
+   */
+  async verify(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const matches = await this.source.matchesChecksum(options.signal);
+    if (matches) return;
+    throw new InvalidDatasetError(
+      this.source.name,
+      matches === undefined
+        ? `"${this.source.name}" has no checksum to compare with: it was not made by HDF5DatasetWriter.`
+        : `The rows of "${this.source.name}" are not those that were written: their checksum differs. The file is damaged.`,
+    );
+  }
+
+  /** Closes the file. Views of it end too. Safe to call twice. */
+  close(): Promise<void> {
+    return this.source.close();
+  }
+
+  /** Same as {@link HDF5DatasetGenerator.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,120 @@
+import { InvalidDatasetError } from "../errors.js";
+import type { Shape } from "../ndarray.js";
+import type { HDF5DType, HDF5File } from "./engine.js";
+
+/** A dataset of a file, by its path. */
+export interface FoundDataset {
+  readonly path: string;
+  readonly shape: Shape;
+  readonly dtype: HDF5DType;
+}
+
+/** The datasets of a file that make a data set. */
+export interface DatasetKeys {
+  readonly data: FoundDataset;
+  readonly labels: FoundDataset | undefined;
+  readonly labelNames: FoundDataset | undefined;
+  readonly fileNames: FoundDataset | undefined;
+}
+
+/** How the datasets are to be found. `null` for `labelKey`: there are none. */
+export interface KeyOptions {
+  readonly dataKey?: string | undefined;
+  readonly labelKey?: string | null | undefined;
+}
+
+const greatestCount = 200;
+
+/**
+ * Finds rows, labels and names in a file: by the keys given, else by their usual names, else by their form where only
+ * one dataset has it.
+ *
+ * @throws InvalidDatasetError listing what there is if none or several could be meant
+ */
+export async function findDatasets(file: HDF5File, name: string, options: KeyOptions): Promise<DatasetKeys> {
+  const all = await listDatasets(file, "", []);
+  const shown =
+    all.map((found) => `"${found.path}" ${found.dtype} [${found.shape.join(", ")}]`).join(", ") || "nothing";
+  const isNumber = (found: FoundDataset) => found.dtype !== "string" && found.dtype !== "other";
+  const byKey = (key: string, option: string) => {
+    const path = key.replace(/^\/+/, "");
+    const found = all.find((candidate) => candidate.path === path);
+    if (!found)
+      throw new InvalidDatasetError(
+        name,
+        `"${name}" has no dataset "${key}", which \`${option}\` names. It has: ${shown}.`,
+      );
+    if (!isNumber(found))
+      throw new InvalidDatasetError(name, `"${key}" in "${name}" holds ${found.dtype} values, not numbers.`);
+    return found;
+  };
+
+  let data: FoundDataset | undefined;
+  if (options.dataKey !== undefined) {
+    data = byKey(options.dataKey, "dataKey");
+  } else {
+    const usual = all.filter((found) => ["features", "images"].includes(found.path) && isNumber(found));
+    const candidates = usual.length > 0 ? usual : all.filter((found) => isNumber(found) && found.shape.length >= 2);
+    if (candidates.length !== 1) {
+      throw new InvalidDatasetError(
+        name,
+        `Which dataset of "${name}" holds the rows is not clear. Name it with \`dataKey\`. The file has: ${shown}.`,
+      );
+    }
+    data = candidates[0] as FoundDataset;
+  }
+  if (data.shape.length < 2) {
+    throw new InvalidDatasetError(
+      name,
+      `"${data.path}" in "${name}" has shape [${data.shape.join(", ")}]; rows need at least two axes. The file has: ${shown}.`,
+    );
+  }
+  const rows = data.shape[0] as number;
+  const folder = data.path.slice(0, data.path.lastIndexOf("/") + 1);
+  const others = all.filter((found) => found !== data && found.path.startsWith(folder));
+  const isColumn = ({ shape }: FoundDataset) => shape.length === 1 || (shape.length === 2 && shape[1] === 1);
+
+  let labels: FoundDataset | undefined;
+  if (options.labelKey !== null) {
+    if (options.labelKey !== undefined) {
+      labels = byKey(options.labelKey, "labelKey");
+    } else {
+      const candidates = others.filter((found) => isNumber(found) && isColumn(found) && found.shape[0] === rows);
+      labels = others.find((found) => found.path === `${folder}labels` && isNumber(found));
+      if (!labels && candidates.length === 1) labels = candidates[0];
+      if (!labels) {
+        throw new InvalidDatasetError(
+          name,
+          `${candidates.length > 1 ? "Several datasets" : "No dataset"} of "${name}" could be the labels of the ${rows} rows of "${data.path}". Name it with \`labelKey\`, or pass \`labelKey: null\` if there are none. The file has: ${shown}.`,
+        );
+      }
+    }
+    if (!isColumn(labels) || labels.shape[0] !== rows) {
+      throw new InvalidDatasetError(
+        name,
+        `"${labels.path}" in "${name}" has shape [${labels.shape.join(", ")}], but "${data.path}" has ${rows} rows: one label for each row was expected. The file may not have been closed.`,
+      );
+    }
+  }
+
+  const strings = others.filter((found) => found.dtype === "string" && found.shape.length === 1);
+  const single = (found: readonly FoundDataset[]) => (found.length === 1 ? found[0] : undefined);
+  const fileNames =
+    strings.find((found) => found.path === `${folder}file_names` && found.shape[0] === rows) ??
+    single(strings.filter((found) => found.shape[0] === rows && found.path !== `${folder}label_names`));
+  const labelNames =
+    strings.find((found) => found.path === `${folder}label_names`) ??
+    single(strings.filter((found) => found !== fileNames && found.shape[0] !== rows));
+  return { data, labels, labelNames, fileNames };
+}
+
+async function listDatasets(file: HDF5File, path: string, found: FoundDataset[]): Promise<readonly FoundDataset[]> {
+  for (const member of await file.list(path || "/")) {
+    if (found.length >= greatestCount) break;
+    const full = path ? `${path}/${member}` : member;
+    const entry = await file.stat(full);
+    if (entry?.kind === "dataset") found.push({ path: full, shape: entry.shape, dtype: entry.dtype });
+    else if (entry?.kind === "group" && full.split("/").length < 8) await listDatasets(file, full, found);
+  }
+  return found;
+}

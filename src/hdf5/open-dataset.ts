@@ -1,0 +1,208 @@
+import { ClosedError, InvalidDatasetError, isCnnTransferError } from "../errors.js";
+import type { NdArray, Shape } from "../ndarray.js";
+import { openAuto } from "./auto-engine.js";
+import type { ContiguousFile } from "./contiguous/contiguous-file.js";
+import { crc32 } from "./crc32.node.js";
+import { type FoundDataset, findDatasets, type KeyOptions } from "./dataset-keys.js";
+import type { HDF5DType, HDF5Engine, HDF5File, HDF5Source } from "./engine.js";
+import { createEngineReader, createLocatedReader, type RowReader } from "./row-reader.js";
+import { itemSize } from "./typed-array.js";
+
+/** How a data set is to be opened. */
+export interface OpenDatasetOptions extends KeyOptions {
+  readonly engine?: HDF5Engine | undefined;
+  readonly classLabels?: readonly string[] | undefined;
+  readonly allowIncomplete?: boolean | undefined;
+}
+
+/** An open data set: its columns in memory, its rows on demand. What views of it share. */
+export interface OpenDataset {
+  readonly name: string;
+  readonly path: string;
+  readonly rows: number;
+  readonly rowShape: Shape;
+  /** As stored. */
+  readonly dtype: Exclude<HDF5DType, "string" | "other">;
+  readonly labels: Int32Array | undefined;
+  readonly classLabels: readonly string[];
+  /** @throws ClosedError after `close` */
+  read(indices: Uint32Array): Promise<NdArray>;
+  fileNames(): Promise<readonly string[] | undefined>;
+  attributes(): Promise<ReadonlyMap<string, unknown>>;
+  /** Compares all rows with the checksum that the writer has stored; `undefined` if it stored none. */
+  matchesChecksum(signal?: AbortSignal): Promise<boolean | undefined>;
+  close(): Promise<void>;
+}
+
+/** Opens a data set and checks that its parts fit together. */
+export async function openDataset(source: HDF5Source, options: OpenDatasetOptions): Promise<OpenDataset> {
+  const file: HDF5File & Partial<Pick<ContiguousFile, "locate" | "isUnwritten">> = options.engine
+    ? await options.engine.open(source)
+    : await openAuto(source);
+  try {
+    return await inspect(file, nameOf(source), options);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function nameOf(source: HDF5Source): string {
+  if (typeof source === "string") return source;
+  return source instanceof Blob && "name" in source ? String(source.name) : "HDF5 bytes";
+}
+
+async function inspect(
+  file: HDF5File & Partial<Pick<ContiguousFile, "locate" | "isUnwritten">>,
+  name: string,
+  options: OpenDatasetOptions,
+): Promise<OpenDataset> {
+  const incomplete = (await numberAttribute(file, "/", "complete")) === 0;
+  if (incomplete && !options.allowIncomplete) {
+    throw new InvalidDatasetError(
+      name,
+      `"${name}" was not completed: its writer has not been closed. Finish it with \`resume: true\`, or pass \`allowIncomplete: true\` for the rows there are.`,
+    );
+  }
+  // The labels of an unfinished file are still in its journal.
+  const keys = await findDatasets(file, name, incomplete ? { labelKey: null, ...options } : options);
+  const { data } = keys;
+  let rows = data.shape[0] as number;
+  if (incomplete) rows = Math.min(rows, (await numberAttribute(file, "/", "rows_written")) ?? 0);
+  if (!options.allowIncomplete) {
+    if (rows === 0) {
+      throw new InvalidDatasetError(
+        name,
+        `"${data.path}" in "${name}" has no rows. The run that made it may have been stopped; pass \`allowIncomplete: true\` to open it as it is.`,
+      );
+    }
+    if (await file.isUnwritten?.(data.path)) {
+      throw new InvalidDatasetError(
+        name,
+        `"${data.path}" in "${name}" was announced with ${rows} rows, but none was ever written. Make the file again, or pass \`allowIncomplete: true\` to read it as zeros.`,
+      );
+    }
+  }
+  const labels = keys.labels && (await readLabels(file, name, keys.labels));
+  const classLabels =
+    options.classLabels ?? (keys.labelNames ? await file.readStrings(keys.labelNames.path) : ([] as readonly string[]));
+  checkLabelRange(name, labels, classLabels);
+
+  const dtype = data.dtype as Exclude<HDF5DType, "string" | "other">;
+  const location = await file.locate?.(data.path);
+  const what = `"${data.path}"`;
+  const reader: RowReader = location
+    ? createLocatedReader(location, what)
+    : createEngineReader(file, data.path, data.shape, itemSize(dtype));
+  let closed = false;
+  const checkOpen = () => {
+    if (closed)
+      throw new ClosedError(
+        `"${name}" is closed: no more rows can be read. Views end with the generator they come from.`,
+      );
+  };
+  return {
+    name,
+    path: data.path,
+    rows,
+    rowShape: data.shape.slice(1),
+    dtype,
+    labels,
+    classLabels,
+    async read(indices) {
+      checkOpen();
+      return reader.read(indices);
+    },
+    async fileNames() {
+      checkOpen();
+      return keys.fileNames && file.readStrings(keys.fileNames.path);
+    },
+    async attributes() {
+      checkOpen();
+      const names = await file.attributes("/");
+      const values = new Map<string, unknown>();
+      for (const attribute of names) {
+        const value = await file.attribute("/", attribute);
+        if (value) values.set(attribute, value.shape.length === 0 ? value.data[0] : [...value.data]);
+      }
+      return values;
+    },
+    async matchesChecksum(signal) {
+      checkOpen();
+      const expected = await numberAttribute(file, data.path, "crc32");
+      if (expected === undefined) return undefined;
+      let checksum = 0;
+      const step = Math.max(
+        1,
+        Math.floor((4 * 1024 * 1024) / (itemSize(dtype) * data.shape.slice(1).reduce((a, b) => a * b, 1))),
+      );
+      for (let start = 0; start < rows; start += step) {
+        signal?.throwIfAborted();
+        checkOpen();
+        const count = Math.min(step, rows - start);
+        const bytes = location
+          ? await rawRows(location, start, count)
+          : bytesOf(await reader.read(Uint32Array.from({ length: count }, (_, i) => start + i)));
+        checksum = crc32(bytes, checksum);
+      }
+      return checksum === expected;
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await file.close();
+    },
+  };
+}
+
+async function rawRows(
+  location: NonNullable<Awaited<ReturnType<ContiguousFile["locate"]>>>,
+  start: number,
+  count: number,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(count * location.rowBytes);
+  await location.source.read(location.position + start * location.rowBytes, bytes);
+  return bytes;
+}
+
+function bytesOf({ data }: NdArray): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** An attribute that may or may not be there. Foreign files have attributes of any form, which are none of ours. */
+async function numberAttribute(file: HDF5File, path: string, attribute: string): Promise<number | undefined> {
+  try {
+    const value = await file.attribute(path, attribute);
+    return value && value.dtype !== "string" && value.shape.length === 0 ? Number(value.data[0]) : undefined;
+  } catch (error) {
+    if (!isCnnTransferError(error, "UnsupportedError")) throw error;
+    return undefined;
+  }
+}
+
+async function readLabels(file: HDF5File, name: string, labels: FoundDataset): Promise<Int32Array> {
+  const { data, dtype } = await file.read(labels.path);
+  const result = new Int32Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    const label = Number(data[i]);
+    if (!Number.isInteger(label) || label < 0 || label > 2147483647) {
+      throw new InvalidDatasetError(
+        name,
+        `"${labels.path}" in "${name}" has ${dtype} label ${String(data[i])} in row ${i}; labels are whole numbers from 0 on. Name the right dataset with \`labelKey\`.`,
+      );
+    }
+    result[i] = label;
+  }
+  return result;
+}
+
+function checkLabelRange(name: string, labels: Int32Array | undefined, classLabels: readonly string[]): void {
+  if (!labels || classLabels.length === 0) return;
+  const row = labels.findIndex((label) => label >= classLabels.length);
+  if (row >= 0) {
+    throw new InvalidDatasetError(
+      name,
+      `Row ${row} of "${name}" has label ${labels[row]}, but there are only ${classLabels.length} class names. Pass the right ones as \`classLabels\`, or \`classLabels: []\` for none.`,
+    );
+  }
+}

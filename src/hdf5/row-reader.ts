@@ -1,0 +1,121 @@
+import { InvalidDatasetError } from "../errors.js";
+import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import type { RowLocation } from "./contiguous/contiguous-file.js";
+import { allocateFor, decodeNumbers } from "./contiguous/values.js";
+import type { HDF5File } from "./engine.js";
+import { ndArray, typedArrays } from "./typed-array.js";
+
+/** Reads rows of one dataset in any order. */
+export interface RowReader {
+  /** Rows `[indices.length, ...rowShape]` in the order of `indices`, in the dataset's own type (float16 as float32). */
+  read(indices: Uint32Array): Promise<NdArray>;
+}
+
+/** Reads that are under way at once. More only fill the queue of the system's few file threads. */
+const concurrentReads = 16;
+
+/** Reads rows by position, straight into the result; neighbours in one go. */
+export function createLocatedReader(location: RowLocation, what: string): RowReader {
+  const { source, position, rowBytes, type, shape } = location;
+  const rowShape = shape.slice(1);
+  return {
+    async read(indices) {
+      const result = allocateFor(type, [indices.length, ...rowShape], source.name, what);
+      const half = type.dtype === "float16";
+      const bytes = half ? new Uint8Array(indices.length * rowBytes) : new Uint8Array(result.data.buffer);
+      const runs: { readonly at: number; readonly row: number; rows: number }[] = [];
+      for (const [at, row] of indices.entries()) {
+        const last = runs.at(-1);
+        if (last && last.row + last.rows === row) last.rows++;
+        else runs.push({ at, row, rows: 1 });
+      }
+      let next = 0;
+      const work = async (): Promise<void> => {
+        for (let run = runs[next++]; run; run = runs[next++]) {
+          const target = bytes.subarray(run.at * rowBytes, (run.at + run.rows) * rowBytes);
+          await source.read(position + run.row * rowBytes, target);
+        }
+      };
+      await Promise.all(Array.from({ length: Math.min(concurrentReads, runs.length) }, work));
+      if (half || type.bigEndian) decodeNumbers(bytes, type, result);
+      return result;
+    },
+  };
+}
+
+const cacheBytes = 64 * 1024 * 1024;
+const blockBytes = 1024 * 1024;
+
+/**
+ * Reads rows through an engine, in blocks of neighbours that are kept for a while: engines decode whole chunks for a
+ * single row and forget them again.
+ */
+export function createEngineReader(file: HDF5File, path: string, shape: Shape, bytesPerItem: number): RowReader {
+  const rows = shape[0] ?? 0;
+  const rowShape = shape.slice(1);
+  const rowLength = sizeOf(rowShape);
+  const rowBytes = Math.max(1, rowLength * bytesPerItem);
+  const blockRows = Math.max(1, Math.min(rows, Math.floor(blockBytes / rowBytes)));
+  const greatest = Math.max(2, Math.floor(cacheBytes / (blockRows * rowBytes)));
+  const blocks = new Map<number, Promise<NdArray>>();
+
+  function block(index: number): Promise<NdArray> {
+    const cached = blocks.get(index);
+    if (cached) {
+      // The latest used is the last to go.
+      blocks.delete(index);
+      blocks.set(index, cached);
+      return cached;
+    }
+    if (blocks.size >= greatest) blocks.delete(blocks.keys().next().value as number);
+    const start = index * blockRows;
+    const read = file.read(path, { start, end: Math.min(rows, start + blockRows) });
+    blocks.set(index, read);
+    read.catch(() => blocks.delete(index));
+    return read;
+  }
+
+  return {
+    async read(indices) {
+      const order = Array.from(indices, (row, at) => ({ row, at })).sort((a, b) => a.row - b.row);
+      let result: NdArray | undefined;
+      for (const { row, at } of order) {
+        const index = Math.floor(row / blockRows);
+        const source = await block(index);
+        result ??= ndArray(
+          source.dtype,
+          [indices.length, ...rowShape],
+          new typedArrays[source.dtype](indices.length * rowLength) as never,
+        );
+        const start = (row - index * blockRows) * rowLength;
+        result.data.set(source.data.subarray(start, start + rowLength) as never, at * rowLength);
+      }
+      return result ?? file.read(path, { start: 0, end: 0 });
+    },
+  };
+}
+
+/**
+ * Rows as float32. Floats of 64 bits are rounded; integers must be exact.
+ *
+ * @throws InvalidDatasetError for an integer that float32 cannot hold
+ */
+export function rowsAsFloat32(rows: NdArray, file: string, path: string): NdArray<"float32"> {
+  if (rows.dtype === "float32") return rows;
+  const { dtype, shape, data } = rows;
+  if (dtype === "int64" || dtype === "uint64" || dtype === "int32" || dtype === "uint32") {
+    const converted = new Float32Array(data.length);
+    for (let i = 0; i < data.length; i++) {
+      const value = Number(data[i]);
+      converted[i] = value;
+      if (converted[i] !== value || !Number.isSafeInteger(value)) {
+        throw new InvalidDatasetError(
+          file,
+          `"${path}" in "${file}" holds ${String(data[i])}, which float32 would round. Scale such numbers before writing them.`,
+        );
+      }
+    }
+    return { dtype: "float32", shape, data: converted };
+  }
+  return { dtype: "float32", shape, data: new Float32Array(data) };
+}
