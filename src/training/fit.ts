@@ -60,7 +60,7 @@ export async function fitNetwork(
     let lossSum = 0;
     let hits = 0;
     let batch = 0;
-    let batches = 1;
+    let batches = train.batchesPerPass ?? 0;
     const progress = (): TrainingProgress => ({
       epoch,
       epochs: lastEpoch,
@@ -72,7 +72,7 @@ export async function fitNetwork(
     });
 
     for await (const { xs, classes } of checkedBatches("train", train, context.target, signal)) {
-      if (batch === 0) batches = Math.ceil(train.length / classes.length);
+      if (batches === 0) batches = Math.ceil(train.length / classes.length);
       batch++;
       const { loss, outputs } = await network.step(xs, oneHot(classes, context.target.classLabels.length));
       if (!Number.isFinite(loss)) throw await diverged(`the loss is ${loss},`, { epoch, batch }, goodWeights);

@@ -15,13 +15,19 @@ export interface HeadShape {
   readonly hidden?: readonly number[] | undefined;
   /** Part of the values that is dropped after each hidden layer, or of the features if there is none. @default 0 */
   readonly dropout?: number | undefined;
+  /**
+   * Standardises each feature before anything else, by a BatchNormalization layer without scale and centre whose
+   * statistics follow the training batches. For features that lie far from 0, or differ much in size, on which a dense
+   * layer learns badly. @default false
+   */
+  readonly normalize?: boolean | undefined;
   /** Seeds the first weights and dropout. @default 0 */
   readonly seed?: number | undefined;
 }
 
 /**
- * Makes a head: InputLayer "features", Flatten if needed, Dense (relu) with Dropout for each hidden layer, and a Dense
- * softmax "predictions".
+ * Makes a head: InputLayer "features", Flatten and BatchNormalization if needed, Dense (relu) with Dropout for each hidden
+ * layer, and a Dense softmax "predictions".
  *
  * First weights are Keras's for Dense, Glorot uniform, and can be made again in Python: from one
  * `numpy.random.RandomState(seed)`, layer by layer,
@@ -32,7 +38,7 @@ export interface HeadShape {
  * @throws InvalidArgumentError for fewer than two classes, labels that are not unique, or a size or rate out of range
  */
 export function headNetwork(shape: HeadShape): Network {
-  const { inputShape, classLabels, hidden = [], dropout = 0, seed = 0 } = shape;
+  const { inputShape, classLabels, hidden = [], dropout = 0, normalize = false, seed = 0 } = shape;
   checkShape(inputShape, hidden, dropout);
   checkLabels(classLabels);
   const layers: Layer[] = [];
@@ -41,6 +47,11 @@ export function headNetwork(shape: HeadShape): Network {
   };
   append({ className: "InputLayer", name: "features", config: { shape: inputShape, dtype: "float32" } });
   if (inputShape.length > 1) append({ className: "Flatten", name: "flatten", config: {} });
+  if (normalize) {
+    // Keras's default momentum of 0.99 needs some 500 batches to find the statistics; small data sets have fewer.
+    const config = { epsilon: 0.001, momentum: 0.9, scale: false, center: false };
+    append({ className: "BatchNormalization", name: "normalize", config });
+  }
   hidden.forEach((units, index) => {
     append({ className: "Dense", name: `hidden_${index + 1}`, config: { units, useBias: true, activation: "relu" } });
     if (dropout > 0) append({ className: "Dropout", name: `dropout_${index + 1}`, config: { rate: dropout } });
@@ -63,6 +74,7 @@ function glorotUniform(needed: ReturnType<typeof weightShapes>, random: Random):
       layer,
       shapes.map(({ name, shape }) => {
         const data = new Float32Array(sizeOf(shape));
+        if (name === "moving_variance") data.fill(1);
         if (name === "kernel") {
           const [inputs = 0, units = 0] = shape;
           const limit = Math.sqrt(6 / (inputs + units));

@@ -19,8 +19,12 @@ export interface TrainingData {
   readonly length: number;
   /** Shape of one row, where it is known. */
   readonly rowShape?: Shape | undefined;
-  /** Names of the classes, where they are known. */
+  /** Names of the classes, where they are known; empty counts as not known. */
   readonly classLabels?: readonly string[] | undefined;
+  /** Class of every row, where that is known; a wrong one is then found before the first batch. */
+  readonly labels?: ArrayLike<number> | undefined;
+  /** Number of batches of one pass, where it is known. */
+  readonly batchesPerPass?: number | undefined;
   [Symbol.asyncIterator](): AsyncIterator<TrainingBatch>;
 }
 
@@ -48,7 +52,9 @@ export function checkData(name: string, data: TrainingData, target: Target): voi
       { expected: target.inputShape, received: rowShape },
     );
   }
-  if (classLabels === undefined) return;
+  const { labels } = data;
+  for (let row = 0; row < (labels?.length ?? 0); row++) checkClass(labels?.[row], row, name, target);
+  if (classLabels === undefined || classLabels.length === 0) return;
   const longer = Math.max(classLabels.length, target.classLabels.length);
   for (let index = 0; index < longer; index++) {
     const [theirs, ours] = [classLabels[index], target.classLabels[index]];
@@ -57,6 +63,13 @@ export function checkData(name: string, data: TrainingData, target: Target): voi
       `\`${name}\` has other classes than this head: class ${index} is ${quoted(theirs)} there and ${quoted(ours)} here. Make the head with \`classLabels: data.classLabels\`.`,
     );
   }
+}
+
+function checkClass(label: number | undefined, row: number, name: string, { classLabels }: Target): void {
+  if (label !== undefined && Number.isInteger(label) && label >= 0 && label < classLabels.length) return;
+  throw new InvalidArgumentError(
+    `Row ${row} of a pass over \`${name}\` has class ${label}: expected an integer from 0 to ${classLabels.length - 1}, for the ${classLabels.length} class labels of this head.`,
+  );
 }
 
 function quoted(label: string | undefined): string {
@@ -88,18 +101,18 @@ export async function* checkedBatches(
     signal?.throwIfAborted();
     const count = ys.data.length;
     const expected = [count, ...target.inputShape];
+    if (count === 0 && (xs.shape[0] ?? 0) > 0) {
+      throw new InvalidArgumentError(
+        `A batch of \`${name}\` has ${xs.shape[0]} rows but no labels in \`ys\`. If its file was opened without labels, name their dataset with \`labelKey\`.`,
+      );
+    }
     if (count === 0 || xs.shape.join() !== expected.join() || xs.data.length !== sizeOf(expected)) {
       throw new ShapeMismatchError(
         `A batch of \`${name}\` has \`xs\` of shape [${xs.shape.join(", ")}] and ${count} classes in \`ys\`: expected [rows, ${target.inputShape.join(", ")}] and as many classes as rows, at least one.`,
         { expected, received: xs.shape },
       );
     }
-    for (const [row, label] of ys.data.entries()) {
-      if (Number.isInteger(label) && label >= 0 && label < target.classLabels.length) continue;
-      throw new InvalidArgumentError(
-        `Row ${rows + row} of a pass over \`${name}\` has class ${label}: expected an integer from 0 to ${target.classLabels.length - 1}, for the ${target.classLabels.length} class labels of this head.`,
-      );
-    }
+    for (let row = 0; row < count; row++) checkClass(ys.data[row], rows + row, name, target);
     rows += count;
     yield { xs: toFloat32(xs), classes: Int32Array.from(ys.data) };
   }
