@@ -57,7 +57,8 @@ function partialDownload(own: string, cachePath: string): PartialDownload {
     size,
     async readOrigin() {
       try {
-        return JSON.parse(await readFile(originPath, "utf8")) as DownloadOrigin;
+        const origin = JSON.parse(await readFile(originPath, "utf8")) as DownloadOrigin | null;
+        return origin ?? undefined;
       } catch {
         // Missing or torn by a kill while it was written: without it the bytes cannot be continued.
         return undefined;
