@@ -1,5 +1,5 @@
 import type { Tensor1D, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core";
-import type { Activation, Layer, LayerClassName, LayerConfigs } from "../../network/layer.js";
+import type { Activation, Layer, LayerClassName, LayerConfigs, Padding } from "../../network/layer.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
 
 /** What a layer needs while training, beyond its inputs and weights. */
@@ -147,14 +147,36 @@ function activate(tf: Tfjs, x: Tensor, activation: Activation): Tensor {
   }
 }
 
+/**
+ * Pads an image for a convolution whose stride is larger than its window: there tfjs-wasm takes padding `same` wrongly
+ * and gives other numbers without an error.
+ */
+function padWideStrides(
+  tf: Tfjs,
+  x: Tensor4D,
+  { kernelSize, strides, padding, dilationRate }: LayerConfigs["Conv2D"] | LayerConfigs["DepthwiseConv2D"],
+): { readonly input: Tensor4D; readonly padding: Padding } {
+  const reach = kernelSize.map((size, axis) => (size - 1) * (dilationRate[axis] as number) + 1);
+  if (padding === "valid" || reach.every((size, axis) => (strides[axis] as number) <= size))
+    return { input: x, padding };
+  const [vertical, horizontal] = reach.map((size, axis): [number, number] => {
+    const stride = strides[axis] as number;
+    const length = x.shape[axis + 1] as number;
+    const total = Math.max(0, (Math.ceil(length / stride) - 1) * stride + size - length);
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  }) as [[number, number], [number, number]];
+  return { input: tf.pad(x, [[0, 0], vertical, horizontal, [0, 0]]), padding: "valid" };
+}
+
 function convolve(
   tf: Tfjs,
   x: Tensor,
   [kernel, bias]: readonly Tensor[],
-  { strides, padding, dilationRate, groups, activation }: LayerConfigs["Conv2D"],
+  config: LayerConfigs["Conv2D"],
   training: boolean,
 ): Tensor {
-  const input = x as Tensor4D;
+  const { strides, dilationRate, groups, activation } = config;
+  const { input, padding } = padWideStrides(tf, x as Tensor4D, config);
   const filter = kernel as Tensor4D;
   if (groups === 1 && !training) {
     const fused = tf.fused.conv2d({
@@ -188,12 +210,14 @@ function convolveDepthwise(
   tf: Tfjs,
   x: Tensor,
   [kernel, bias]: readonly Tensor[],
-  { strides, padding, dilationRate, activation }: LayerConfigs["DepthwiseConv2D"],
+  config: LayerConfigs["DepthwiseConv2D"],
   training: boolean,
 ): Tensor {
+  const { strides, dilationRate, activation } = config;
+  const { input, padding } = padWideStrides(tf, x as Tensor4D, config);
   if (!training) {
     const fused = tf.fused.depthwiseConv2d({
-      x: x as Tensor4D,
+      x: input,
       filter: kernel as Tensor4D,
       strides: [...strides],
       pad: padding,
@@ -203,7 +227,7 @@ function convolveDepthwise(
     });
     return fusable(activation) ? fused : activate(tf, fused, activation);
   }
-  const sum = tf.depthwiseConv2d(x as Tensor4D, kernel as Tensor4D, [...strides], padding, "NHWC", [...dilationRate]);
+  const sum = tf.depthwiseConv2d(input, kernel as Tensor4D, [...strides], padding, "NHWC", [...dilationRate]);
   return activate(tf, bias === undefined ? sum : tf.add(sum, bias), activation);
 }
 
