@@ -61,13 +61,7 @@ async function start(tf: Tfjs, backend: string, prepare: () => Promise<void>): P
   tf.env().set("PROD", true);
   try {
     await prepare();
-    if (tf.findBackendFactory(backend) === null || !(await tf.setBackend(backend))) {
-      throw new BackendUnavailableError(
-        `tfjs could not start its backend "${backend}".`,
-        [{ backend, reason: "its initialisation failed" }],
-        {},
-      );
-    }
+    if (!(await tf.setBackend(backend))) throw await explainFailedStart(tf, backend);
     // The cpu backend greets at its first tensor.
     tf.dispose(tf.scalar(0));
   } finally {
@@ -76,6 +70,21 @@ async function start(tf: Tfjs, backend: string, prepare: () => Promise<void>): P
       await tf.setBackend(previous);
     }
   }
+}
+
+// tfjs prints why a backend does not start and returns false; starting it by hand once more brings the error.
+async function explainFailedStart(tf: Tfjs, backend: string): Promise<BackendUnavailableError> {
+  let cause: unknown = new Error("it started at the second attempt; try again");
+  try {
+    await tf.findBackendFactory(backend)();
+  } catch (error) {
+    cause = error;
+  }
+  return new BackendUnavailableError(
+    `tfjs could not start its backend "${backend}": ${messageOf(cause)}`,
+    [{ backend, reason: messageOf(cause) }],
+    { cause },
+  );
 }
 
 /**
