@@ -28,8 +28,8 @@ Without a folder it draws its own: cartoon cats, dogs and pandas.
 
   --backbone <name>      ${backbones.join(", ")}  (vgg16)
   --weights <which>      imagenet, random, or a path or URL of a Keras weights file  (imagenet)
-  --layer <name>         layer whose values are the features  (the backbone's last one without top)
-  --pooling <how>        ${poolings.join(", ")}  (avg)
+  --layer <name>         layer whose values are the features  (the backbone's last; of random weights an early one)
+  --pooling <how>        ${poolings.join(", ")}  (avg; of random weights max)
   --backend <name>       ${Object.keys(backends).join(", ")}  (auto: the fastest that starts)
   --batch-size <number>  pictures per pass through the network  (32)
   --epochs <number>      passes of the head over the features  (30)
@@ -46,7 +46,7 @@ export interface TransferOptions {
   /** `undefined`: ImageNet's if they can be had, else random ones. */
   readonly weights: string | undefined;
   readonly layer: string | undefined;
-  readonly pooling: Exclude<FeatureExtractorOptions["pooling"], undefined>;
+  readonly pooling: FeatureExtractorOptions["pooling"];
   readonly backend: Backend;
   readonly batchSize: number;
   readonly epochs: number;
@@ -74,7 +74,7 @@ export function readOptions(args: readonly string[]): TransferOptions | "help" {
     backbone: oneOf("backbone", backbones, values.backbone),
     weights: values.weights,
     layer: values.layer,
-    pooling: oneOf("pooling", poolings, values.pooling),
+    pooling: values.pooling === undefined ? undefined : oneOf("pooling", poolings, values.pooling),
     backend: backend(),
     batchSize: wholeNumber("batch-size", values["batch-size"], 1),
     epochs: wholeNumber("epochs", values.epochs, 1),
@@ -92,7 +92,7 @@ function parse(args: readonly string[]) {
         backbone: { type: "string", default: "vgg16" },
         weights: { type: "string" },
         layer: { type: "string" },
-        pooling: { type: "string", default: "avg" },
+        pooling: { type: "string" },
         backend: { type: "string", default: "auto" },
         "batch-size": { type: "string", default: "32" },
         epochs: { type: "string", default: "30" },

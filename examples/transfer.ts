@@ -21,6 +21,12 @@ import { help, readOptions, type TransferOptions, UsageError } from "./transfer-
 
 const drawingsPerClass = 64;
 const unseenPerClass = 4;
+const earlyLayers = {
+  vgg16: "block3_pool",
+  vgg19: "block3_pool",
+  squeezenet: "fire3/concat",
+  mobilenet: "conv_pw_3_relu",
+};
 
 async function main(options: TransferOptions): Promise<void> {
   const features = join(options.output, "features.hdf5");
@@ -39,7 +45,8 @@ async function main(options: TransferOptions): Promise<void> {
   step("Features");
   await using extractor = await createExtractor(options);
   console.log(
-    `${options.backbone} on ${extractor.backend.description}: ${extractor.featureShape.join(" x ")} numbers per picture`,
+    `${options.backbone} up to ${extractor.attributes.layer}, weights: ${extractor.attributes.weights}\n` +
+      `${extractor.featureShape.join(" x ")} numbers per picture, on ${extractor.backend.description}`,
   );
   await using writer = await HDF5DatasetWriter.create(features, {
     rows: seen.length,
@@ -68,6 +75,7 @@ async function main(options: TransferOptions): Promise<void> {
     classLabels: data.classLabels,
     hidden: [256],
     dropout: 0.5,
+    normalize: true,
     seed: options.seed,
     metadata: extractor.attributes,
   });
@@ -125,14 +133,16 @@ function holdOut(
 
 /** ImageNet's weights if they can be had. The library never takes others by itself; this example does, and says so. */
 async function createExtractor(options: TransferOptions): Promise<FeatureExtractor> {
-  const { backbone, weights, layer, pooling, backend, seed } = options;
+  const { backbone, weights, layer, pooling = "avg", backend } = options;
+  if (weights === "random") return createRandomExtractor(options);
   const showDownload = progressBar("downloading");
-  const wanted = { backbone, layer, pooling, backend };
   try {
     return await FeatureExtractor.create({
-      ...wanted,
+      backbone,
       weights,
-      ...(weights === "random" ? { seed } : {}),
+      layer,
+      pooling,
+      backend,
       onDownload: ({ receivedBytes, totalBytes }) =>
         showDownload(receivedBytes, totalBytes ?? receivedBytes, "bytes of weights"),
     });
@@ -141,10 +151,16 @@ async function createExtractor(options: TransferOptions): Promise<FeatureExtract
     console.log(
       "ImageNet's weights are not in the cache and could not be downloaded.\n" +
         `To use them, put ${error.url}\nat ${error.cachePath}\n` +
-        `Going on with random weights (seed ${seed}). They tell drawings apart; for photographs get the real ones.`,
+        "Going on with random weights. They tell drawings apart; for photographs get the real ones.",
     );
-    return await FeatureExtractor.create({ ...wanted, weights: "random", seed });
+    return createRandomExtractor(options);
   }
+}
+
+/** Untrained layers say less the deeper they are, so an early one is taken unless another was asked for. */
+function createRandomExtractor(options: TransferOptions): Promise<FeatureExtractor> {
+  const { backbone, layer = earlyLayers[backbone], pooling = "max", backend, seed } = options;
+  return FeatureExtractor.create({ backbone, weights: "random", layer, pooling, backend, seed });
 }
 
 function step(title: string): void {
