@@ -34,9 +34,9 @@ const model = layers.sequential();
 model.add(layers.layers.dense({ units: 8, activation: "relu", inputShape: [2] }));
 model.add(layers.layers.dense({ units: 2, activation: "softmax" }));
 model.compile({ optimizer: tf.train.adam(0.05), loss: "categoricalCrossentropy", metrics: ["accuracy"] });
-const { history } = await model.fitDataset(train.dataset(), {
+const { history } = await model.fitDataset(train.dataset({ tf }), {
   epochs: 8,
-  validationData: validation.dataset(),
+  validationData: validation.dataset({ tf }),
   verbose: 0,
 });
 console.log("accuracy on points that it was not trained on:", history.val_acc?.at(-1));

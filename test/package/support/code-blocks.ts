@@ -27,8 +27,8 @@ export const namesOnPages = Object.entries({
   extractor: "FeatureExtractor",
   writer: "HDF5DatasetWriter",
   data: "HDF5DatasetGenerator",
-  train: "TrainingData",
-  validation: "TrainingData",
+  train: "DatasetView",
+  validation: "DatasetView",
   head: "TransferHead",
   features: 'NdArray<"float32">',
 })
