@@ -50,15 +50,17 @@ export async function openPartialFile(target: string, options: PartialFileOption
   const journalPath = `${path}.partial.journal`;
   const unlock = await takeLock(`${path}.partial.lock`, target);
   const handles: FileHandle[] = [];
+  let fresh = false;
   try {
     const begun = await inspect(target, partialPath, journalPath, options);
+    fresh = begun === undefined;
+    // A file preallocated by an earlier run has holes; what is still to be written is not known exactly.
+    if (fresh) await checkSpace(target, path, options.expectedBytes);
     const data = await openHandle(partialPath, begun ? "r+" : "w+", target);
     handles.push(data);
     const journal = await openHandle(journalPath, begun ? "r+" : "w+", target);
     handles.push(journal);
     const size = (await sizeOf(partialPath)) ?? 0;
-    // A file preallocated by an earlier run has holes; what is still to be written is not known exactly.
-    await checkSpace(target, path, begun ? 0 : options.expectedBytes);
     let journalEnd: number;
     let entriesStart: number;
     if (begun) {
@@ -123,7 +125,10 @@ export async function openPartialFile(target: string, options: PartialFileOption
       },
     };
   } catch (error) {
+    const opened = handles.length > 0;
     for (const handle of handles) await handle.close();
+    // What was only begun here holds no row.
+    if (fresh && opened) for (const made of [partialPath, journalPath]) await unlink(made).catch(() => undefined);
     await unlock();
     throw error;
   }

@@ -1,0 +1,432 @@
+import { existsSync } from "node:fs";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { contiguous } from "../../src/hdf5/contiguous-engine.js";
+import { h5wasm } from "../../src/hdf5/h5wasm.node.js";
+import { jsfive } from "../../src/hdf5/jsfive.node.js";
+import { HDF5DatasetWriter, type HDF5DatasetWriterOptions } from "../../src/hdf5-dataset-writer.js";
+import type { NdArray } from "../../src/ndarray.js";
+
+let folder: string;
+let target: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "writer-"));
+  target = path.join(folder, "data.hdf5");
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const options: HDF5DatasetWriterOptions = { rows: 6, rowShape: [2, 3], classLabels: ["cat", "dog", "panda"] };
+
+/** Rows `first` to `first + count`, whose values tell where they belong. */
+function rows(first: number, count: number): NdArray<"float32"> {
+  return {
+    dtype: "float32",
+    shape: [count, 2, 3],
+    data: Float32Array.from({ length: count * 6 }, (_, i) => first * 6 + i),
+  };
+}
+
+describe("a closed file", () => {
+  test.each([contiguous(), h5wasm(), jsfive()])("is read whole by engine $name", async (engine) => {
+    const writer = await HDF5DatasetWriter.create(target, {
+      ...options,
+      attributes: { network: "vgg16", means: [1.5, 2], count: 3 },
+    });
+    await writer.add(rows(0, 4), [0, 1, 2, 0], { names: ["a.jpg", "ü/b.jpg", "", "d.jpg"] });
+    await writer.add(rows(4, 2), ["panda", "dog"], { names: ["e.jpg", "f.jpg"] });
+    await writer.close();
+    const file = await engine.open(target);
+    expect(await file.list("/")).toEqual(["features", "file_names", "label_names", "labels"]);
+    expect(await file.read("features")).toEqual({ ...rows(0, 6) });
+    expect(await file.read("labels")).toEqual({ dtype: "int32", shape: [6], data: Int32Array.of(0, 1, 2, 0, 2, 1) });
+    expect(await file.readStrings("label_names")).toEqual(["cat", "dog", "panda"]);
+    expect(await file.readStrings("file_names")).toEqual(["a.jpg", "ü/b.jpg", "", "d.jpg", "e.jpg", "f.jpg"]);
+    expect(await file.attribute("/", "network")).toEqual({ dtype: "string", shape: [], data: ["vgg16"] });
+    expect(await file.attribute("/", "means")).toEqual({ dtype: "float64", shape: [2], data: Float64Array.of(1.5, 2) });
+    expect(await file.attribute("/", "count")).toEqual({ dtype: "int64", shape: [], data: BigInt64Array.of(3n) });
+    expect((await file.attribute("/", "complete"))?.data[0]).toBe(1);
+    expect((await file.attribute("/", "rows_written"))?.data[0]).toBe(6n);
+    await file.close();
+    expect(await readdir(folder)).toEqual(["data.hdf5"]);
+  });
+
+  test("is the same whether the number of rows was known, and however they were cut into batches", async () => {
+    const files: Buffer[] = [];
+    for (const [known, batch, bufferSize] of [
+      [true, 6, 1],
+      [true, 1, 4],
+      [true, 4, 2],
+      [true, 2, 1000],
+    ] as const) {
+      const file = path.join(folder, `${known}-${batch}-${bufferSize}.hdf5`);
+      const writer = await HDF5DatasetWriter.create(file, { ...options, rows: known ? 6 : undefined, bufferSize });
+      for (let first = 0; first < 6; first += batch) {
+        const count = Math.min(batch, 6 - first);
+        await writer.add(
+          rows(first, count),
+          Array.from({ length: count }, (_, i) => (first + i) % 3),
+        );
+      }
+      await writer.close();
+      files.push(await readFile(file));
+    }
+    for (const bytes of files) expect(bytes.equals(files[0] as Buffer)).toBe(true);
+  });
+
+  test("may have rows whose number was not known, or none at all", async () => {
+    for (const count of [0, 1, 2500]) {
+      const file = path.join(folder, `${count}.hdf5`);
+      const writer = await HDF5DatasetWriter.create(file, { rowShape: [2, 3] });
+      for (let first = 0; first < count; first += 100) await writer.add(rows(first, Math.min(100, count - first)));
+      await writer.close();
+      for (const engine of [contiguous(), h5wasm(), jsfive()]) {
+        const opened = await engine.open(file);
+        expect(await opened.list("/")).toEqual(["features"]);
+        expect((await opened.read("features")).shape).toEqual([count, 2, 3]);
+        expect((await opened.read("features")).data).toEqual(rows(0, count).data);
+        await opened.close();
+      }
+    }
+  });
+
+  test("may have fewer rows than announced, if that is said", async () => {
+    const writer = await HDF5DatasetWriter.create(target, options);
+    await writer.add(rows(0, 3), [0, 1, 2]);
+    await expect(writer.close()).rejects.toMatchObject({ name: "ShapeMismatchError", expected: [6], received: [3] });
+    await writer.skip(2);
+    await expect(writer.close()).rejects.toMatchObject({ name: "ShapeMismatchError" });
+    await writer.close({ allowFewer: true });
+    const file = await h5wasm().open(target);
+    expect((await file.read("features")).shape).toEqual([3, 2, 3]);
+    await file.close();
+  });
+
+  test("counts skipped rows as announced ones", async () => {
+    const writer = await HDF5DatasetWriter.create(target, options);
+    await writer.add(rows(0, 3), [0, 1, 2], { skipped: 1 });
+    await writer.skip(2);
+    expect([writer.rowsWritten, writer.rowsSkipped]).toEqual([3, 3]);
+    await expect(writer.skip()).rejects.toMatchObject({ name: "ShapeMismatchError" });
+    await writer.close();
+  });
+
+  test("holds 5,000 names with their collections", async () => {
+    const writer = await HDF5DatasetWriter.create(target, { rowShape: [1], dtype: "uint8" });
+    const names = Array.from({ length: 5000 }, (_, i) => `folder ${i % 7}/näme ${i}.jpg`);
+    for (let first = 0; first < 5000; first += 500) {
+      await writer.add({ dtype: "uint8", shape: [500, 1], data: new Uint8Array(500) }, undefined, {
+        names: names.slice(first, first + 500),
+      });
+    }
+    await writer.close();
+    for (const engine of [contiguous(), h5wasm(), jsfive()]) {
+      const file = await engine.open(target);
+      expect(await file.readStrings("file_names")).toEqual(names);
+      await file.close();
+    }
+  });
+});
+
+describe("element types", () => {
+  const values = [0, 1, 2, 100, 200, 255];
+  const sources: readonly NdArray[] = [
+    { dtype: "uint8", shape: [1, 6], data: Uint8Array.from(values) },
+    { dtype: "int32", shape: [1, 6], data: Int32Array.from(values) },
+    { dtype: "int64", shape: [1, 6], data: BigInt64Array.from(values, BigInt) },
+    { dtype: "float32", shape: [1, 6], data: Float32Array.from(values) },
+    { dtype: "float64", shape: [1, 6], data: Float64Array.from(values) },
+    { dtype: "uint16", shape: [1, 6], data: Uint16Array.from(values) },
+  ];
+  const types = ["uint8", "int32", "int64", "float16", "float32", "float64"] as const;
+  test.each(types)("%s takes values of any type that fit", async (dtype) => {
+    const writer = await HDF5DatasetWriter.create(target, { rowShape: [6], dtype });
+    for (const source of sources) await writer.add(source);
+    await writer.close();
+    const file = await h5wasm().open(target);
+    expect(await file.stat("features")).toEqual({ kind: "dataset", shape: [sources.length, 6], dtype });
+    const read = await file.read("features");
+    expect(Array.from(read.data as ArrayLike<number>, Number)).toEqual(sources.flatMap(() => values));
+    await file.close();
+  });
+
+  test.each<[string, HDF5DatasetWriterOptions["dtype"], NdArray]>([
+    ["300 into uint8", "uint8", { dtype: "int32", shape: [1, 1], data: Int32Array.of(300) }],
+    ["-1 into uint8", "uint8", { dtype: "float32", shape: [1, 1], data: Float32Array.of(-1) }],
+    ["NaN into uint8", "uint8", { dtype: "float32", shape: [1, 1], data: Float32Array.of(Number.NaN) }],
+    ["0.5 into int32", "int32", { dtype: "float64", shape: [1, 1], data: Float64Array.of(0.5) }],
+    ["2^31 into int32", "int32", { dtype: "float64", shape: [1, 1], data: Float64Array.of(2 ** 31) }],
+    ["2^40 into int32", "int32", { dtype: "int64", shape: [1, 1], data: BigInt64Array.of(2n ** 40n) }],
+    [
+      "infinity into int64",
+      "int64",
+      { dtype: "float64", shape: [1, 1], data: Float64Array.of(Number.POSITIVE_INFINITY) },
+    ],
+    ["70000 into float16", "float16", { dtype: "float32", shape: [1, 1], data: Float32Array.of(70000) }],
+    ["1e300 into float32", "float32", { dtype: "float64", shape: [1, 1], data: Float64Array.of(1e300) }],
+    [
+      "2^24 + 1 as an integer into float32",
+      "float32",
+      { dtype: "int32", shape: [1, 1], data: Int32Array.of(2 ** 24 + 1) },
+    ],
+  ])("%s is an error and changes nothing", async (_, dtype, bad) => {
+    const writer = await HDF5DatasetWriter.create(target, { rowShape: [1], ...(dtype ? { dtype } : {}) });
+    await writer.add({ dtype: "uint8", shape: [1, 1], data: Uint8Array.of(7) });
+    await expect(writer.add(bad)).rejects.toMatchObject({ name: "InvalidArgumentError" });
+    expect(writer.rowsWritten).toBe(1);
+    await writer.close();
+  });
+});
+
+describe("add checks everything before it takes anything", () => {
+  const good = rows(0, 2);
+  test.each<[string, string, Parameters<HDF5DatasetWriter["add"]>]>([
+    ["rows of another shape", "ShapeMismatchError", [{ ...good, shape: [2, 3, 2] }, [0, 0]]],
+    ["a row without batch axis", "ShapeMismatchError", [{ ...good, shape: [12] }, [0, 0]]],
+    ["fewer values than the shape says", "ShapeMismatchError", [{ ...good, data: new Float32Array(11) }, [0, 0]]],
+    ["more rows than announced", "ShapeMismatchError", [rows(0, 6), [0, 0, 0, 0, 0, 0]]],
+    ["fewer labels than rows", "ShapeMismatchError", [good, [0]]],
+    ["more labels than rows", "ShapeMismatchError", [good, [0, 1, 2]]],
+    ["no labels after rows with labels", "InvalidArgumentError", [good]],
+    ["names after rows without names", "InvalidArgumentError", [good, [0, 1], { names: ["a", "b"] }]],
+    ["a label beyond the classes", "InvalidArgumentError", [good, [0, 3]]],
+    ["a negative label", "InvalidArgumentError", [good, [0, -1]]],
+    ["a label that is not whole", "InvalidArgumentError", [good, [0, 0.5]]],
+    ["a label that is no number", "InvalidArgumentError", [good, [0, Number.NaN]]],
+    ["an unknown class name", "InvalidArgumentError", [good, ["cat", "Cat"]]],
+    ["a negative number of skipped rows", "InvalidArgumentError", [good, [0, 0], { skipped: -1 }]],
+  ])("%s", async (_, name, bad) => {
+    const writer = await HDF5DatasetWriter.create(target, options);
+    await writer.add(rows(0, 1), [1]);
+    await expect(writer.add(...bad)).rejects.toMatchObject({ name });
+    await writer.add(rows(1, 5), [0, 1, 2, 0, 1]);
+    await writer.close();
+    const file = await contiguous().open(target);
+    expect((await file.read("features")).data).toEqual(rows(0, 6).data);
+    expect((await file.read("labels")).data).toEqual(Int32Array.of(1, 0, 1, 2, 0, 1));
+    await file.close();
+  });
+
+  test("class names need to be known", async () => {
+    const writer = await HDF5DatasetWriter.create(target, { rowShape: [2, 3] });
+    await expect(writer.add(rows(0, 1), ["cat"])).rejects.toThrow("classLabels");
+    await writer.add(rows(0, 1), [4]);
+    await expect(writer.storeClassLabels(["a", "b"])).rejects.toMatchObject({ name: "InvalidArgumentError" });
+    await expect(writer.storeClassLabels(["a", "b", "c", "d", "a"])).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+    });
+    await writer.storeClassLabels(["a", "b", "c", "d", "e"]);
+    await writer.add(rows(1, 1), ["e"]);
+    await writer.close();
+    const file = await contiguous().open(target);
+    expect((await file.read("labels")).data).toEqual(Int32Array.of(4, 4));
+    await file.close();
+  });
+
+  test("calls that are not waited for take their turn", async () => {
+    const writer = await HDF5DatasetWriter.create(target, { ...options, bufferSize: 2 });
+    await Promise.all(
+      [0, 1, 2, 3, 4, 5].map((first) => writer.add(rows(first, 1), [first % 3])).concat(writer.close()),
+    );
+    const file = await contiguous().open(target);
+    expect((await file.read("features")).data).toEqual(rows(0, 6).data);
+    await file.close();
+  });
+});
+
+describe("options out of range are errors before any file is made", () => {
+  test.each<[string, object]>([
+    ["rows", { rows: -1 }],
+    ["rows", { rows: 1.5 }],
+    ["rowShape", { rowShape: [0] }],
+    ["rowShape", { rowShape: 5 }],
+    ["dtype", { dtype: "float8" }],
+    ["dataKey", { dataKey: "a/b" }],
+    ["dataKey", { dataKey: "label_names" }],
+    ["labelKey", { labelKey: "" }],
+    ["labelKey", { labelKey: "features" }],
+    ["classLabels", { classLabels: ["a", "a"] }],
+    ["bufferSize", { bufferSize: 0 }],
+    ["durability", { durability: "none" }],
+    ["attributes", { attributes: { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7 } }],
+    ["attributes", { attributes: { complete: 1 } }],
+    ["attributes", { attributes: { mixed: [1, "a"] } }],
+  ])("%s: %o", async (name, bad) => {
+    await expect(HDF5DatasetWriter.create(target, { ...options, ...bad } as never)).rejects.toThrow(`\`${name}\``);
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe("files that are in the way", () => {
+  test("an existing file is refused, unless it may be overwritten; until then it stays as it was", async () => {
+    await writeFile(target, "precious");
+    await expect(HDF5DatasetWriter.create(target, options)).rejects.toMatchObject({
+      name: "FileAccessError",
+      reason: "exists",
+    });
+    expect(await readdir(folder)).toEqual(["data.hdf5"]);
+    const writer = await HDF5DatasetWriter.create(target, { ...options, overwrite: true });
+    await writer.add(rows(0, 6), [0, 0, 0, 0, 0, 0]);
+    expect(await readFile(target, "utf8")).toBe("precious");
+    await writer.close();
+    expect((await readFile(target)).subarray(1, 4).toString()).toBe("HDF");
+  });
+
+  test("two writers of one file: the second is refused", async () => {
+    await using first = await HDF5DatasetWriter.create(target, options);
+    for (const how of [{}, { overwrite: true }, { resume: true }]) {
+      await expect(HDF5DatasetWriter.create(target, { ...options, ...how })).rejects.toMatchObject({
+        name: "FileAccessError",
+        reason: "locked",
+      });
+    }
+    await first.add(rows(0, 6), [0, 0, 0, 0, 0, 0]);
+    await first.close();
+  });
+
+  test("the lock of a process that has ended is taken over, that of another machine is not", async () => {
+    const lock = `${target}.partial.lock`;
+    await writeFile(lock, JSON.stringify({ pid: 4194304 + 5, host: hostname() }));
+    await (await HDF5DatasetWriter.create(target, options)).abort();
+    await writeFile(lock, "");
+    await (await HDF5DatasetWriter.create(target, options)).abort();
+    await writeFile(lock, JSON.stringify({ pid: 1, host: "elsewhere.invalid" }));
+    await expect(HDF5DatasetWriter.create(target, options)).rejects.toMatchObject({ reason: "locked" });
+  });
+
+  test("a file called .partial that is not ours is not touched", async () => {
+    await writeFile(`${target}.partial`, "mine");
+    await expect(HDF5DatasetWriter.create(target, { ...options, resume: true })).rejects.toMatchObject({
+      reason: "exists",
+    });
+    expect(await readFile(`${target}.partial`, "utf8")).toBe("mine");
+  });
+
+  test("a folder that is missing, or may not be written to, is named", async () => {
+    await expect(HDF5DatasetWriter.create(path.join(folder, "no", "data.hdf5"), options)).rejects.toMatchObject({
+      reason: "missing",
+    });
+  });
+
+  test.skipIf(process.getuid?.() === 0)("a read-only folder (skipped for root, who may write anywhere)", async () => {
+    await chmod(folder, 0o500);
+    await expect(HDF5DatasetWriter.create(target, options)).rejects.toMatchObject({ reason: "not-permitted" });
+  });
+
+  test("more rows than the disk has room for are refused before the first", async () => {
+    const huge = { ...options, rows: 2 ** 45 };
+    await expect(HDF5DatasetWriter.create(target, huge)).rejects.toMatchObject({
+      name: "FileAccessError",
+      reason: "disk-full",
+    });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe("ends", () => {
+  test("abort removes everything, twice without harm", async () => {
+    const writer = await HDF5DatasetWriter.create(target, options);
+    await writer.add(rows(0, 2), [0, 0]);
+    await writer.flush();
+    await writer.abort();
+    await writer.abort();
+    expect(await readdir(folder)).toEqual([]);
+    await expect(writer.add(rows(2, 1), [0])).rejects.toMatchObject({ name: "ClosedError" });
+  });
+
+  test("after close nothing can be added, closed or aborted", async () => {
+    const writer = await HDF5DatasetWriter.create(target, options);
+    await writer.add(rows(0, 6), [0, 0, 0, 0, 0, 0]);
+    await writer.close();
+    for (const call of [
+      () => writer.add(rows(0, 1), [0]),
+      () => writer.flush(),
+      () => writer.close(),
+      () => writer.abort(),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ name: "ClosedError" });
+    }
+    await writer[Symbol.asyncDispose]();
+    expect(existsSync(target)).toBe(true);
+  });
+
+  test("an exception in the loop leaves no complete-looking file, and the rows so far can be continued", async () => {
+    const failing = async () => {
+      await using writer = await HDF5DatasetWriter.create(target, options);
+      await writer.add(rows(0, 2), [0, 1]);
+      throw new Error("from the loop");
+    };
+    await expect(failing()).rejects.toThrow("from the loop");
+    expect(await readdir(folder)).toEqual(["data.hdf5.partial", "data.hdf5.partial.journal"]);
+    await expect(HDF5DatasetWriter.create(target, options)).rejects.toMatchObject({
+      name: "FileAccessError",
+      reason: "exists",
+    });
+    await using writer = await HDF5DatasetWriter.create(target, { ...options, resume: true });
+    expect(writer.rowsWritten).toBe(2);
+    await writer.add(rows(2, 4), [2, 0, 1, 2]);
+    await writer.close();
+    const file = await contiguous().open(target);
+    expect((await file.read("features")).data).toEqual(rows(0, 6).data);
+    expect((await file.read("labels")).data).toEqual(Int32Array.of(0, 1, 2, 0, 1, 2));
+    await file.close();
+  });
+});
+
+describe("resume", () => {
+  test("gives the same bytes as an undisturbed run, wherever it was interrupted", async () => {
+    const write = async (file: string, interruptions: readonly number[], known: boolean) => {
+      const how = { ...options, rows: known ? 6 : undefined, bufferSize: 2, attributes: { network: "x" } };
+      let done = 0;
+      for (const [i, stop] of [...interruptions, 6].entries()) {
+        await using writer = await HDF5DatasetWriter.create(file, { ...how, resume: true });
+        expect(writer.rowsWritten).toBe(done);
+        for (; done < stop; done++) await writer.add(rows(done, 1), [done % 3], { names: [`${done}.jpg`] });
+        if (i === interruptions.length) await writer.close();
+      }
+      return readFile(file);
+    };
+    for (const known of [true, false]) {
+      const whole = await write(path.join(folder, `whole-${known}`), [], known);
+      for (const [i, interruptions] of [[0], [1], [2, 2], [1, 2, 3, 4, 5], [6]].entries()) {
+        expect((await write(path.join(folder, `${known}-${i}`), interruptions, known)).equals(whole)).toBe(true);
+      }
+    }
+  });
+
+  test("is refused if anything that makes the rows differs, and says what", async () => {
+    const begun = { ...options, attributes: { layer: "block5_pool", pooling: "avg" } };
+    await (await HDF5DatasetWriter.create(target, begun))[Symbol.asyncDispose]();
+    for (const [what, other] of [
+      ["rows", { rows: 7 }],
+      ["rowShape", { rowShape: [3, 2] }],
+      ["dtype", { dtype: "float16" }],
+      ["dataKey", { dataKey: "images" }],
+      ["classLabels", { classLabels: ["dog", "cat", "panda"] }],
+      ["attributes.pooling", { attributes: { layer: "block5_pool", pooling: "max" } }],
+      ["attributes.pooling", { attributes: { layer: "block5_pool" } }],
+    ] as const) {
+      const resumed = HDF5DatasetWriter.create(target, {
+        ...begun,
+        ...other,
+        resume: true,
+      } as HDF5DatasetWriterOptions);
+      await expect(resumed).rejects.toThrow(`\`${what}\``);
+    }
+    const writer = await HDF5DatasetWriter.create(target, { ...begun, resume: true });
+    await writer.abort();
+  });
+
+  test("of a file that is complete says so", async () => {
+    const writer = await HDF5DatasetWriter.create(target, { rowShape: [2, 3] });
+    await writer.close();
+    await expect(HDF5DatasetWriter.create(target, { rowShape: [2, 3], resume: true })).rejects.toThrow("complete");
+  });
+
+  test("starts anew where nothing is", async () => {
+    const writer = await HDF5DatasetWriter.create(target, { ...options, resume: true });
+    expect(writer.rowsWritten).toBe(0);
+    await writer.abort();
+  });
+});
