@@ -287,8 +287,8 @@ export class TransferHead implements AsyncDisposable {
 
   /** Begins again from given weights, with an optimizer that has seen nothing. */
   async #restart(network: Network): Promise<void> {
-    const old = this.#open("fit");
+    // First out, then in: a backend may not have room for both.
+    await this.#open("fit").dispose();
     this.#loaded = await this.#backend.loadForTraining(network, this.#parts.training);
-    await old.dispose();
   }
 }

@@ -1,7 +1,8 @@
-import { InvalidNetworkError } from "../errors.js";
 import type { HDF5Attribute, HDF5Item, WritableHDF5Engine } from "../hdf5/engine.js";
-import { type NdArray, sizeOf } from "../ndarray.js";
+import { defaultWritableEngine } from "../hdf5/writable-engine.js";
+import type { NdArray } from "../ndarray.js";
 import type { Network } from "../network/network.js";
+import { validateNetwork } from "../network/validate.js";
 import type { Json } from "./layer-config.js";
 import { toModelConfig } from "./model-config.js";
 import { type CompileConfig, toTrainingConfig } from "./training-config.js";
@@ -22,8 +23,8 @@ export interface ModelNotes {
 
 /** Options of {@link encodeKerasModel}. */
 export interface EncodeModelOptions extends ModelNotes {
-  /** Writes the file. */
-  readonly engine: WritableHDF5Engine;
+  /** Writes the file. @default h5wasm() */
+  readonly engine?: WritableHDF5Engine | undefined;
   /** How the model is compiled after loading. Absent: Keras loads it uncompiled. */
   readonly compile?: CompileConfig | undefined;
   /** L2 penalty that the saved model puts on each kernel while it trains. Default 0, none. */
@@ -38,10 +39,14 @@ export interface EncodeModelOptions extends ModelNotes {
  *
  * @returns the file's bytes
  * @throws UnsupportedError for a layer that Keras has no class for, such as PreprocessInput
- * @throws InvalidNetworkError if a weight's values do not fill its shape
+ * @throws InvalidNetworkError if the graph is not valid, or weights do not fit its layers
+ *
+ * @example
+ * await writeFile("vgg16.h5", await encodeKerasModel(await createNetwork("vgg16")));
  */
-export async function encodeKerasModel(network: Network, options: EncodeModelOptions): Promise<Uint8Array> {
-  return options.engine.encode(modelItems(network, options));
+export async function encodeKerasModel(network: Network, options: EncodeModelOptions = {}): Promise<Uint8Array> {
+  validateNetwork(network);
+  return (options.engine ?? defaultWritableEngine()).encode(modelItems(network, options));
 }
 
 function* modelItems(network: Network, options: EncodeModelOptions): Generator<HDF5Item> {
@@ -67,13 +72,7 @@ function* modelItems(network: Network, options: EncodeModelOptions): Generator<H
     const weights = network.weights.get(name) ?? [];
     const paths = weights.map((weight) => `${name}/${weight.name}:0`);
     yield { path: `/model_weights/${name}`, attributes: new Map(stringList("weight_names", paths)) };
-    for (const [index, { array, name: short }] of weights.entries()) {
-      if (array.data.length !== sizeOf(array.shape)) {
-        throw new InvalidNetworkError(
-          `Cannot save layer "${name}": its weight "${short}" has shape [${array.shape.join(", ")}], which takes ${sizeOf(array.shape)} values, but holds ${array.data.length}.`,
-          { layer: name },
-        );
-      }
+    for (const [index, { array }] of weights.entries()) {
       yield { path: `/model_weights/${name}/${paths[index]}`, data: array };
     }
   }
