@@ -38,18 +38,37 @@ export interface FeatureBatch {
 export interface FeatureSink {
   /** Shape of one row, where the sink has one. */
   readonly rowShape?: Shape | undefined;
+  /** Rows that the sink holds already, those of an earlier run included. Needed for `resume`. */
+  readonly rowsWritten?: number | undefined;
+  /** Pictures that an earlier run had to leave out. Needed for `resume`. */
+  readonly rowsSkipped?: number | undefined;
+  /**
+   * Takes the rows of one batch of pictures.
+   *
+   * @param rows `[n, ...rowShape]`; n is 0 where all pictures of the batch were left out
+   * @param options `names` of the pictures, and how many pictures were `skipped` before or among them
+   */
   add(
     rows: NdArray<"float32">,
-    labels?: Int32Array | undefined,
-    options?: { readonly names?: readonly string[] | undefined },
+    labels: Int32Array | undefined,
+    options: { readonly names: readonly string[]; readonly skipped: number },
   ): Promise<unknown>;
+}
+
+/** How a run into a writer behaves. */
+export interface ExtractToOptions extends StreamOptions {
+  /**
+   * Goes on behind the pictures whose rows the writer has already, `rowsWritten` and `rowsSkipped` of them. The source
+   * must give the same pictures in the same order as before. @default false
+   */
+  readonly resume?: boolean | undefined;
 }
 
 /** What an extraction did. */
 export interface ExtractionSummary {
-  /** Rows written. */
+  /** Rows written by this run. */
   readonly rows: number;
-  /** Pictures left out, with the reason. */
+  /** Pictures that this run left out, with the reason. */
   readonly skipped: readonly SkippedImage[];
   readonly seconds: number;
   readonly imagesPerSecond: number;
@@ -190,13 +209,21 @@ export class FeatureExtractor implements AsyncDisposable {
    * @throws ImageDecodeError if a picture cannot be decoded and `onError` is `"throw"`
    * @throws ClosedError after `close`
    */
-  async *stream(source: ImageSource, options: StreamOptions = {}): AsyncGenerator<FeatureBatch, void, undefined> {
+  stream(source: ImageSource, options: StreamOptions = {}): AsyncGenerator<FeatureBatch, void, undefined> {
+    return this.#stream(source, options, 0);
+  }
+
+  async *#stream(
+    source: ImageSource,
+    options: StreamOptions,
+    first: number,
+  ): AsyncGenerator<FeatureBatch, void, undefined> {
     if (this.#closed) throw new ClosedError("FeatureExtractor is closed: `stream` was called after `close`.");
     const batchSize = options.batchSize ?? 32;
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new InvalidArgumentError(`\`batchSize\` must be an integer of at least 1, received [${batchSize}].`);
     }
-    const report = progressReporter(source.length, this.backend.name, options.onProgress);
+    const report = progressReporter(source.length, first, this.backend.name, options.onProgress);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
     const running: Promise<FeatureBatch>[] = [];
@@ -209,7 +236,12 @@ export class FeatureExtractor implements AsyncDisposable {
     };
 
     try {
-      const batches = loadImages(source, { ...this.#decode, batchSize, onError: options.onError ?? "throw", signal });
+      const batches = loadImages(imagesFrom(source, first), {
+        ...this.#decode,
+        batchSize,
+        onError: options.onError ?? "throw",
+        signal,
+      });
       for await (const { pixels, labels, names, skipped } of batches) {
         const features = this.#run(pixels, signal).then((byLayer) => ({
           features: byLayer.values().next().value as NdArray<"float32">,
@@ -240,19 +272,37 @@ export class FeatureExtractor implements AsyncDisposable {
   async extractTo(
     writer: FeatureSink | Readonly<Record<string, FeatureSink>>,
     source: ImageSource,
-    options: StreamOptions = {},
+    options: ExtractToOptions = {},
   ): Promise<ExtractionSummary> {
-    const sinks = this.#sinks(writer);
+    const sinks = this.#sinks(writer).map(([layer, sink]) => ({
+      layer,
+      sink,
+      done: options.resume ? doneIn(sink) : 0,
+    }));
+    const first = Math.min(...sinks.map(({ done }) => done));
     const start = performance.now();
     const skipped: SkippedImage[] = [];
     let rows = 0;
-    for await (const batch of this.stream(source, options)) {
-      skipped.push(...batch.skipped);
-      if (batch.names.length === 0) continue;
-      for (const [layer, sink] of sinks) {
-        await sink.add(batch.byLayer.get(layer) as NdArray<"float32">, batch.labels, { names: batch.names });
+    let position = first;
+    for await (const batch of this.#stream(source, options, first)) {
+      const end = position + batch.names.length + batch.skipped.length;
+      for (const { layer, sink, done } of sinks) {
+        // After a crash one of several writers may be a batch ahead of the others.
+        if (done >= end) continue;
+        if (done > position) {
+          throw new InvalidArgumentError(
+            `Cannot resume: the writer of layer "${layer}" ends after ${done} pictures, inside of a batch. ` +
+              "Pass the `batchSize` of the first run.",
+          );
+        }
+        await sink.add(batch.byLayer.get(layer) as NdArray<"float32">, batch.labels, {
+          names: batch.names,
+          skipped: batch.skipped.length,
+        });
       }
+      position = end;
       rows += batch.names.length;
+      skipped.push(...batch.skipped);
     }
     const seconds = (performance.now() - start) / 1000;
     return { rows, skipped, seconds, imagesPerSecond: rows / seconds, backend: this.backend.name };
@@ -309,4 +359,27 @@ export class FeatureExtractor implements AsyncDisposable {
 
 function isSink(writer: FeatureSink | Readonly<Record<string, FeatureSink>>): writer is FeatureSink {
   return typeof (writer as Partial<FeatureSink>).add === "function";
+}
+
+/** Pictures that an earlier run has dealt with. */
+function doneIn({ rowsWritten, rowsSkipped }: FeatureSink): number {
+  if (rowsWritten === undefined || rowsSkipped === undefined) {
+    throw new InvalidArgumentError(
+      "`resume` needs a writer with `rowsWritten` and `rowsSkipped`, as HDF5DatasetWriter.",
+    );
+  }
+  return rowsWritten + rowsSkipped;
+}
+
+/** A source without its first pictures; they are not opened. */
+function imagesFrom(source: ImageSource, first: number): ImageSource {
+  if (first === 0) return source;
+  return {
+    length: Math.max(source.length - first, 0),
+    classLabels: source.classLabels,
+    async *[Symbol.asyncIterator]() {
+      let position = 0;
+      for await (const image of source) if (position++ >= first) yield image;
+    },
+  };
 }

@@ -67,13 +67,24 @@ export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export {
   type ExtractionSummary,
+  type ExtractToOptions,
   type FeatureBatch,
   FeatureExtractor,
   type FeatureSink,
   type StreamOptions,
 } from "./feature-extractor.js";
-// HDF5
 export { contiguous } from "./hdf5/contiguous-engine.js";
+// HDF5
+export type { RowDType } from "./hdf5/convert-rows.js";
+export type { AttributeValue } from "./hdf5/dataset-attributes.js";
+export type {
+  BatchDType,
+  BatchOptions,
+  DatasetBatch,
+  DatasetParts,
+  DatasetView,
+  PartOptions,
+} from "./hdf5/dataset-view.js";
 export type {
   HDF5Attribute,
   HDF5DType,
@@ -84,8 +95,12 @@ export type {
   HDF5Source,
   WritableHDF5Engine,
 } from "./hdf5/engine.js";
+export type { FitDataset, FitDatasetOptions, TensorFactory } from "./hdf5/fit-dataset.js";
 export { h5wasm } from "./hdf5/h5wasm.node.js";
 export { jsfive } from "./hdf5/jsfive.node.js";
+export type { Labels } from "./hdf5/row-labels.js";
+export { HDF5DatasetGenerator, type HDF5DatasetGeneratorOptions } from "./hdf5-dataset-generator.js";
+export { type AddOptions, HDF5DatasetWriter, type HDF5DatasetWriterOptions } from "./hdf5-dataset-writer.js";
 // Pictures
 export { type DecodeOptions, decodeImage } from "./images/decode-image.js";
 export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./images/image-folder.js";
@@ -95,7 +110,7 @@ export type { ImageInput, ImageSource, SourceImage } from "./images/image-source
 export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
-export { type Interpolation, type ResizeOptions, resizeImage } from "./images/resize.js";
+export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
 // Keras files
 export { type KerasModel, readKerasModel } from "./keras/read-model.js";
 export { readKerasWeights } from "./keras/read-weights.js";

@@ -1,6 +1,6 @@
 /** How far an extraction is. */
 export interface ExtractionProgress {
-  /** Pictures finished: rows made plus pictures skipped. */
+  /** Pictures finished: rows made plus pictures skipped, those of an earlier run that is continued included. */
   readonly done: number;
   /** Pictures in the source. */
   readonly total: number;
@@ -15,16 +15,17 @@ export interface ExtractionProgress {
 /** Makes a function that is told of every finished batch and calls `onProgress` with the running totals. */
 export function progressReporter(
   total: number,
+  first: number,
   backend: string,
   onProgress: ((progress: ExtractionProgress) => void) | undefined,
 ): (rows: number, skipped: number) => void {
   const start = performance.now();
-  let done = 0;
+  let done = first;
   let left = 0;
   return (rows, skipped) => {
     done += rows + skipped;
     left += skipped;
-    const imagesPerSecond = done / ((performance.now() - start) / 1000);
+    const imagesPerSecond = (done - first) / ((performance.now() - start) / 1000);
     onProgress?.({
       done,
       total,
