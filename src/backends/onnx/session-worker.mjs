@@ -1,6 +1,6 @@
 // Runs one ONNX Runtime session in a thread of its own, because `session.run` blocks the thread that calls it.
 // Plain JavaScript, so that a worker can start it both from the sources and from the bundle.
-import { MessageChannel, parentPort } from "node:worker_threads";
+import { MessageChannel, parentPort, workerData } from "node:worker_threads";
 
 /**
  * @typedef {{ data: Float32Array | Uint8Array, shape: readonly number[] }} Array_
@@ -21,6 +21,11 @@ import { MessageChannel, parentPort } from "node:worker_threads";
 
 const port = parentPort;
 if (!port) throw new Error("session-worker.mjs runs as a worker thread only.");
+
+/** Memory shared with ExitGuard: whether this thread is in native code, and whether the process ends. */
+const cells = /** @type {Int32Array} */ (workerData);
+const busy = 0;
+const stopping = 1;
 
 /** @type {Runtime | undefined} */
 let runtime;
@@ -73,7 +78,9 @@ async function run({ id, arrays }) {
 
 /** @param {Request} request */
 async function serve(request) {
+  Atomics.store(cells, busy, 1);
   try {
+    if (Atomics.load(cells, stopping) === 1) return;
     if (request.type === "close") {
       await session?.release();
       session = undefined;
@@ -86,6 +93,9 @@ async function serve(request) {
     const { message, code } = /** @type {{ message?: string, code?: string }} */ (error);
     const id = request.type === "run" ? request.id : undefined;
     port?.postMessage({ type: "failed", id, reason: message ?? String(error), code });
+  } finally {
+    Atomics.store(cells, busy, 0);
+    Atomics.notify(cells, busy);
   }
 }
 

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { BackendError, ClosedError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
 import type { AbortOptions } from "../backend.js";
+import { ExitGuard } from "./exit-guard.node.js";
 
 /** How ONNX Runtime is to run a model. */
 export interface SessionSettings {
@@ -45,6 +46,7 @@ const mostInFlight = 2;
  */
 export class Session {
   readonly #worker: Worker;
+  readonly #guard: ExitGuard;
   readonly #exited: Promise<void>;
   readonly #waiting: Run[] = [];
   readonly #inFlight = new Map<number, Run>();
@@ -52,9 +54,15 @@ export class Session {
   #end: ClosedError | BackendError | undefined;
   #disposing: Promise<void> | undefined;
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, guard: ExitGuard) {
     this.#worker = worker;
-    this.#exited = new Promise((resolve) => worker.once("exit", () => resolve()));
+    this.#guard = guard;
+    this.#exited = new Promise((resolve) => {
+      worker.once("exit", () => {
+        guard.watch(false);
+        resolve();
+      });
+    });
   }
 
   /**
@@ -68,15 +76,17 @@ export class Session {
     settings: SessionSettings,
     workerUrl = new URL("./session-worker.mjs", import.meta.url),
   ): Promise<Session> {
-    const worker = new Worker(workerUrl, { name: "cnn-transfer-onnx" });
-    const session = new Session(worker);
+    const guard = new ExitGuard();
+    const worker = new Worker(workerUrl, { name: "cnn-transfer-onnx", workerData: guard.cells });
+    const session = new Session(worker, guard);
+    guard.watch(true);
     try {
       await session.#load(model, settings);
     } catch (error) {
       await worker.terminate();
       throw error;
     }
-    worker.unref();
+    session.#rest();
     worker.on("message", (answer: Answer) => session.#receive(answer));
     worker.on("error", (error: unknown) => session.#stop(error));
     worker.on("exit", (code) => session.#stop(undefined, code));
@@ -118,7 +128,7 @@ export class Session {
     if (this.#end instanceof BackendError) return;
     const closed = new ClosedError("The network was disposed of and cannot run again. Load it once more.");
     this.#rejectAll(closed);
-    this.#worker.ref();
+    this.#work();
     this.#worker.postMessage({ type: "close" });
     await this.#exited;
   }
@@ -157,10 +167,22 @@ export class Session {
       const run = this.#waiting.shift();
       if (!run) break;
       this.#inFlight.set(run.id, run);
-      this.#worker.ref();
+      this.#work();
       const transfer = run.arrays.map(({ data }) => data.buffer as ArrayBuffer);
       this.#worker.postMessage({ type: "run", id: run.id, arrays: run.arrays }, transfer);
     }
+  }
+
+  /** From now on something waits for the thread. */
+  #work(): void {
+    this.#worker.ref();
+    this.#guard.watch(true);
+  }
+
+  /** From now on nothing waits for the thread, which then does not keep the process from ending. */
+  #rest(): void {
+    this.#worker.unref();
+    this.#guard.watch(false);
   }
 
   #receive(answer: Answer): void {
@@ -169,7 +191,7 @@ export class Session {
     if (!run) return;
     this.#inFlight.delete(answer.id);
     this.#send();
-    if (this.#inFlight.size === 0 && !this.#disposing) this.#worker.unref();
+    if (this.#inFlight.size === 0 && !this.#disposing) this.#rest();
     run.signal?.removeEventListener("abort", run.onAbort);
     if (answer.type === "failed") {
       run.reject(new BackendError(`ONNX Runtime failed while it ran a batch: ${answer.reason}.`));
