@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { WeightsDownloadError } from "../errors.js";
 import { type ContentRange, parseContentRange } from "./content-range.js";
 import type { DownloadProgress } from "./download-progress.js";
+import { type IdleSignal, idleSignal } from "./idle-signal.js";
 import type { DownloadOrigin, PartialDownload } from "./partial-download.node.js";
 import { downloadError, type WeightsDownload } from "./weights-download.js";
 
@@ -231,29 +232,6 @@ function validatorOf(response: Response): string | undefined {
   const tag = response.headers.get("etag");
   if (tag !== null && !tag.startsWith("W/")) return tag;
   return response.headers.get("last-modified") ?? undefined;
-}
-
-interface IdleSignal {
-  readonly signal: AbortSignal;
-  touch(): void;
-  stop(): void;
-  /** The reason, if it was this that ended the connection. */
-  expired(): Error | undefined;
-}
-
-function idleSignal({ idleMilliseconds, signal }: FetchOptions): IdleSignal {
-  const controller = new AbortController();
-  const expire = () => controller.abort(new Error(`nothing came for ${idleMilliseconds / 1000} seconds`));
-  let timer = setTimeout(expire, idleMilliseconds);
-  return {
-    signal: signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]),
-    touch() {
-      clearTimeout(timer);
-      timer = setTimeout(expire, idleMilliseconds);
-    },
-    stop: () => clearTimeout(timer),
-    expired: () => (controller.signal.aborted ? (controller.signal.reason as Error) : undefined),
-  };
 }
 
 /** Whether an error came from the file system: those carry the system call that failed, with no address. */
