@@ -25,7 +25,8 @@ const sizes = { name: "squeezenet", imageSize: [227, 227], minimumSize: 48 } as 
 /**
  * SqueezeNet 1.1: fire modules of 1x1 and 3x3 convolutions, 722,496 parameters without top. Not in `keras.applications`;
  * layers are named as in the weights file of R. C. Malli's Keras port, `conv1`, `fire2/squeeze1x1` ... `fire9/concat`, and
- * the weights are of that port. Keras 3 refuses layer names with a slash. Images of any size from 48x48, also with top (it ends in a global average).
+ * the weights are of that port. Images of any size from 48x48, also with top (it ends in a global average). Keras 3 itself
+ * refuses layer names with a slash.
  *
  * The port publishes no hash. That of the file without top was computed from a copy that gives the known outputs; the
  * file with top can only be checked for its length.
