@@ -6,6 +6,7 @@ import { type ExtractionProgress, progressReporter } from "./extraction/extracti
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
 import { loadImages, type SkippedImage } from "./images/load-images.js";
+import type { PreprocessMode } from "./images/preprocess.js";
 import type { Interpolation } from "./images/resize.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import { type FeatureNetwork, featureNetwork } from "./network/feature-network.js";
@@ -75,6 +76,15 @@ export interface ExtractionSummary {
   readonly backend: string;
 }
 
+/** How pictures are brought to the network's size. */
+interface PictureOptions {
+  readonly size: readonly [number, number];
+  readonly interpolation: Interpolation;
+  readonly keepAspectRatio: boolean;
+  readonly applyOrientation: boolean;
+}
+
+/** Batches that are given to the backend before the first of them is back. */
 const inFlight = 2;
 
 /**
@@ -97,12 +107,7 @@ const inFlight = 2;
 export class FeatureExtractor implements AsyncDisposable {
   readonly #loaded: LoadedNetwork;
   readonly #features: FeatureNetwork["features"];
-  readonly #decode: {
-    readonly size: readonly [number, number];
-    readonly interpolation: Interpolation;
-    readonly keepAspectRatio: boolean;
-    readonly applyOrientation: boolean;
-  };
+  readonly #decode: PictureOptions;
   #closed = false;
 
   /** Name and description of the backend that runs. */
@@ -112,22 +117,17 @@ export class FeatureExtractor implements AsyncDisposable {
   /** The same for every layer asked for. */
   readonly featureShapes: ReadonlyMap<string, Shape>;
   /**
-   * What makes the features, as text and numbers to be stored with them: `backbone`, `layer`, `pooling`, `preprocess`,
-   * `weights`, `image_size`, `interpolation`.
+   * What makes the features, as texts to be stored with them (`HDF5DatasetWriter`'s `attributes`): `network`, `weights`,
+   * `layer`, `pooling`, and as `preprocess` what is done to the pictures, such as `bilinear to 224x224, caffe`.
    */
-  readonly attributes: Readonly<Record<string, string | number>>;
+  readonly attributes: Readonly<Record<string, string>>;
 
   private constructor(
     loaded: LoadedNetwork,
     features: FeatureNetwork["features"],
     backend: FeatureExtractor["backend"],
-    decode: {
-      size: readonly [number, number];
-      interpolation: Interpolation;
-      keepAspectRatio: boolean;
-      applyOrientation: boolean;
-    },
-    attributes: Readonly<Record<string, string | number>>,
+    decode: PictureOptions,
+    attributes: Readonly<Record<string, string>>,
   ) {
     this.#loaded = loaded;
     this.#features = features;
@@ -168,13 +168,11 @@ export class FeatureExtractor implements AsyncDisposable {
       signal: options.signal,
     });
     const attributes = {
-      backbone: model.network.name,
+      network: model.network.name,
       weights: model.weights,
       layer: model.layers.join(","),
       pooling: pooling.join(","),
-      preprocess: model.preprocess,
-      image_size: model.imageSize.join("x"),
-      interpolation: decode.interpolation + (decode.keepAspectRatio ? ",keep_aspect_ratio" : ""),
+      preprocess: describePreparation(decode, model.preprocess),
     };
     const description = { name: backend.name, description: backend.description };
     return new FeatureExtractor(loaded, features, description, decode, attributes);
@@ -382,4 +380,13 @@ function imagesFrom(source: ImageSource, first: number): ImageSource {
       for await (const image of source) if (position++ >= first) yield image;
     },
   };
+}
+
+function describePreparation(pictures: PictureOptions, preprocess: PreprocessMode): string {
+  return [
+    `${pictures.interpolation} to ${pictures.size.join("x")}`,
+    ...(pictures.keepAspectRatio ? ["aspect ratio kept"] : []),
+    ...(pictures.applyOrientation ? ["orientation applied"] : []),
+    preprocess,
+  ].join(", ");
 }

@@ -68,13 +68,12 @@ describe("what the features are", () => {
   test("their shape is known before the first picture, and what makes them is written down", () => {
     expect(extractor.featureShape).toEqual([512]);
     expect(extractor.backend.name).toBe("onnx");
-    expect(extractor.attributes).toMatchObject({
-      backbone: "squeezenet",
+    expect(extractor.attributes).toEqual({
+      network: "squeezenet",
       weights: "random, seed 0",
       layer: "fire9/concat",
       pooling: "avg",
-      preprocess: "caffe",
-      image_size: "64x64",
+      preprocess: "bilinear to 64x64, caffe",
     });
   });
 
