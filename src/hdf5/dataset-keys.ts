@@ -35,6 +35,7 @@ export async function findDatasets(file: HDF5File, name: string, options: KeyOpt
   const all = await listDatasets(file, "", []);
   const shown =
     all.map((found) => `"${found.path}" ${found.dtype} [${found.shape.join(", ")}]`).join(", ") || "nothing";
+  const isColumn = ({ shape }: FoundDataset) => shape.length === 1 || (shape.length === 2 && shape[1] === 1);
   const isNumber = (found: FoundDataset) => found.dtype !== "string" && found.dtype !== "other";
   const byKey = (key: string, option: string) => {
     const path = key.replace(/^\/+/, "");
@@ -54,7 +55,10 @@ export async function findDatasets(file: HDF5File, name: string, options: KeyOpt
     data = byKey(options.dataKey, "dataKey");
   } else {
     const usual = all.filter((found) => ["features", "images"].includes(found.path) && isNumber(found));
-    const candidates = usual.length > 0 ? usual : all.filter((found) => isNumber(found) && found.shape.length >= 2);
+    const tables = all.filter((found) => isNumber(found) && found.shape.length >= 2);
+    // A single column is more likely to be the labels of a wider one.
+    const wide = tables.filter((found) => !isColumn(found));
+    const candidates = usual.length > 0 ? usual : wide.length > 0 ? wide : tables;
     if (candidates.length !== 1) {
       throw new InvalidDatasetError(
         name,
@@ -72,7 +76,6 @@ export async function findDatasets(file: HDF5File, name: string, options: KeyOpt
   const rows = data.shape[0] as number;
   const folder = data.path.slice(0, data.path.lastIndexOf("/") + 1);
   const others = all.filter((found) => found !== data && found.path.startsWith(folder));
-  const isColumn = ({ shape }: FoundDataset) => shape.length === 1 || (shape.length === 2 && shape[1] === 1);
 
   let labels: FoundDataset | undefined;
   if (options.labelKey !== null) {
