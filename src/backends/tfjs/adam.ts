@@ -17,11 +17,11 @@ export function adamStepSize({ learningRate, beta1, beta2 }: OptimizerConfig, st
 }
 
 /**
- * One step of Adam in Keras's form: `value - stepSize * mean / (sqrt(square) + epsilon)`. Returns new tensors and frees
- * none.
+ * One step of Adam in Keras's form: `value - stepSize * mean / (sqrt(square) + epsilon)`. Returns new tensors, and keeps
+ * no more of the intermediate ones at a time than it needs: each is as large as the weight. Frees none of its arguments.
  *
- * Formula: D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, the variant before section 2.1
- * ends, where epsilon stands outside of the correction.
+ * Formula: D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, in the order of computation that
+ * the end of section 2 gives, where epsilon stands outside of the correction.
  */
 export function adamStep(
   tf: Tfjs,
@@ -30,8 +30,21 @@ export function adamStep(
   { beta1, beta2, epsilon }: OptimizerConfig,
   stepSize: number,
 ): AdamState {
-  const newMean = tf.add(mean, tf.mul(tf.sub(gradient, mean), 1 - beta1));
-  const newSquare = tf.add(square, tf.mul(tf.sub(tf.square(gradient), square), 1 - beta2));
-  const change = tf.div(tf.mul(newMean, stepSize), tf.add(tf.sqrt(newSquare), epsilon));
-  return { value: tf.sub(value, change), mean: newMean, square: newSquare };
+  const after = (operand: Tensor, result: Tensor): Tensor => {
+    operand.dispose();
+    return result;
+  };
+  const moved = (running: Tensor, current: Tensor, share: number): Tensor => {
+    const difference = tf.sub(current, running);
+    const part = after(difference, tf.mul(difference, share));
+    return after(part, tf.add(running, part));
+  };
+  const newMean = moved(mean, gradient, 1 - beta1);
+  const squared = tf.square(gradient);
+  const newSquare = after(squared, moved(square, squared, 1 - beta2));
+  const root = tf.sqrt(newSquare);
+  const divisor = after(root, tf.add(root, epsilon));
+  const step = tf.mul(newMean, stepSize);
+  const change = after(step, after(divisor, tf.div(step, divisor)));
+  return { value: after(change, tf.sub(value, change)), mean: newMean, square: newSquare };
 }

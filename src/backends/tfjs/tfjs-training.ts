@@ -53,7 +53,10 @@ export async function loadNetworkForTraining(
       { what: "weights, held twice", bytes: 2 * weightBytes },
       { what: "gradients", bytes: weightBytes },
       { what: "Adam's running means", bytes: 2 * weightBytes },
-      { what: "the step's intermediate values", bytes: 4 * largestWeight(plan.network) },
+      // A step makes all of them anew before it lets go of the old ones.
+      { what: "the next weights and running means", bytes: 3 * weightBytes },
+      { what: "Adam's intermediate values", bytes: 4 * largestWeight(plan.network) },
+      { what: "the L2 penalty's", bytes: options.l2 > 0 ? 3 * weightBytes : 0 },
     ],
     "Train a smaller head (pool the features), or use tfjsNode(), which takes all of the machine's memory.",
   );
@@ -262,11 +265,10 @@ function takeStep(
       const { value: loss, grads } = tf.valueAndGrads(computeLoss)(old);
       const results = old.map((value, index) => {
         const { mean, square } = state.slots[index] as TrainingState["slots"][number];
-        // A weight without a way to the loss has no gradient: it stays as it is.
-        const gradient = (grads[index] as Tensor | undefined) ?? tf.zerosLike(value);
-        return tf.tidy(
-          () => adamStep(tf, { value, mean, square }, gradient, options.optimizer, stepSize) as never,
-        ) as unknown as AdamState;
+        const gradient = grads[index] as Tensor;
+        const next = adamStep(tf, { value, mean, square }, gradient, options.optimizer, stepSize);
+        if (grads.lastIndexOf(gradient) === index) gradient.dispose();
+        return next;
       });
       return { loss, results, statistics: movedStatistics(runtime, state.weights, statistics) } as never;
     }) as unknown as {
