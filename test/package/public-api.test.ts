@@ -13,9 +13,12 @@ if (moduleSymbol === undefined) throw new Error(`"${declarations}" is not a modu
 const symbols = checker.getExportsOfModule(moduleSymbol).map((symbol) => ({
   name: symbol.name,
   symbol: symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol,
+  isTypeOnly: symbol.declarations?.some((node) => ts.isExportSpecifier(node) && node.isTypeOnly) ?? false,
 }));
-const values = symbols.filter(({ symbol }) => symbol.flags & ts.SymbolFlags.Value);
-const types = symbols.filter(({ symbol }) => !(symbol.flags & ts.SymbolFlags.Value));
+const isValue = ({ symbol, isTypeOnly }: (typeof symbols)[number]) =>
+  !isTypeOnly && (symbol.flags & ts.SymbolFlags.Value) !== 0;
+const values = symbols.filter(isValue);
+const types = symbols.filter((entry) => !isValue(entry));
 
 const seams = [
   "Backbone",
