@@ -55,6 +55,16 @@ describe.skipIf(missing)(`the process${missing ? ` (skipped: ${missing})` : ""}`
   });
 });
 
+test.skipIf(missing)("a program given on the command line runs it, too", async () => {
+  const program = `process.argv[2] = "dispose"; await import(${JSON.stringify(path.join(support, "run-onnx.ts"))});`;
+  for (const option of [["--input-type=module"], ["--input-type", "module"]]) {
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", ...option, "--eval", program], {
+      timeout: 30_000,
+    });
+    expect(stdout.trim()).toBe("[6]");
+  }
+});
+
 describe.skipIf(missing)(`a process that ends in the middle of a run${missing ? ` (skipped: ${missing})` : ""}`, () => {
   test("by process.exit keeps its exit code", async () => {
     await expect(runProgram("exit")).rejects.toMatchObject({ code: 7, signal: null, stderr: "" });

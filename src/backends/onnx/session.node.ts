@@ -77,7 +77,11 @@ export class Session {
     workerUrl = new URL("./session-worker.mjs", import.meta.url),
   ): Promise<Session> {
     const guard = new ExitGuard();
-    const worker = new Worker(workerUrl, { name: "cnn-transfer-onnx", workerData: guard.cells });
+    const worker = new Worker(workerUrl, {
+      name: "cnn-transfer-onnx",
+      workerData: guard.cells,
+      execArgv: optionsForThread(process.execArgv),
+    });
     const session = new Session(worker, guard);
     guard.watch(true);
     try {
@@ -225,6 +229,11 @@ export class Session {
     }
     this.#inFlight.clear();
   }
+}
+
+/** Node's own options without that of `node --input-type=module -e ...`, with which no thread starts from a file. */
+function optionsForThread(options: readonly string[]): string[] {
+  return options.filter((option, i) => !option.startsWith("--input-type") && options[i - 1] !== "--input-type");
 }
 
 function reasonOf(error: unknown): string {
