@@ -28,9 +28,9 @@
 // Backbones
 export type { Backbone, TopologyOptions, WeightsFile } from "./backbones/backbone.js";
 export { type CreateNetworkOptions, createNetwork, type DownloadProgress } from "./backbones/create-network.js";
-export type { WeightsOptions } from "./backbones/load-weights.js";
+export { loadBackboneWeights, type WeightsOptions } from "./backbones/load-weights.js";
 export { type MobileNetAlpha, mobilenet } from "./backbones/mobilenet.js";
-export type { BackboneName } from "./backbones/resolve-backbone.js";
+export { type BackboneName, resolveBackbone } from "./backbones/resolve-backbone.js";
 export { squeezenet } from "./backbones/squeezenet.js";
 export { vgg16, vgg19 } from "./backbones/vgg.js";
 // Backends
@@ -132,6 +132,7 @@ export { randomWeights } from "./network/random-weights.js";
 export { inferShapes } from "./network/shapes.js";
 export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
+export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
 // Training
 export {

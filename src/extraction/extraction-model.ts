@@ -1,7 +1,8 @@
 import type { Backbone } from "../backbones/backbone.js";
 import { createNetwork, type DownloadProgress } from "../backbones/create-network.js";
+import type { WeightsOptions } from "../backbones/load-weights.js";
 import { type BackboneName, resolveBackbone } from "../backbones/resolve-backbone.js";
-import type { AbortOptions, Backend } from "../backends/backend.js";
+import type { Backend } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
 import type { PreprocessMode } from "../images/preprocess.js";
 import type { Interpolation } from "../images/resize.js";
@@ -9,16 +10,9 @@ import type { Pooling } from "../network/feature-network.js";
 import type { Network } from "../network/network.js";
 
 /** What a `FeatureExtractor` is made of. */
-export interface FeatureExtractorOptions extends AbortOptions {
+export interface FeatureExtractorOptions extends Omit<WeightsOptions, "onProgress"> {
   /** A backbone by name, a {@link Backbone}, or a network of one's own. */
   readonly backbone: BackboneName | Backbone | Network;
-  /**
-   * For a backbone: `"imagenet"` (from Keras's cache folder, else downloaded and verified), `"random"` (seeded, for
-   * tests), or the path or URL of a Keras weights file. @default "imagenet"
-   */
-  readonly weights?: string | undefined;
-  /** Seeds `weights: "random"`. @default 0 */
-  readonly seed?: number | undefined;
   /** With the backbone's classifier, so that its layers (`fc1`, `predictions`) can be named. @default false */
   readonly includeTop?: boolean | undefined;
   /** `[height, width]` that pictures are resized to. @default the backbone's, or the network's input size */
@@ -61,14 +55,7 @@ export async function resolveExtractionModel(options: FeatureExtractorOptions): 
   const weights = options.weights ?? "imagenet";
   const includeTop = options.includeTop ?? false;
   const imageSize = options.imageSize ?? backbone.imageSize;
-  const network = await createNetwork(backbone, {
-    weights,
-    seed: options.seed ?? 0,
-    includeTop,
-    imageSize,
-    onProgress: options.onDownload,
-    signal: options.signal,
-  });
+  const network = await createNetwork(backbone, { ...options, includeTop, imageSize, onProgress: options.onDownload });
   return {
     network,
     layers: asked ?? (includeTop ? network.outputs : [backbone.layer]),
@@ -83,9 +70,11 @@ function ownNetwork(
   options: FeatureExtractorOptions,
   asked: readonly string[] | undefined,
 ): ExtractionModel {
-  if (options.weights !== undefined || options.includeTop !== undefined || options.seed !== undefined) {
+  const forBackbones = ["weights", "seed", "includeTop", "cacheDirectory", "weightsBaseUrl"] as const;
+  const given = forBackbones.filter((option) => options[option] !== undefined);
+  if (given.length > 0) {
     throw new InvalidArgumentError(
-      "`weights`, `includeTop` and `seed` are for backbones by name; the network given as `backbone` has its weights already.",
+      `\`${given.join("`, `")}\` is for backbones by name; the network given as \`backbone\` has its weights already.`,
     );
   }
   if (options.preprocess === undefined) {

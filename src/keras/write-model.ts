@@ -3,6 +3,7 @@ import { defaultWritableEngine } from "../hdf5/writable-engine.js";
 import type { NdArray } from "../ndarray.js";
 import type { Network } from "../network/network.js";
 import { validateNetwork } from "../network/validate.js";
+import { withKerasNames } from "./keras-names.js";
 import type { Json } from "./layer-config.js";
 import { toModelConfig } from "./model-config.js";
 import { type CompileConfig, toTrainingConfig } from "./training-config.js";
@@ -35,6 +36,8 @@ export interface EncodeModelOptions extends ModelNotes {
  * Makes a legacy Keras `.h5` file that `keras.models.load_model` of Keras 2 and 3 opens with equal predictions: a flat
  * Functional model, its weights, and how it is compiled.
  *
+ * A slash in a layer's name becomes an underscore, as Keras 3 takes none.
+ *
  * Format: Keras's `legacy_h5_format`. Optimizer slots are not written: with them Keras 3 loads the file but cannot `fit`.
  *
  * @returns the file's bytes
@@ -46,7 +49,7 @@ export interface EncodeModelOptions extends ModelNotes {
  */
 export async function encodeKerasModel(network: Network, options: EncodeModelOptions = {}): Promise<Uint8Array> {
   validateNetwork(network);
-  return (options.engine ?? defaultWritableEngine()).encode(modelItems(network, options));
+  return (options.engine ?? defaultWritableEngine()).encode(modelItems(withKerasNames(network), options));
 }
 
 function* modelItems(network: Network, options: EncodeModelOptions): Generator<HDF5Item> {
