@@ -56,11 +56,9 @@ export async function openPartialFile(target: string, options: PartialFileOption
     fresh = begun === undefined;
     // A file preallocated by an earlier run has holes; what is still to be written is not known exactly.
     if (fresh) await checkSpace(target, path, options.expectedBytes);
-    const data = await openHandle(partialPath, begun ? "r+" : "w+", target);
-    handles.push(data);
+    // The journal first: a data file without one could be anybody's.
     const journal = await openHandle(journalPath, begun ? "r+" : "w+", target);
     handles.push(journal);
-    const size = (await sizeOf(partialPath)) ?? 0;
     let journalEnd: number;
     let entriesStart: number;
     if (begun) {
@@ -72,6 +70,9 @@ export async function openPartialFile(target: string, options: PartialFileOption
       entriesStart = head.length;
       journalEnd = head.length;
     }
+    const data = await openHandle(partialPath, begun && begun.bytes !== undefined ? "r+" : "w+", target);
+    handles.push(data);
+    const size = (await sizeOf(partialPath)) ?? 0;
     const closeHandles = async () => {
       for (const handle of handles.splice(0)) await handle.close();
     };
@@ -115,6 +116,8 @@ export async function openPartialFile(target: string, options: PartialFileOption
         await unlock();
       },
       async discard() {
+        // An empty journal says that there is nothing to resume, at whatever step of this one stops.
+        await attempt(target, () => journal.truncate(0));
         await closeHandles();
         for (const leftover of [partialPath, journalPath]) {
           await unlink(leftover).catch((cause: unknown) => {
@@ -138,6 +141,8 @@ interface Begun {
   /** Where the journal's entries begin and where the last whole one ends. */
   readonly start: number;
   readonly end: number;
+  /** Of the data file, if it came to be made. */
+  readonly bytes: number | undefined;
 }
 
 /** Looks at what lies there. `undefined` if a new file is to be begun. */
@@ -185,14 +190,14 @@ async function inspect(
       end = found.end;
       rows += found.entry.rows;
     }
-    if (partialBytes === undefined) {
-      if (rows === 0 || complete) return undefined;
+    if (partialBytes === undefined && rows > 0) {
+      if (complete) return undefined;
       throw new FileAccessError(
         `Cannot resume "${target}": its journal tells of ${rows} rows, but "${partialPath}" is gone. Pass \`overwrite: true\` to start anew.`,
         { path: target, reason: "missing" },
       );
     }
-    return { start: head.end, end };
+    return { start: head.end, end, bytes: partialBytes };
   } finally {
     await source.close();
   }
