@@ -139,8 +139,9 @@ const makers: Makers = {
     config.keepdims ? undefined : tfl.layers.globalMaxPooling2d({ name }),
   ZeroPadding2D: (tfl, { name, config: { padding } }) =>
     tfl.layers.zeroPadding2d({ name, padding: [[...padding[0]], [...padding[1]]] }),
-  Concatenate: (tfl, { name, inputs, config }) =>
-    inputs.length > 1 ? tfl.layers.concatenate({ name, axis: config.axis }) : undefined,
+  // tfjs takes every negative axis for the last one. Of ours, the batch is axis 0.
+  Concatenate: (tfl, { name, inputs, config: { axis } }, shape) =>
+    inputs.length > 1 ? tfl.layers.concatenate({ name, axis: axis < 0 ? shape.length + 1 + axis : axis }) : undefined,
   Add: (tfl, { name, inputs }) => (inputs.length > 1 ? tfl.layers.add({ name }) : undefined),
   // tfjs flattens known axes only, and infers nothing from -1.
   Flatten: (tfl, { name }, shape) => (shape.includes(null) ? undefined : tfl.layers.flatten({ name })),
