@@ -373,8 +373,11 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     skipped: number,
   ): Promise<void> {
     const total = this.#committed + rows;
-    await this.#file.write(this.#dataPosition + this.#committed * this.#rowBytes, bytes);
+    const writing = this.#file.write(this.#dataPosition + this.#committed * this.#rowBytes, bytes);
+    // While the system writes. A failure is waited for below.
+    writing.catch(() => undefined);
     const checksum = crc32(bytes, this.#checksum);
+    await writing;
     if (this.#power) await this.#file.sync();
     await this.#file.append(encodeJournalEntry({ rows, skipped, checksum, labels, names }));
     if (this.#power) await this.#file.sync();

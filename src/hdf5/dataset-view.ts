@@ -9,7 +9,10 @@ import { rowsAsFloat32 } from "./row-reader.js";
 /** Element types in which rows can be given out. */
 export type BatchDType = "float32" | "uint8";
 
-/** Some rows with their labels. The arrays are the receiver's own; they are never written to again. */
+/**
+ * Some rows with their labels. The arrays are the receiver's own and never written to again, unless the pass was begun
+ * with `reuse: true`: then `xs` is valid until the next batch is asked for.
+ */
 export interface DatasetBatch<D extends BatchDType = BatchDType> {
   /** `[rows, ...rowShape]` */
   readonly xs: NdArray<D>;
@@ -31,6 +34,16 @@ export interface BatchOptions {
   readonly dropLast?: boolean | undefined;
   /** Batches that are read ahead while the receiver works. @default 1 */
   readonly prefetch?: number | undefined;
+}
+
+/** How one pass is to run. */
+export interface PassOptions {
+  /** Stops the pass between two batches; it then throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Number of the pass, which decides its order. @default counted from 0 */
+  readonly pass?: number | undefined;
+  /** Uses the memory of a batch again once the next is asked for. @default false */
+  readonly reuse?: boolean | undefined;
 }
 
 /** Sizes of the parts of a data set. A fraction of its rows (rounded up), or a number of rows. */
@@ -118,28 +131,32 @@ export class DatasetView<D extends BatchDType = "float32"> {
    * `numpy.random.RandomState(seed + p).shuffle` on them, where passes count from 0 in the order in which they are
    * begun, or as `pass` says.
    *
+   * With `reuse: true` each `xs` is valid only until the next batch is asked for: its memory is used again. That saves
+   * most of the time of large batches that are done with at once.
+   *
    * @throws ClosedError if the file is closed
    * @throws InvalidDatasetError if rows cannot be read
    */
-  async *batches(
-    options: { readonly signal?: AbortSignal | undefined; readonly pass?: number | undefined } = {},
-  ): AsyncGenerator<DatasetBatch<D>, void, undefined> {
-    const { signal, pass = this.#passes++ } = options;
+  async *batches(options: PassOptions = {}): AsyncGenerator<DatasetBatch<D>, void, undefined> {
+    const { signal, pass = this.#passes++, reuse = false } = options;
     const { batchSize, prefetch } = this.#options;
     const order = this.#order(pass);
     const rows = this.length;
     const reads: Promise<DatasetBatch<D>>[] = [];
+    const buffers: NdArray[] = [];
     let next = 0;
     try {
       for (let start = 0; start < rows; start += batchSize) {
         signal?.throwIfAborted();
         for (; next < rows && reads.length <= prefetch; next += batchSize) {
-          const read = this.#read(order.slice(next, Math.min(next + batchSize, rows)));
+          const read = this.#read(order.slice(next, Math.min(next + batchSize, rows)), buffers.pop());
           // A read ahead may fail before anybody waits for it; the error is kept until then.
           read.catch(() => undefined);
           reads.push(read);
         }
-        yield await (reads.shift() as Promise<DatasetBatch<D>>);
+        const batch = await (reads.shift() as Promise<DatasetBatch<D>>);
+        yield batch;
+        if (reuse) buffers.push(batch.xs as NdArray);
       }
     } finally {
       await Promise.allSettled(reads);
@@ -255,9 +272,9 @@ export class DatasetView<D extends BatchDType = "float32"> {
     return order;
   }
 
-  async #read(indices: Uint32Array): Promise<DatasetBatch<D>> {
+  async #read(indices: Uint32Array, buffer?: NdArray): Promise<DatasetBatch<D>> {
     const { source } = this;
-    const rows = await source.read(indices);
+    const rows = await source.read(indices, buffer);
     const xs = this.dtype === "uint8" ? rows : rowsAsFloat32(rows, source.name, source.path);
     const labels = source.labels;
     const ys = labels ? Int32Array.from(indices, (index) => labels[index] as number) : new Int32Array(0);

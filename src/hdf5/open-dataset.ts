@@ -26,7 +26,7 @@ export interface OpenDataset {
   readonly labels: Int32Array | undefined;
   readonly classLabels: readonly string[];
   /** @throws ClosedError after `close` */
-  read(indices: Uint32Array): Promise<NdArray>;
+  read(indices: Uint32Array, buffer?: NdArray): Promise<NdArray>;
   fileNames(): Promise<readonly string[] | undefined>;
   attributes(): Promise<ReadonlyMap<string, unknown>>;
   /** Compares all rows with the checksum that the writer has stored; `undefined` if it stored none. */
@@ -109,9 +109,9 @@ async function inspect(
     dtype,
     labels,
     classLabels,
-    async read(indices) {
+    async read(indices, buffer) {
       checkOpen();
-      return reader.read(indices);
+      return reader.read(indices, buffer);
     },
     async fileNames() {
       checkOpen();

@@ -1,46 +1,57 @@
 import { InvalidDatasetError } from "../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
 import type { RowLocation } from "./contiguous/contiguous-file.js";
+import type { Datatype } from "./contiguous/datatype.js";
 import { allocateFor, decodeNumbers } from "./contiguous/values.js";
 import type { HDF5File } from "./engine.js";
 import { ndArray, typedArrays } from "./typed-array.js";
 
 /** Reads rows of one dataset in any order. */
 export interface RowReader {
-  /** Rows `[indices.length, ...rowShape]` in the order of `indices`, in the dataset's own type (float16 as float32). */
-  read(indices: Uint32Array): Promise<NdArray>;
+  /**
+   * Rows `[indices.length, ...rowShape]` in the order of `indices`, in the dataset's own type (float16 as float32).
+   *
+   * @param buffer to be used for the result where it is of the right type and long enough
+   */
+  read(indices: Uint32Array, buffer?: NdArray): Promise<NdArray>;
 }
-
-/** Reads that are under way at once. More only fill the queue of the system's few file threads. */
-const concurrentReads = 16;
 
 /** Reads rows by position, straight into the result; neighbours in one go. */
 export function createLocatedReader(location: RowLocation, what: string): RowReader {
   const { source, position, rowBytes, type, shape } = location;
   const rowShape = shape.slice(1);
   return {
-    async read(indices) {
-      const result = allocateFor(type, [indices.length, ...rowShape], source.name, what);
+    async read(indices, buffer) {
+      const resultShape = [indices.length, ...rowShape];
+      const result = reshape(buffer, type, resultShape) ?? allocateFor(type, resultShape, source.name, what);
       const half = type.dtype === "float16";
-      const bytes = half ? new Uint8Array(indices.length * rowBytes) : new Uint8Array(result.data.buffer);
+      const bytes = half
+        ? new Uint8Array(indices.length * rowBytes)
+        : new Uint8Array(result.data.buffer, result.data.byteOffset, result.data.byteLength);
       const runs: { readonly at: number; readonly row: number; rows: number }[] = [];
       for (const [at, row] of indices.entries()) {
         const last = runs.at(-1);
         if (last && last.row + last.rows === row) last.rows++;
         else runs.push({ at, row, rows: 1 });
       }
-      let next = 0;
-      const work = async (): Promise<void> => {
-        for (let run = runs[next++]; run; run = runs[next++]) {
-          const target = bytes.subarray(run.at * rowBytes, (run.at + run.rows) * rowBytes);
-          await source.read(position + run.row * rowBytes, target);
-        }
-      };
-      await Promise.all(Array.from({ length: Math.min(concurrentReads, runs.length) }, work));
+      await source.readMany(
+        runs.map(({ at, row, rows }) => ({
+          position: position + row * rowBytes,
+          target: bytes.subarray(at * rowBytes, (at + rows) * rowBytes),
+        })),
+      );
       if (half || type.bigEndian) decodeNumbers(bytes, type, result);
       return result;
     },
   };
+}
+
+/** An earlier result as the place of the next, if it fits. */
+function reshape(buffer: NdArray | undefined, type: Datatype, shape: Shape): NdArray | undefined {
+  const dtype = type.dtype === "float16" ? "float32" : type.dtype;
+  const length = sizeOf(shape);
+  if (!buffer || buffer.dtype !== dtype || buffer.data.length < length) return undefined;
+  return ndArray(buffer.dtype, shape, buffer.data.subarray(0, length) as never);
 }
 
 const cacheBytes = 64 * 1024 * 1024;

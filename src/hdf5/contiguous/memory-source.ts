@@ -1,5 +1,5 @@
 import { InvalidDatasetError } from "../../errors.js";
-import type { ByteSource } from "./byte-source.js";
+import { type ByteSource, readConcurrently } from "./byte-source.js";
 
 /** Says that a file ends before the bytes that its own tables promise. */
 export function endedEarly(name: string, position: number, length: number, size: number): InvalidDatasetError {
@@ -11,12 +11,18 @@ export function endedEarly(name: string, position: number, length: number, size:
 
 /** A source over bytes in memory. The bytes are not copied. */
 export function memorySource(bytes: Uint8Array, name: string): ByteSource {
+  const read = (position: number, target: Uint8Array) => {
+    if (position + target.length > bytes.length) throw endedEarly(name, position, target.length, bytes.length);
+    target.set(bytes.subarray(position, position + target.length));
+  };
   return {
     name,
     size: bytes.length,
     async read(position, target) {
-      if (position + target.length > bytes.length) throw endedEarly(name, position, target.length, bytes.length);
-      target.set(bytes.subarray(position, position + target.length));
+      read(position, target);
+    },
+    async readMany(requests) {
+      for (const { position, target } of requests) read(position, target);
     },
     async close() {},
   };
@@ -24,16 +30,17 @@ export function memorySource(bytes: Uint8Array, name: string): ByteSource {
 
 /** A source over a `Blob` or a `File` of a browser, of which only the ranges asked for are read. */
 export function blobSource(blob: Blob, name: string): ByteSource {
+  async function read(position: number, target: Uint8Array): Promise<void> {
+    if (position + target.length > blob.size) throw endedEarly(name, position, target.length, blob.size);
+    const part = await blob.slice(position, position + target.length).arrayBuffer();
+    if (part.byteLength !== target.length) throw endedEarly(name, position, target.length, position + part.byteLength);
+    target.set(new Uint8Array(part));
+  }
   return {
     name,
     size: blob.size,
-    async read(position, target) {
-      if (position + target.length > blob.size) throw endedEarly(name, position, target.length, blob.size);
-      const part = await blob.slice(position, position + target.length).arrayBuffer();
-      if (part.byteLength !== target.length)
-        throw endedEarly(name, position, target.length, position + part.byteLength);
-      target.set(new Uint8Array(part));
-    },
+    read,
+    readMany: (requests) => readConcurrently(requests, read),
     async close() {},
   };
 }
