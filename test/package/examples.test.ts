@@ -14,8 +14,7 @@ const drawings = join(consumer, "output/drawings");
 const offline = {
   ...process.env,
   KERAS_HOME: join(consumer, "keras"),
-  HTTPS_PROXY: "",
-  NO_COLOR: "1",
+  NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent("globalThis.fetch = async () => { throw new TypeError('no network') }")}`,
 };
 
 /** Runs an example against the installed package, as a user does. */
@@ -65,6 +64,22 @@ describe("the example", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("of 12 right");
     expect(await readdir(join(consumer, "other"))).toEqual(["features.hdf5", "my_model.h5"]);
+  });
+
+  test("says without the Internet where the weights belong, and goes on with random ones", async () => {
+    const start = performance.now();
+    const { code, stdout } = await runExample("transfer", [drawings, "--backbone", "squeezenet", "--output", "third"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("https://github.com/rcmalli/");
+    expect(stdout).toContain(join(consumer, "keras/models/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"));
+    expect(stdout).toContain("weights: random, seed 1");
+    expect(performance.now() - start).toBeLessThan(60_000);
+  });
+
+  test("does not go on with others where weights were asked for", async () => {
+    const { code, stderr } = await runExample("transfer", [drawings, "--weights", "imagenet"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("WeightsDownloadError");
   });
 
   test("lists its options", async () => {
