@@ -1,4 +1,5 @@
 import { InvalidDatasetError, UnsupportedError } from "../../errors.js";
+import { lookup3 } from "./lookup3.js";
 import { type MetadataReader, readAddress } from "./metadata-reader.js";
 
 /** Types of the header messages that are read here (HDF5 file format 3.0, IV.A.2). */
@@ -52,6 +53,15 @@ export async function readObjectHeader(metadata: MetadataReader, address: number
     if (seen.has(block.position) || seen.size > greatestBlockCount) throw damaged("a header that continues in itself");
     seen.add(block.position);
     const view = await metadata.view(block.position, block.length);
+    if (block.checksumFrom !== undefined) {
+      const end = block.position + block.length;
+      const checked = await metadata.view(block.checksumFrom, end + 4 - block.checksumFrom);
+      const length = checked.byteLength - 4;
+      const expected = checked.getUint32(length, true);
+      if (lookup3(new Uint8Array(checked.buffer, checked.byteOffset, length)) !== expected) {
+        throw damaged("a header whose checksum differs");
+      }
+    }
     for (let offset = 0; offset + headBytes <= block.length; ) {
       const type = version2 ? view.getUint8(offset) : view.getUint16(offset, true);
       const size = view.getUint16(offset + (version2 ? 1 : 2), true);
@@ -76,6 +86,8 @@ export async function readObjectHeader(metadata: MetadataReader, address: number
 interface Block {
   readonly position: number;
   readonly length: number;
+  /** Where the bytes begin that the checksum behind the block is of; absent in version 1, which has none. */
+  readonly checksumFrom?: number;
 }
 
 function firstBlock1(address: number, start: DataView): Block {
@@ -100,7 +112,7 @@ async function firstBlock2(metadata: MetadataReader, address: number, start: Dat
         : width === 2
           ? view.getUint16(0, true)
           : view.getUint8(0);
-  return { position: address + sizeAt + width, length };
+  return { position: address + sizeAt + width, length, checksumFrom: address };
 }
 
 async function continuation2(
@@ -112,5 +124,5 @@ async function continuation2(
   const signature = await metadata.view(position, 4);
   if (signature.getUint32(0, false) !== 0x4f43484b || length < 8) throw damaged("a continuation that leads nowhere");
   // Between the signature and the checksum.
-  return { position: position + 4, length: length - 8 };
+  return { position: position + 4, length: length - 8, checksumFrom: position };
 }

@@ -1,4 +1,5 @@
 import { InvalidDatasetError, UnsupportedError } from "../../errors.js";
+import { lookup3 } from "./lookup3.js";
 import { type MetadataReader, readAddress } from "./metadata-reader.js";
 
 const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -32,6 +33,9 @@ export async function readSuperblock(metadata: MetadataReader): Promise<Superblo
   const addresses = old ? (version === 1 ? 28 : 24) : 12;
   if (head.byteLength < (old ? addresses + 48 : 48)) {
     throw new InvalidDatasetError(name, `"${name}" ends within its head. It is cut short.`);
+  }
+  if (!old && lookup3(new Uint8Array(head.buffer, head.byteOffset, 44)) !== head.getUint32(44, true)) {
+    throw new InvalidDatasetError(name, `"${name}" is damaged: the checksum of its head differs.`);
   }
   if (readAddress(head, addresses) !== 0) {
     throw new UnsupportedError(`"${name}" has a user block before its data. Use \`engine: h5wasm()\` for it.`);
