@@ -28,7 +28,7 @@ export async function extraction(): Promise<void> {
   const temporary = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
   try {
     const folder = existsSync(photographs) ? photographs : path.join(temporary, "drawn");
-    if (folder !== photographs) await drawAnimals(folder, { perClass: 100, seed: 0 });
+    if (folder !== photographs) await drawAnimals(folder, 100, 0);
     const images = await imageFolder(folder);
     const bare = await bareForward(images);
     const whole = await wholeJob(images, path.join(temporary, "features.hdf5"));

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import {
   type Backend,
   createNetwork,
@@ -13,7 +14,7 @@ import {
 import { kerasPipeline } from "./keras.js";
 import { fastest, printTable, type Row } from "./report.js";
 
-const builtTfjsNode = new URL("../.tfjs-node/node_modules/@tensorflow/tfjs-node/dist/index.js", import.meta.url);
+const builtTfjsNode = fileURLToPath(new URL("../.tfjs-node/node_modules/@tensorflow/tfjs-node", import.meta.url));
 
 /** VGG16 without top at 224x224, uint8 pixels in, pooled features out: each backend and batch size, beside Keras. */
 export async function forward(): Promise<void> {
@@ -28,7 +29,7 @@ export async function forward(): Promise<void> {
   const best = new Map<number, number>();
   const plans: readonly (readonly [Backend, readonly number[], number])[] = [
     [onnx(), [1, 8, 32], 3],
-    [existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode.href }) : tfjsNode(), [1, 8, 32], 2],
+    [existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode }) : tfjsNode(), [1, 8, 32], 2],
     [tfjsWasm(), [1, 8], 1],
   ];
   for (const [backend, batchSizes, times] of plans) {
