@@ -19,6 +19,7 @@ import { drawAnimals } from "./draw-animals.js";
 import { progressBar } from "./progress-bar.js";
 import { help, readOptions, type TransferOptions, UsageError } from "./transfer-options.js";
 
+const extensions = [".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"];
 const drawingsPerClass = 64;
 const unseenPerClass = 4;
 const earlyLayers = {
@@ -36,7 +37,7 @@ async function main(options: TransferOptions): Promise<void> {
   await rm(model, { force: true });
 
   step("Pictures");
-  const folder = await imageFolder(options.folder ?? (await drawPictures(options)));
+  const folder = await imageFolder(options.folder ?? (await drawPictures(options)), { extensions });
   const { seen, unseen } = holdOut(folder, options.seed);
   const classes = folder.classLabels.join(", ");
   console.log(`${folder.length} pictures of ${folder.classLabels.length} classes: ${classes}`);
@@ -57,10 +58,12 @@ async function main(options: TransferOptions): Promise<void> {
   const showExtraction = progressBar("extracting");
   const summary = await extractor.extractTo(writer, seen, {
     batchSize: options.batchSize,
+    onError: "skip",
     onProgress: ({ done, total, imagesPerSecond }) =>
       showExtraction(done, total, `${imagesPerSecond.toFixed(1)} pictures/s`),
   });
   await writer.close();
+  for (const { name, reason } of summary.skipped) console.log(`left out: ${name}, ${reason}`);
   console.log(`${summary.rows} rows in ${summary.seconds.toFixed(1)} s, written to ${features}`);
 
   step("Training");
@@ -96,15 +99,17 @@ async function main(options: TransferOptions): Promise<void> {
 
   step("Pictures that nothing has seen, with the head loaded again from its file");
   await using loaded = await TransferHead.load(model);
-  const answers = await loaded.classify(await extractor.extract(unseen.images.map(({ image }) => image)));
   let right = 0;
-  for (const [index, [best]] of answers.entries()) {
-    const picture = unseen.images[index];
-    const isRight = best !== undefined && best.label === unseen.classLabels[picture?.label ?? -1];
-    if (isRight) right++;
-    console.log(`${isRight ? "✓" : "✗"} ${picture?.name}: ${best?.label} (${percent(best?.probability ?? 0)})`);
+  let total = 0;
+  for await (const { features: rows, labels, names } of extractor.stream(unseen, { onError: "skip" })) {
+    for (const [row, [best]] of (await loaded.classify(rows)).entries()) {
+      const isRight = best !== undefined && best.label === unseen.classLabels[labels?.[row] ?? -1];
+      if (isRight) right++;
+      total++;
+      console.log(`${isRight ? "✓" : "✗"} ${names[row]}: ${best?.label} (${percent(best?.probability ?? 0)})`);
+    }
   }
-  console.log(`${right} of ${unseen.length} right.`);
+  console.log(`${right} of ${total} right.`);
 }
 
 async function drawPictures(options: TransferOptions): Promise<string> {

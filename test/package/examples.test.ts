@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { cp, readdir, readFile } from "node:fs/promises";
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, inject, test } from "vitest";
@@ -56,13 +56,21 @@ describe("the example", () => {
     expect(await readdir(join(consumer, "output"))).toEqual(["drawings", "features.hdf5", "my_model.h5"]);
   });
 
-  test("takes a folder", async () => {
+  test("takes a folder, and leaves out what is no picture", async () => {
+    const folder = join(consumer, "pictures");
+    await cp(drawings, folder, { recursive: true });
+    for (const name of await readdir(folder)) {
+      // More than are kept for the end, so that some are in the way of the extraction.
+      for (const n of [1, 2, 3, 4, 5]) await writeFile(join(folder, name, `broken ${n}.jpg`), "no picture");
+    }
     const { code, stdout } = await runExample("transfer", [
-      drawings,
+      folder,
       ...["--backbone", "squeezenet", "--weights", "random", "--epochs", "1", "--output", "other"],
     ]);
     expect(code).toBe(0);
-    expect(stdout).toContain("of 12 right");
+    expect(stdout).toContain("219 pictures of 3 classes");
+    expect(stdout).toMatch(/left out: (cats|dogs|pandas)\/broken \d\.jpg, it is not a JPEG/);
+    expect(stdout).toMatch(/of (8|9|10|11|12) right/);
     expect(await readdir(join(consumer, "other"))).toEqual(["features.hdf5", "my_model.h5"]);
   });
 
