@@ -298,7 +298,9 @@ export function describeBackend(subject: BackendUnderTest): void {
     });
   });
 
-  test.runIf(subject.ownThread)("timers go on ticking while it computes", async () => {
+  const ticking = "timers go on ticking while it computes";
+  const noThread = `${ticking} (skipped: this backend has no thread of its own)`;
+  test.runIf(subject.ownThread)(subject.ownThread ? ticking : noThread, async () => {
     const size = 256;
     const network = heavyNetwork(size);
     await using loaded = await load(subject.create(), network);
