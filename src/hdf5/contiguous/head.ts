@@ -5,8 +5,10 @@ import { itemSize } from "../typed-array.js";
 import { createHeapCollection } from "./global-heap.js";
 import {
   attributeMessage,
+  chunkedLayoutMessage,
   dataspaceMessage,
   datatypeMessage,
+  deflateMessage,
   fillMessage,
   layoutMessage,
   type OutgoingMessage,
@@ -23,6 +25,8 @@ export interface HeadDataset {
   /** Where its values begin; not used if it has none. */
   readonly position: number;
   readonly attributes?: ReadonlyMap<string, HDF5Attribute>;
+  /** Present if its values are compressed chunks of whole rows; `position` is then that of their index. */
+  readonly compressed?: { readonly chunkRows: number; readonly level: number };
 }
 
 /** What an HDF5 file of contiguous datasets holds. */
@@ -148,12 +152,11 @@ export function buildHead(description: HeadDescription): Head {
     const root = withAttributes(rootHeader, [symbolTableMessage(tree, heapHeader)], description.attributes, store);
     let position = rootHeader + root.bytes.length;
     const headers = order.map(({ dataset }) => {
-      const size = sizeOf(dataset.shape) * (dataset.dtype === "string" ? 16 : itemSize(dataset.dtype));
       const messages = [
         dataspaceMessage(dataset.shape),
         datatypeMessage(dataset.dtype),
         fillMessage(),
-        layoutMessage(size === 0 ? undefined : dataset.position, size),
+        ...storageMessages(dataset),
       ];
       const header = { ...withAttributes(position, messages, dataset.attributes ?? new Map(), store), position };
       position += header.bytes.length;
@@ -161,6 +164,15 @@ export function buildHead(description: HeadDescription): Head {
     });
     return { root, headers, collection, end: position };
   }
+}
+
+function storageMessages({ dtype, shape, position, compressed }: HeadDataset): readonly OutgoingMessage[] {
+  const bytesPerItem = dtype === "string" ? 16 : itemSize(dtype);
+  const size = sizeOf(shape) * bytesPerItem;
+  const place = size === 0 ? undefined : position;
+  if (!compressed) return [layoutMessage(place, size)];
+  const chunkShape = [compressed.chunkRows, ...shape.slice(1)];
+  return [deflateMessage(compressed.level), chunkedLayoutMessage(place, chunkShape, bytesPerItem)];
 }
 
 function withAttributes(

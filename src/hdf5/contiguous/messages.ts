@@ -84,6 +84,35 @@ export function layoutMessage(position: number | undefined, bytes: number): Outg
   return { type: messageTypes.layout, flags: 0, data };
 }
 
+/** Layout, version 3, in chunks. `undefined` for the position of the index where nothing is stored. */
+export function chunkedLayoutMessage(
+  tree: number | undefined,
+  chunkShape: readonly number[],
+  bytesPerItem: number,
+): OutgoingMessage {
+  const { data, view } = block(11 + 4 * (chunkShape.length + 1));
+  view.setUint8(0, 3);
+  view.setUint8(1, 2);
+  view.setUint8(2, chunkShape.length + 1);
+  view.setBigUint64(3, tree === undefined ? undefinedAddress : BigInt(tree), true);
+  for (const [i, axis] of [...chunkShape, bytesPerItem].entries()) view.setUint32(11 + 4 * i, axis, true);
+  return { type: messageTypes.layout, flags: 0, data };
+}
+
+/** Filter pipeline, version 1: deflate alone. */
+export function deflateMessage(level: number): OutgoingMessage {
+  const { data, view } = block(32);
+  view.setUint8(0, 1);
+  view.setUint8(1, 1);
+  view.setUint16(8, 1, true);
+  view.setUint16(10, 8, true);
+  view.setUint16(12, 1, true);
+  view.setUint16(14, 1, true);
+  data.set(new TextEncoder().encode("deflate"), 16);
+  view.setUint32(24, level, true);
+  return { type: messageTypes.filters, flags: 1, data };
+}
+
 /** Symbol table: where a group's members are. */
 export function symbolTableMessage(tree: number, heap: number): OutgoingMessage {
   const { data, view } = block(16);

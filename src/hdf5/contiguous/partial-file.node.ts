@@ -4,6 +4,7 @@ import { FileAccessError, InvalidArgumentError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
 import { takeLock } from "./file-lock.node.js";
 import { encodeJournalHead, type JournalEntry, readJournalEntries, readJournalHead } from "./journal.js";
+import { endedEarly } from "./memory-source.js";
 import { openSource } from "./open-source.node.js";
 
 /** How an unfinished file is to be opened. */
@@ -24,7 +25,13 @@ export interface PartialFile {
   readonly size: number;
   /** Entries of the journal, in order. */
   entries(): AsyncIterable<JournalEntry>;
+  read(position: number, target: Uint8Array): Promise<void>;
   write(position: number, bytes: Uint8Array): Promise<void>;
+  /**
+   * Begins a new file that takes this one's place in the end. From now on `read` is of the old one; `write`, `truncate`
+   * and `complete` are of the new one. Called again, it begins anew.
+   */
+  replace(): Promise<void>;
   /** Appends an entry. After a failure the same place is written again. */
   append(entry: Uint8Array): Promise<void>;
   truncate(size: number): Promise<void>;
@@ -48,6 +55,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
   const path = resolve(target);
   const partialPath = `${path}.partial`;
   const journalPath = `${path}.partial.journal`;
+  const replacementPath = `${path}.partial.replacement`;
   const unlock = await takeLock(`${path}.partial.lock`, target);
   const handles: FileHandle[] = [];
   let fresh = false;
@@ -73,6 +81,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
     const data = await openHandle(partialPath, begun && begun.bytes !== undefined ? "r+" : "w+", target);
     handles.push(data);
     const size = (await sizeOf(partialPath)) ?? 0;
+    let replacement: FileHandle | undefined;
     const closeHandles = async () => {
       for (const handle of handles.splice(0)) await handle.close();
     };
@@ -90,12 +99,29 @@ export async function openPartialFile(target: string, options: PartialFileOption
           await source.close();
         }
       },
-      write: (position, bytes) => writeAll(data, position, bytes, target),
+      async read(position, bytes) {
+        for (let done = 0; done < bytes.length; ) {
+          const { bytesRead } = await attempt(target, () =>
+            data.read(bytes, done, bytes.length - done, position + done),
+          );
+          if (bytesRead === 0) throw endedEarly(partialPath, position, bytes.length, position + done);
+          done += bytesRead;
+        }
+      },
+      write: (position, bytes) => writeAll(replacement ?? data, position, bytes, target),
+      async replace() {
+        if (replacement) {
+          await attempt(target, () => (replacement as FileHandle).truncate(0));
+          return;
+        }
+        replacement = await openHandle(replacementPath, "w+", target);
+        handles.push(replacement);
+      },
       async append(entry) {
         await writeAll(journal, journalEnd, entry, target);
         journalEnd += entry.length;
       },
-      truncate: (size) => attempt(target, () => data.truncate(size)),
+      truncate: (size) => attempt(target, () => (replacement ?? data).truncate(size)),
       sync: () =>
         attempt(target, async () => {
           await data.datasync();
@@ -103,8 +129,9 @@ export async function openPartialFile(target: string, options: PartialFileOption
         }),
       async complete() {
         await attempt(target, async () => {
-          await data.sync();
-          await rename(partialPath, path);
+          await (replacement ?? data).sync();
+          await rename(replacement ? replacementPath : partialPath, path);
+          if (replacement) await unlink(partialPath);
           await closeHandles();
           await unlink(journalPath);
           await syncFolder(dirname(path));
@@ -119,7 +146,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
         // An empty journal says that there is nothing to resume, at whatever step of this one stops.
         await attempt(target, () => journal.truncate(0));
         await closeHandles();
-        for (const leftover of [partialPath, journalPath]) {
+        for (const leftover of [replacementPath, partialPath, journalPath]) {
           await unlink(leftover).catch((cause: unknown) => {
             if (codeOf(cause) !== "ENOENT") throw fileAccessError("remove", leftover, cause);
           });
