@@ -1,4 +1,5 @@
 import { InvalidArgumentError, InvalidDatasetError } from "./errors.js";
+import type { AttributeValue } from "./hdf5/dataset-attributes.js";
 import { type BatchDType, type BatchOptions, DatasetView, resolveBatchOptions } from "./hdf5/dataset-view.js";
 import type { HDF5Engine, HDF5Source } from "./hdf5/engine.js";
 import { openDataset } from "./hdf5/open-dataset.js";
@@ -77,8 +78,8 @@ export class HDF5DatasetGenerator<D extends BatchDType = "float32"> extends Data
     return this.source.fileNames();
   }
 
-  /** Facts about the data: the attributes of the file's root, numbers and texts or lists of them. */
-  attributes(): Promise<ReadonlyMap<string, unknown>> {
+  /** Facts about the data: the attributes of the file's root. 64-bit integers beyond 2^53 are rounded. */
+  attributes(): Promise<ReadonlyMap<string, AttributeValue>> {
     return this.source.attributes();
   }
 

@@ -40,3 +40,10 @@ function toAttribute(name: string, value: AttributeValue): HDF5Attribute {
     ? { dtype: "int64", shape, data: BigInt64Array.from(list, BigInt) }
     : { dtype: "float64", shape, data: Float64Array.from(list) };
 }
+
+/** An HDF5 attribute as a plain value. 64-bit integers become numbers: those beyond 2^53 are rounded. */
+export function plainAttribute(attribute: HDF5Attribute): AttributeValue {
+  if (attribute.dtype === "string") return attribute.shape.length === 0 ? (attribute.data[0] ?? "") : attribute.data;
+  const numbers = Array.from(attribute.data as ArrayLike<number | bigint>, Number);
+  return attribute.shape.length === 0 ? (numbers[0] ?? Number.NaN) : numbers;
+}

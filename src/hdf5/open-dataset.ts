@@ -28,7 +28,7 @@ export interface OpenDataset {
   /** @throws ClosedError after `close` */
   read(indices: Uint32Array, buffer?: NdArray): Promise<NdArray>;
   fileNames(): Promise<readonly string[] | undefined>;
-  attributes(): Promise<ReadonlyMap<string, unknown>>;
+  attributes(): Promise<ReadonlyMap<string, AttributeValue>>;
   /** Compares all rows with the checksum that the writer has stored; `undefined` if it stored none. */
   matchesChecksum(signal?: AbortSignal): Promise<boolean | undefined>;
   close(): Promise<void>;
@@ -119,11 +119,10 @@ async function inspect(
     },
     async attributes() {
       checkOpen();
-      const names = await file.attributes("/");
-      const values = new Map<string, unknown>();
-      for (const attribute of names) {
+      const values = new Map<string, AttributeValue>();
+      for (const attribute of await file.attributes("/")) {
         const value = await file.attribute("/", attribute);
-        if (value) values.set(attribute, value.shape.length === 0 ? value.data[0] : [...value.data]);
+        if (value) values.set(attribute, plainAttribute(value));
       }
       return values;
     },

@@ -190,7 +190,7 @@ describe("what is in the file", () => {
     expect(await data.fileNames()).toEqual(all.map((row) => `${row}.jpg`));
     const attributes = await data.attributes();
     expect(attributes.get("network")).toBe("vgg16");
-    expect(attributes.get("means")).toEqual([1n, 2n]);
+    expect(attributes.get("means")).toEqual([1, 2]);
     await data.verify();
   });
 
