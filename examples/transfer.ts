@@ -20,7 +20,7 @@ import { progressBar } from "./progress-bar.js";
 import { help, readOptions, type TransferOptions, UsageError } from "./transfer-options.js";
 
 const extensions = [".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"];
-const drawingsPerClass = 64;
+const drawingsPerClass = 48;
 const unseenPerClass = 4;
 const earlyLayers = {
   vgg16: "block3_pool",
