@@ -1,4 +1,5 @@
 import { InvalidDatasetError, UnsupportedError } from "../errors.js";
+import { contiguous } from "./contiguous-engine.js";
 import type { HDF5File, HDF5Source, WritableHDF5Engine } from "./engine.js";
 import { encodeWithH5wasm } from "./h5wasm-encode.js";
 import { createH5wasmFile } from "./h5wasm-file.js";
@@ -25,7 +26,13 @@ export function memoizedStart(load: () => Promise<H5wasmLibrary>): () => Promise
 }
 
 /** Opens a path that h5wasm's file system knows, once it is known to be there. A failed open does not throw by itself. */
-export function openWithH5wasm(h5wasm: H5wasm, path: string, name: string, release: () => void): HDF5File {
+export function openWithH5wasm(
+  h5wasm: H5wasm,
+  path: string,
+  name: string,
+  release: () => void,
+  openOwn: () => Promise<HDF5File>,
+): HDF5File {
   const file = h5wasm.module.open(path, readOnly, false, -1, -1);
   if (file < 0n) {
     const diagnosis = h5wasm.takeDiagnosis();
@@ -36,7 +43,7 @@ export function openWithH5wasm(h5wasm: H5wasm, path: string, name: string, relea
     );
   }
   h5wasm.takeDiagnosis();
-  return createH5wasmFile(h5wasm, file, name, release);
+  return createH5wasmFile(h5wasm, file, name, release, openOwn);
 }
 
 /**
@@ -58,7 +65,13 @@ export function createH5wasmEngine(
     const h5wasm = await startMemory();
     const path = `/memory-${nextFile++}.h5`;
     h5wasm.module.FS.writeFile(path, bytes);
-    return openWithH5wasm(h5wasm, path, name, () => h5wasm.module.FS.unlink(path));
+    return openWithH5wasm(
+      h5wasm,
+      path,
+      name,
+      () => h5wasm.module.FS.unlink(path),
+      () => contiguous().open(bytes),
+    );
   }
 
   return {

@@ -1,4 +1,4 @@
-import { ClosedError, InvalidDatasetError, UnsupportedError } from "../errors.js";
+import { ClosedError, InvalidDatasetError, isCnnTransferError, UnsupportedError } from "../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
 import { sortByCodePoint } from "./code-point-order.js";
 import type { HDF5Attribute, HDF5DType, HDF5Entry, HDF5File } from "./engine.js";
@@ -22,10 +22,34 @@ const blockBytes = 32 * 1024 * 1024;
  * @param file libhdf5's handle, known to be valid
  * @param name what to call the file in errors
  * @param release frees what `open` has made beside the handle
+ * @param openOwn opens the same file with the library's own reader
  */
-export function createH5wasmFile(h5wasm: H5wasm, file: bigint, name: string, release: () => void): HDF5File {
+export function createH5wasmFile(
+  h5wasm: H5wasm,
+  file: bigint,
+  name: string,
+  release: () => void,
+  openOwn: () => Promise<HDF5File>,
+): HDF5File {
   const { module } = h5wasm;
   let closed = false;
+  let own: Promise<HDF5File | undefined> | undefined;
+
+  /**
+   * Variable-length strings through the own reader, where it knows how they are stored: libhdf5 2.0.0 never comes back
+   * from a damaged table of strings, and nothing could stop it. `undefined` where only libhdf5 can read them.
+   */
+  async function attemptOwn<T>(action: (reader: HDF5File) => Promise<T>): Promise<T | undefined> {
+    own ??= openOwn().catch(() => undefined);
+    const reader = await own;
+    checkOpen("reading");
+    try {
+      return reader && (await action(reader));
+    } catch (error) {
+      if (isCnnTransferError(error, "UnsupportedError")) return undefined;
+      throw error;
+    }
+  }
 
   function checkOpen(doing: string): void {
     if (closed) throw new ClosedError(`"${name}" is closed: ${doing} came after \`close\`.`);
@@ -234,6 +258,8 @@ export function createH5wasmFile(h5wasm: H5wasm, file: bigint, name: string, rel
       const rows = resolveRows(name, target, metadata.shape ?? [0], range);
       const length = sizeOf(resultShape(metadata, rows));
       if (metadata.shape === null || length === 0) return [];
+      const found = metadata.vlen ? await attemptOwn((reader) => reader.readStrings(target, range)) : undefined;
+      if (found) return found;
       let strings: string[] = [];
       withRows(target, metadata, rows, (pointer, count) => {
         try {
@@ -269,6 +295,8 @@ export function createH5wasmFile(h5wasm: H5wasm, file: bigint, name: string, rel
           ? { dtype, shape, data: [] }
           : allocate(dtype === "float16" ? "float32" : dtype, shape, name, what);
       }
+      const found = metadata.vlen ? await attemptOwn((reader) => reader.attribute(target, attribute)) : undefined;
+      if (found) return found;
       const pointer = module._malloc(Math.max(8, length * metadata.size));
       if (pointer === 0) throw new InvalidDatasetError(name, `Reading the ${what} in "${name}": it is too large.`);
       try {
@@ -294,6 +322,7 @@ export function createH5wasmFile(h5wasm: H5wasm, file: bigint, name: string, rel
     async close() {
       if (closed) return;
       closed = true;
+      await (await own)?.close();
       const status = module.close_file(file);
       release();
       if (status < 0) throw new InvalidDatasetError(name, `Closing "${name}" failed: ${h5wasm.takeDiagnosis()}.`);

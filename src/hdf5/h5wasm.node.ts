@@ -1,5 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import { resolve } from "node:path";
+import { contiguous } from "./contiguous-engine.js";
 import type { HDF5File, WritableHDF5Engine } from "./engine.js";
 import { fileAccessError } from "./file-access.node.js";
 import { createH5wasmEngine, memoizedStart, openWithH5wasm } from "./h5wasm-engine.js";
@@ -30,5 +31,11 @@ async function openPath(path: string): Promise<HDF5File> {
   } catch (cause) {
     throw fileAccessError("open", path, cause);
   }
-  return openWithH5wasm(await startFiles(), resolve(path), path, () => undefined);
+  return openWithH5wasm(
+    await startFiles(),
+    resolve(path),
+    path,
+    () => undefined,
+    () => contiguous().open(path),
+  );
 }

@@ -180,6 +180,16 @@ for (const { name, engine, unsupported } of engines) {
       await expect(engine.open(new Uint8Array(5000))).rejects.toMatchObject({ name: "InvalidDatasetError" });
     });
 
+    test("a damaged table of strings is an error, and is not searched for ever", async () => {
+      const bytes = new Uint8Array(readFileSync(path.join(fixtures, "original.h5")));
+      const table = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf("GCOL");
+      // The first string becomes free space of no length, in front of the others.
+      bytes.fill(0, table + 16, table + 32);
+      const file = await engine.open(bytes);
+      await expect(file.readStrings("label_names")).rejects.toMatchObject({ name: "InvalidDatasetError" });
+      await file.close();
+    });
+
     test("a file cut short at any place is an error when opened", async () => {
       const bytes = new Uint8Array(readFileSync(path.join(fixtures, "original.h5")));
       for (let length = 0; length < bytes.length; length += 97) {
