@@ -93,7 +93,13 @@ const seams = [
   "images/preprocess.ts",
   "backbones/backbone.ts",
 ];
-const classes = ["feature-extractor.ts", "hdf5-dataset-writer.ts", "hdf5-dataset-generator.ts", "transfer-head.ts"];
+const classes = [
+  "feature-extractor.ts",
+  "hdf5-dataset-writer.ts",
+  "hdf5-dataset-generator.ts",
+  "transfer-head.ts",
+  "write-images.ts",
+];
 const adapter = /^(backends\/(onnx|tfjs)\/|hdf5\/(h5wasm|jsfive))/;
 
 describe("dependencies point one way", () => {
