@@ -100,6 +100,25 @@ describe("a pass", () => {
     expect((await pass(again)).seen).toEqual(passes[0]?.seen);
   });
 
+  test("mixes classes within every batch of a file that is sorted by class", async () => {
+    // Shuffling only the order of batches, or rows only inside of them, leaves one class per batch: training then fails.
+    const file = path.join(folder, "sorted.hdf5");
+    const writer = await HDF5DatasetWriter.create(file, { rowShape: [1] });
+    const labels = Int32Array.from({ length: 600 }, (_, row) => Math.floor(row / 200));
+    await writer.add({ dtype: "float32", shape: [600, 1], data: new Float32Array(600) }, labels);
+    await writer.close();
+    await using data = await HDF5DatasetGenerator.open(file, { batchSize: 32, shuffle: true });
+    for (let epoch = 0; epoch < 5; epoch++) {
+      for await (const { ys } of data) {
+        if (ys.data.length < 32) continue;
+        for (const label of [0, 1, 2]) {
+          // 10.7 on average; fewer than 2 of 32 has a chance below one in 30,000.
+          expect(ys.data.filter((value) => value === label).length).toBeGreaterThan(1);
+        }
+      }
+    }
+  });
+
   test("can run beside others, and end early", async () => {
     await using data = await HDF5DatasetGenerator.open(target, { batchSize: 10, shuffle: true, prefetch: 3 });
     const results = await Promise.all([pass(data), pass(data), pass(data)]);
