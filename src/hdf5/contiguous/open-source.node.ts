@@ -41,6 +41,7 @@ async function openFile(path: string): Promise<ByteSource> {
     throw fileAccessError("open", path, cause);
   }
   let closed = false;
+  let lastBreak = performance.now();
 
   async function read(position: number, target: Uint8Array): Promise<void> {
     let done = 0;
@@ -78,20 +79,18 @@ async function openFile(path: string): Promise<ByteSource> {
    * first, until a read is slow because it goes to the disk: the others then go through threads, side by side.
    */
   async function readMany(requests: readonly ByteRequest[]): Promise<void> {
-    let sinceBreak = 0;
     for (const [i, { position, target }] of requests.entries()) {
       if (target.length > greatestBytesInPlace) {
         await read(position, target);
         continue;
       }
-      if (closed) throw new ClosedError(`"${path}" was closed while it was read.`);
-      const milliseconds = readNow(position, target);
-      if (milliseconds > slowMilliseconds) return readConcurrently(requests.slice(i + 1), read);
-      sinceBreak += milliseconds;
-      if (sinceBreak > breakMilliseconds) {
-        sinceBreak = 0;
+      // Across calls: many short ones in a row would otherwise never let anything else run.
+      if (performance.now() - lastBreak > breakMilliseconds) {
         await setImmediate();
+        lastBreak = performance.now();
       }
+      if (closed) throw new ClosedError(`"${path}" was closed while it was read.`);
+      if (readNow(position, target) > slowMilliseconds) return readConcurrently(requests.slice(i + 1), read);
     }
   }
 
