@@ -77,13 +77,13 @@ export { contiguous } from "./hdf5/contiguous-engine.js";
 // HDF5
 export type { RowDType } from "./hdf5/convert-rows.js";
 export type { AttributeValue } from "./hdf5/dataset-attributes.js";
-export type {
-  BatchDType,
-  BatchOptions,
-  DatasetBatch,
-  DatasetParts,
+export {
+  type BatchDType,
+  type BatchOptions,
+  type DatasetBatch,
+  type DatasetParts,
   DatasetView,
-  PartOptions,
+  type PartOptions,
 } from "./hdf5/dataset-view.js";
 export type {
   HDF5Attribute,
@@ -148,3 +148,11 @@ export type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOption
 export type { EpochLog, TrainingProgress } from "./training/history.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
 export { type ClassProbability, type SaveHeadOptions, TransferHead } from "./transfer-head.js";
+export {
+  type ImageSplitOptions,
+  type WriteImagesOptions,
+  type WriteImagesProgress,
+  type WriteImagesSummary,
+  type WrittenImages,
+  writeImages,
+} from "./write-images.js";
