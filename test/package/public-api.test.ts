@@ -107,6 +107,7 @@ describe("the public list", () => {
         "vgg16",
         "vgg19",
         "weightShapes",
+        "writeImages",
       ]
     `);
   });
@@ -173,6 +174,7 @@ describe("the public list", () => {
         "ImageListOptions",
         "ImageSelection",
         "ImageSource",
+        "ImageSplitOptions",
         "Interpolation",
         "KerasModel",
         "Labels",
@@ -227,6 +229,10 @@ describe("the public list", () => {
         "WeightsFile",
         "WeightsOptions",
         "WritableHDF5Engine",
+        "WriteImagesOptions",
+        "WriteImagesProgress",
+        "WriteImagesSummary",
+        "WrittenImages",
       ]
     `);
   });
