@@ -107,7 +107,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   #attributes: ReadonlyMap<string, HDF5Attribute>;
   #head: Head;
   #classLabels: readonly string[];
-  #staged: { rows: number; labels: number[]; names: string[]; skipped: number } = empty();
+  #staged: StagedRows = empty();
   #committed = 0;
   #committedSkips = 0;
   #checksum = 0;
@@ -206,26 +206,37 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       if (options.names) checkNames(options.names, count);
       const bytes = convertRows(rows, this.dtype, "`add`");
       if (count === 0) {
-        this.#staged.skipped += skipped;
+        this.#staged = { ...this.#staged, skipped: this.#staged.skipped + skipped };
         return;
       }
 
       const direct = bytes.length >= directBytes || count > this.#bufferSize;
       if (direct || this.#staged.rows + count > this.#bufferSize) await this.#flushStaged();
-      if (direct) {
-        await this.#commit(bytes, count, indices, options.names, skipped);
-      } else {
-        this.#staging.set(bytes, this.#staged.rows * this.#rowBytes);
-        this.#staged.rows += count;
-        this.#staged.skipped += skipped;
-        if (indices) for (const label of indices) this.#staged.labels.push(label);
-        if (options.names) this.#staged.names.push(...options.names);
-      }
-      // Only now is anything of these rows taken.
+      const before = { labels: this.#hasLabels, names: this.#hasNames };
       this.#hasLabels ??= labels !== undefined;
       this.#hasNames ??= options.names !== undefined;
-      if (indices) for (const label of indices) this.#greatestLabel = Math.max(this.#greatestLabel, label);
-      if (this.#staged.rows === this.#bufferSize) await this.#flushStaged();
+      const staged = this.#staged;
+      try {
+        if (direct) {
+          await this.#commit(bytes, count, indices, options.names, skipped);
+        } else {
+          this.#staging.set(bytes, staged.rows * this.#rowBytes);
+          this.#staged = {
+            rows: staged.rows + count,
+            labels: indices ? staged.labels.concat(Array.from(indices)) : staged.labels,
+            names: options.names ? staged.names.concat(options.names) : staged.names,
+            skipped: staged.skipped + skipped,
+          };
+          if (this.#staged.rows === this.#bufferSize) await this.#flushStaged();
+        }
+      } catch (error) {
+        // Not written: then these rows were never taken, and can be added again.
+        this.#staged = staged;
+        this.#hasLabels = before.labels;
+        this.#hasNames = before.names;
+        throw error;
+      }
+      for (const label of indices ?? []) this.#greatestLabel = Math.max(this.#greatestLabel, label);
     });
   }
 
@@ -240,7 +251,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     return this.#enqueue("skip", async () => {
       checkSkipped(count);
       this.#checkRoom(count, "skip");
-      this.#staged.skipped += count;
+      this.#staged = { ...this.#staged, skipped: this.#staged.skipped + count };
     });
   }
 
@@ -393,7 +404,8 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     this.#committed = total;
     this.#committedSkips += skipped;
     this.#checksum = checksum;
-    await this.#showProgress();
+    // The rows are safe. What others see of them comes with the next ones too, so a failure here fails nothing.
+    await this.#showProgress().catch(() => undefined);
   }
 
   /** Lets other readers see how far the unfinished file is. In this order it is valid after each single write. */
@@ -501,7 +513,15 @@ function checkSkipped(count: number): void {
   }
 }
 
-function empty(): { rows: number; labels: number[]; names: string[]; skipped: number } {
+/** What belongs to the rows in the buffer. */
+interface StagedRows {
+  readonly rows: number;
+  readonly labels: readonly number[];
+  readonly names: readonly string[];
+  readonly skipped: number;
+}
+
+function empty(): StagedRows {
   return { rows: 0, labels: [], names: [], skipped: 0 };
 }
 
