@@ -1,4 +1,4 @@
-import { readFile, rename, unlink, writeFile } from "node:fs/promises";
+import { link, readFile, rename, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { FileAccessError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
@@ -18,7 +18,7 @@ export async function takeLock(path: string, target: string): Promise<() => Prom
   const text = JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner);
   for (let attempt = 0; attempt < 5; attempt++) {
     try {
-      await writeFile(path, text, { flag: "wx" });
+      await placeLock(path, text);
       return () => unlink(path).catch(() => undefined);
     } catch (cause) {
       if (!hasCode(cause, "EEXIST")) throw fileAccessError("write", target, cause);
@@ -40,9 +40,30 @@ export async function takeLock(path: string, target: string): Promise<() => Prom
   });
 }
 
+/** Makes the lock appear with its content, so that nobody can find it empty and take it for a dead one. */
+async function placeLock(path: string, text: string): Promise<void> {
+  const aside = asideOf(path);
+  await writeFile(aside, text, { flag: "wx" });
+  try {
+    await link(aside, path);
+  } catch (cause) {
+    if (!["ENOTSUP", "EOPNOTSUPP", "EPERM", "ENOSYS"].some((code) => hasCode(cause, code))) throw cause;
+    // A file system without hard links.
+    await writeFile(path, text, { flag: "wx" });
+  } finally {
+    await unlink(aside);
+  }
+}
+
+let asideCount = 0;
+
+function asideOf(path: string): string {
+  return `${path}.${process.pid}.${asideCount++}`;
+}
+
 /** Moves a dead owner's lock away; if another process has replaced it meanwhile, its lock is put back. */
 async function takeOver(path: string, held: string): Promise<void> {
-  const aside = `${path}.${process.pid}`;
+  const aside = asideOf(path);
   try {
     await rename(path, aside);
     if ((await readFile(aside, "utf8")) !== held) await rename(aside, path);

@@ -128,6 +128,12 @@ export async function openPartialFile(target: string, options: PartialFileOption
           await journal.datasync();
         }),
       async complete() {
+        if (!options.overwrite && (await sizeOf(path)) !== undefined) {
+          throw new FileAccessError(
+            `Cannot complete "${target}": another file of this name has come to be meanwhile. Move it away and call \`close\` again, or resume later.`,
+            { path: target, reason: "exists" },
+          );
+        }
         await attempt(target, async () => {
           await (replacement ?? data).sync();
           await rename(replacement ? replacementPath : partialPath, path);
