@@ -1,13 +1,19 @@
 import { auto } from "./backends/auto.js";
 import type { AbortOptions, LoadedNetwork } from "./backends/backend.js";
-import { ClosedError, InvalidArgumentError, ShapeMismatchError } from "./errors.js";
+import { ClosedError, InvalidArgumentError } from "./errors.js";
 import { type FeatureExtractorOptions, resolveExtractionModel } from "./extraction/extraction-model.js";
 import { type ExtractionProgress, progressReporter } from "./extraction/extraction-progress.js";
+import {
+  countDone,
+  type FeatureSinks,
+  type LayerSink,
+  sinksOfLayers,
+  withoutFirst,
+} from "./extraction/feature-sink.js";
+import { describePreparation, type PictureOptions } from "./extraction/picture-options.js";
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
 import { loadImages, type SkippedImage } from "./images/load-images.js";
-import type { PreprocessMode } from "./images/preprocess.js";
-import type { Interpolation } from "./images/resize.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import { type FeatureNetwork, featureNetwork } from "./network/feature-network.js";
 
@@ -35,27 +41,6 @@ export interface FeatureBatch {
   readonly skipped: readonly SkippedImage[];
 }
 
-/** What takes the rows of an extraction: an `HDF5DatasetWriter`, or any object of this form. */
-export interface FeatureSink {
-  /** Shape of one row, where the sink has one. */
-  readonly rowShape?: Shape | undefined;
-  /** Rows that the sink holds already, those of an earlier run included. Needed for `resume`. */
-  readonly rowsWritten?: number | undefined;
-  /** Pictures that an earlier run had to leave out. Needed for `resume`. */
-  readonly rowsSkipped?: number | undefined;
-  /**
-   * Takes the rows of one batch of pictures.
-   *
-   * @param rows `[n, ...rowShape]`; n is 0 where all pictures of the batch were left out
-   * @param options `names` of the pictures, and how many pictures were `skipped` before or among them
-   */
-  add(
-    rows: NdArray<"float32">,
-    labels: Int32Array | undefined,
-    options: { readonly names: readonly string[]; readonly skipped: number },
-  ): Promise<unknown>;
-}
-
 /** How a run into a writer behaves. */
 export interface ExtractToOptions extends StreamOptions {
   /**
@@ -74,14 +59,6 @@ export interface ExtractionSummary {
   readonly seconds: number;
   readonly imagesPerSecond: number;
   readonly backend: string;
-}
-
-/** How pictures are brought to the network's size. */
-interface PictureOptions {
-  readonly size: readonly [number, number];
-  readonly interpolation: Interpolation;
-  readonly keepAspectRatio: boolean;
-  readonly applyOrientation: boolean;
 }
 
 /** Batches that are given to the backend before the first of them is back. */
@@ -234,7 +211,7 @@ export class FeatureExtractor implements AsyncDisposable {
     };
 
     try {
-      const batches = loadImages(imagesFrom(source, first), {
+      const batches = loadImages(withoutFirst(source, first), {
         ...this.#decode,
         batchSize,
         onError: options.onError ?? "throw",
@@ -266,17 +243,17 @@ export class FeatureExtractor implements AsyncDisposable {
    * With several layers, pass one writer for each: `{ block4_pool: first, block5_pool: second }`.
    *
    * @throws ShapeMismatchError if a writer's rows have another shape than the features
+   * @throws InvalidArgumentError if `resume` meets other pictures than those that the writer has rows of
    */
   async extractTo(
-    writer: FeatureSink | Readonly<Record<string, FeatureSink>>,
+    writer: FeatureSinks,
     source: ImageSource,
     options: ExtractToOptions = {},
   ): Promise<ExtractionSummary> {
-    const sinks = this.#sinks(writer).map(([layer, sink]) => ({
-      layer,
-      sink,
-      done: options.resume ? doneIn(sink) : 0,
-    }));
+    const sinks: (LayerSink & { readonly done: number })[] = [];
+    for (const each of sinksOfLayers(writer, this.featureShapes)) {
+      sinks.push({ ...each, done: options.resume ? await countDone(each, source) : 0 });
+    }
     const first = Math.min(...sinks.map(({ done }) => done));
     const start = performance.now();
     const skipped: SkippedImage[] = [];
@@ -329,64 +306,4 @@ export class FeatureExtractor implements AsyncDisposable {
     const outputs = await this.#loaded.run([pixels], { signal });
     return new Map(this.#features.map(({ layer }, i) => [layer, outputs[i] as NdArray<"float32">]));
   }
-
-  #sinks(writer: FeatureSink | Readonly<Record<string, FeatureSink>>): readonly (readonly [string, FeatureSink])[] {
-    const layers = [...this.featureShapes.keys()];
-    const sinks = isSink(writer)
-      ? layers.slice(0, 1).map((layer) => [layer, writer] as const)
-      : Object.entries(writer).map(([layer, sink]) => [layer, sink] as const);
-    if (sinks.length !== layers.length || sinks.some(([layer]) => !this.featureShapes.has(layer))) {
-      throw new InvalidArgumentError(
-        `\`extractTo\` needs one writer for each of the layers [${layers.join(", ")}], ` +
-          `received writers for [${sinks.map(([layer]) => layer).join(", ")}].`,
-      );
-    }
-    for (const [layer, sink] of sinks) {
-      const shape = this.featureShapes.get(layer) as Shape;
-      if (sink.rowShape !== undefined && sink.rowShape.join() !== shape.join()) {
-        throw new ShapeMismatchError(
-          `Features of layer "${layer}" have shape [${shape.join(", ")}], but the writer's rows are ` +
-            `[${sink.rowShape.join(", ")}]. Create the writer with \`rowShape: extractor.featureShape\`.`,
-          { expected: shape, received: sink.rowShape },
-        );
-      }
-    }
-    return sinks;
-  }
-}
-
-function isSink(writer: FeatureSink | Readonly<Record<string, FeatureSink>>): writer is FeatureSink {
-  return typeof (writer as Partial<FeatureSink>).add === "function";
-}
-
-/** Pictures that an earlier run has dealt with. */
-function doneIn({ rowsWritten, rowsSkipped }: FeatureSink): number {
-  if (rowsWritten === undefined || rowsSkipped === undefined) {
-    throw new InvalidArgumentError(
-      "`resume` needs a writer with `rowsWritten` and `rowsSkipped`, as HDF5DatasetWriter.",
-    );
-  }
-  return rowsWritten + rowsSkipped;
-}
-
-/** A source without its first pictures; they are not opened. */
-function imagesFrom(source: ImageSource, first: number): ImageSource {
-  if (first === 0) return source;
-  return {
-    length: Math.max(source.length - first, 0),
-    classLabels: source.classLabels,
-    async *[Symbol.asyncIterator]() {
-      let position = 0;
-      for await (const image of source) if (position++ >= first) yield image;
-    },
-  };
-}
-
-function describePreparation(pictures: PictureOptions, preprocess: PreprocessMode): string {
-  return [
-    `${pictures.interpolation} to ${pictures.size.join("x")}`,
-    ...(pictures.keepAspectRatio ? ["aspect ratio kept"] : []),
-    ...(pictures.applyOrientation ? ["orientation applied"] : []),
-    preprocess,
-  ].join(", ");
 }

@@ -65,12 +65,12 @@ export * from "./errors.js";
 // The pipeline
 export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
+export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,
   type FeatureBatch,
   FeatureExtractor,
-  type FeatureSink,
   type StreamOptions,
 } from "./feature-extractor.js";
 export { contiguous } from "./hdf5/contiguous-engine.js";

@@ -217,6 +217,27 @@ describe("extractTo", () => {
     }
   });
 
+  test.each([
+    ["other pictures", ["p0", "x1", "p2", "p3", "p4", "p5", "p6"], /a row of "p1", which is not where it was/],
+    ["another order", ["p1", "p0", "p2", "p3", "p4", "p5", "p6"], /a row of "p1", which is not where it was/],
+    ["fewer pictures", ["p0"], /holds 3 pictures, but the source has 1/],
+  ])("`resume` refuses %s than those that the writer has rows of", async (_, names, message) => {
+    const { state, sink } = collector();
+    await extractor.extractTo(sink, source.select([0, 1, 2]));
+    const named: FeatureSink = {
+      ...sink,
+      rowsWritten: 3,
+      rowsSkipped: 0,
+      async *writtenNames() {
+        yield* state.names;
+      },
+    };
+    const changed = imageList(pictures.slice(0, names.length), { names });
+    await expect(extractor.extractTo(named, changed, { resume: true })).rejects.toThrow(message);
+    await extractor.extractTo(named, source, { resume: true });
+    expect(state.names).toEqual(source.images.map(({ name }) => name));
+  });
+
   test("with several layers each has its writer, and resuming brings the one that fell behind level", async () => {
     await using several = await FeatureExtractor.create({ ...settings, layer: ["fire9/concat", "fire5/concat"] });
     const high = collector();

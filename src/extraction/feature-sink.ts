@@ -1,0 +1,128 @@
+import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
+import type { ImageSource } from "../images/image-source.js";
+import type { NdArray, Shape } from "../ndarray.js";
+
+/** What takes the rows of an extraction: an `HDF5DatasetWriter`, or any object of this form. */
+export interface FeatureSink {
+  /** Shape of one row, where the sink has one. */
+  readonly rowShape?: Shape | undefined;
+  /** Rows that the sink holds already, those of an earlier run included. Needed for `resume`. */
+  readonly rowsWritten?: number | undefined;
+  /** Pictures that an earlier run had to leave out. Needed for `resume`. */
+  readonly rowsSkipped?: number | undefined;
+  /** Names of the pictures whose rows are held, in order. With them `resume` notices when the pictures are others. */
+  writtenNames?(): AsyncIterable<string>;
+  /**
+   * Takes the rows of one batch of pictures.
+   *
+   * @param rows `[n, ...rowShape]`; n is 0 where all pictures of the batch were left out
+   * @param options `names` of the pictures, and how many pictures were `skipped` before or among them
+   */
+  add(
+    rows: NdArray<"float32">,
+    labels: Int32Array | undefined,
+    options: { readonly names: readonly string[]; readonly skipped: number },
+  ): Promise<unknown>;
+}
+
+/** One sink, or one for each layer. */
+export type FeatureSinks = FeatureSink | Readonly<Record<string, FeatureSink>>;
+
+/** A sink with the layer whose features it takes. */
+export interface LayerSink {
+  readonly layer: string;
+  readonly sink: FeatureSink;
+}
+
+/**
+ * Finds the sink of each layer.
+ *
+ * @throws InvalidArgumentError if a layer has none, or there is one of no layer
+ * @throws ShapeMismatchError if a sink takes rows of another shape
+ */
+export function sinksOfLayers(given: FeatureSinks, shapes: ReadonlyMap<string, Shape>): readonly LayerSink[] {
+  const layers = [...shapes.keys()];
+  const sinks = isSink(given)
+    ? layers.slice(0, 1).map((layer) => ({ layer, sink: given }))
+    : Object.entries(given).map(([layer, sink]) => ({ layer, sink }));
+  if (sinks.length !== layers.length || sinks.some(({ layer }) => !shapes.has(layer))) {
+    throw new InvalidArgumentError(
+      `\`extractTo\` needs one writer for each of the layers [${layers.join(", ")}], ` +
+        `received writers for [${sinks.map(({ layer }) => layer).join(", ")}].`,
+    );
+  }
+  for (const { layer, sink } of sinks) {
+    const shape = shapes.get(layer) as Shape;
+    if (sink.rowShape !== undefined && sink.rowShape.join() !== shape.join()) {
+      throw new ShapeMismatchError(
+        `Features of layer "${layer}" have shape [${shape.join(", ")}], but the writer's rows are ` +
+          `[${sink.rowShape.join(", ")}]. Create the writer with \`rowShape: extractor.featureShape\`.`,
+        { expected: shape, received: sink.rowShape },
+      );
+    }
+  }
+  return sinks;
+}
+
+/**
+ * Number of pictures that a sink's earlier run has dealt with.
+ *
+ * @throws InvalidArgumentError if the sink cannot tell, or what it holds is not of the source's first pictures
+ */
+export async function countDone({ layer, sink }: LayerSink, source: ImageSource): Promise<number> {
+  const { rowsWritten, rowsSkipped } = sink;
+  if (rowsWritten === undefined || rowsSkipped === undefined) {
+    throw new InvalidArgumentError(
+      "`resume` needs a writer with `rowsWritten` and `rowsSkipped`, as HDF5DatasetWriter.",
+    );
+  }
+  const done = rowsWritten + rowsSkipped;
+  const cannot = `Cannot resume: the writer of layer "${layer}" holds`;
+  if (done > source.length) {
+    throw new InvalidArgumentError(
+      `${cannot} ${done} pictures, but the source has ${source.length}. Pass the pictures of the first run.`,
+    );
+  }
+  if (sink.writtenNames === undefined) return done;
+  const names = firstNames(source, done);
+  for await (const written of sink.writtenNames()) {
+    // What stands between two written names was left out.
+    for (;;) {
+      const next = await names.next();
+      if (next.value === written) break;
+      if (next.done) {
+        throw new InvalidArgumentError(
+          `${cannot} a row of "${written}", which is not where it was in the source. ` +
+            "Pass the same pictures in the same order as in the first run, or begin a new file.",
+        );
+      }
+    }
+  }
+  return done;
+}
+
+async function* firstNames(source: ImageSource, count: number): AsyncGenerator<string, undefined> {
+  if (count === 0) return;
+  let position = 0;
+  for await (const { name } of source) {
+    yield name;
+    if (++position === count) return;
+  }
+}
+
+/** A source without its first pictures; they are not opened. */
+export function withoutFirst(source: ImageSource, first: number): ImageSource {
+  if (first === 0) return source;
+  return {
+    length: Math.max(source.length - first, 0),
+    classLabels: source.classLabels,
+    async *[Symbol.asyncIterator]() {
+      let position = 0;
+      for await (const image of source) if (position++ >= first) yield image;
+    },
+  };
+}
+
+function isSink(given: FeatureSinks): given is FeatureSink {
+  return typeof (given as Partial<FeatureSink>).add === "function";
+}
