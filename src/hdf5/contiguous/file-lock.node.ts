@@ -1,7 +1,11 @@
-import { link, readFile, rename, unlink, writeFile } from "node:fs/promises";
+import { link, readFile, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import { FileAccessError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
+
+/** Removing a lock takes a moment; who has not done so after this long has ended. */
+const abandonedMilliseconds = 5000;
 
 interface Owner {
   readonly pid: number;
@@ -16,7 +20,7 @@ interface Owner {
  */
 export async function takeLock(path: string, target: string): Promise<() => Promise<void>> {
   const text = JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner);
-  for (let attempt = 0; attempt < 5; attempt++) {
+  for (let attempt = 0; attempt < 500; attempt++) {
     try {
       await placeLock(path, text);
       return () => unlink(path).catch(() => undefined);
@@ -61,15 +65,25 @@ function asideOf(path: string): string {
   return `${path}.${process.pid}.${asideCount++}`;
 }
 
-/** Moves a dead owner's lock away; if another process has replaced it meanwhile, its lock is put back. */
+/**
+ * Removes a dead owner's lock. One process at a time may do so, under a lock for just that: between looking and removing
+ * the lock could otherwise have become somebody else's.
+ */
 async function takeOver(path: string, held: string): Promise<void> {
-  const aside = asideOf(path);
+  const turn = `${path}.turn`;
   try {
-    await rename(path, aside);
-    if ((await readFile(aside, "utf8")) !== held) await rename(aside, path);
-    else await unlink(aside);
+    await placeLock(turn, "");
   } catch (cause) {
-    if (!hasCode(cause, "ENOENT")) throw fileAccessError("write", path, cause);
+    if (!hasCode(cause, "EEXIST")) throw fileAccessError("write", path, cause);
+    const since = await stat(turn).catch(() => undefined);
+    if (since && Date.now() - since.mtimeMs > abandonedMilliseconds) await unlink(turn).catch(() => undefined);
+    await setTimeout(20);
+    return;
+  }
+  try {
+    if ((await readFile(path, "utf8").catch(() => undefined)) === held) await unlink(path);
+  } finally {
+    await unlink(turn).catch(() => undefined);
   }
 }
 
