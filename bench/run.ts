@@ -1,10 +1,20 @@
 import os from "node:os";
+import { parseArgs } from "node:util";
 import { extraction } from "./extraction.js";
 import { forward } from "./forward.js";
+import { hdf5 } from "./hdf5.js";
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { forward, extraction };
+const { positionals: asked, values } = parseArgs({
+  allowPositionals: true,
+  options: { gigabytes: { type: "string", default: "1" } },
+});
+const gigabytes = Number(values.gigabytes);
+if (!(gigabytes >= 0.1 && gigabytes <= 100)) {
+  console.error(`--gigabytes takes a number from 0.1 to 100, received "${values.gigabytes}".`);
+  process.exit(2);
+}
 
-const asked = process.argv.slice(2);
+const benches: Readonly<Record<string, () => Promise<void>>> = { forward, extraction, hdf5: () => hdf5({ gigabytes }) };
 const unknown = asked.filter((name) => !(name in benches));
 if (unknown.length > 0) {
   console.error(`No bench is called "${unknown.join('", "')}". There are: ${Object.keys(benches).join(", ")}.`);
