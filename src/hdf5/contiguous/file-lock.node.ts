@@ -1,5 +1,7 @@
-import { link, readFile, stat, unlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { link, readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { FileAccessError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
@@ -23,9 +25,12 @@ export async function takeLock(path: string, target: string): Promise<() => Prom
   for (let attempt = 0; attempt < 500; attempt++) {
     try {
       await placeLock(path, text);
+      await sweepAsides(path);
       return () => unlink(path).catch(() => undefined);
     } catch (cause) {
-      if (!hasCode(cause, "EEXIST")) throw fileAccessError("write", target, cause);
+      // ENOENT: another writer has just taken the lock and swept what was prepared here, or the folder is missing.
+      const swept = hasCode(cause, "ENOENT") && existsSync(dirname(path));
+      if (!swept && !hasCode(cause, "EEXIST")) throw fileAccessError("write", target, cause);
     }
     const held = await readFile(path, "utf8").catch(() => undefined);
     if (held === undefined) continue;
@@ -55,7 +60,17 @@ async function placeLock(path: string, text: string): Promise<void> {
     // A file system without hard links.
     await writeFile(path, text, { flag: "wx" });
   } finally {
-    await unlink(aside);
+    await unlink(aside).catch(() => undefined);
+  }
+}
+
+/** Removes what killed processes have left of preparing a lock. A living one that loses its own tries again. */
+async function sweepAsides(path: string): Promise<void> {
+  const prefix = `${basename(path)}.`;
+  for (const name of await readdir(dirname(path)).catch(() => [])) {
+    if (name.startsWith(prefix) && /^(turn\.)?\d+\.\d+$/u.test(name.slice(prefix.length))) {
+      await unlink(join(dirname(path), name)).catch(() => undefined);
+    }
   }
 }
 
@@ -74,7 +89,7 @@ async function takeOver(path: string, held: string): Promise<void> {
   try {
     await placeLock(turn, "");
   } catch (cause) {
-    if (!hasCode(cause, "EEXIST")) throw fileAccessError("write", path, cause);
+    if (!hasCode(cause, "EEXIST") && !hasCode(cause, "ENOENT")) throw fileAccessError("write", path, cause);
     const since = await stat(turn).catch(() => undefined);
     if (since && Date.now() - since.mtimeMs > abandonedMilliseconds) await unlink(turn).catch(() => undefined);
     await setTimeout(20);
