@@ -73,8 +73,9 @@ export {
   FeatureExtractor,
   type StreamOptions,
 } from "./feature-extractor.js";
-export { contiguous } from "./hdf5/contiguous-engine.js";
 // HDF5
+export { autoEngine } from "./hdf5/auto-engine.js";
+export { contiguous } from "./hdf5/contiguous-engine.js";
 export type { RowDType } from "./hdf5/convert-rows.js";
 export type { AttributeValue } from "./hdf5/dataset-attributes.js";
 export {
@@ -84,6 +85,7 @@ export {
   type DatasetParts,
   DatasetView,
   type PartOptions,
+  type PassOptions,
 } from "./hdf5/dataset-view.js";
 export type {
   HDF5Attribute,
@@ -146,6 +148,7 @@ export type { FitOptions } from "./training/fit.js";
 export type { HeadShape } from "./training/head-network.js";
 export type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
 export type { EpochLog, TrainingProgress } from "./training/history.js";
+export { type Fold, foldRows, type Split, type SplitOptions, splitRows } from "./training/split.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
 export { type ClassProbability, type SaveHeadOptions, TransferHead } from "./transfer-head.js";
 export {
