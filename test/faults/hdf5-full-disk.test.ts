@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { isCnnTransferError } from "../../src/errors.js";
 import { HDF5DatasetWriter } from "../../src/hdf5-dataset-writer.js";
 import { createRandom } from "../../src/random.js";
-import { addPlaces, type SampleRun, smallRows, writeSampleRun } from "./support/sample-run.js";
+import { addPlaces, compressedRows, type SampleRun, smallRows, writeSampleRun } from "./support/sample-run.js";
 import { mountSmallDisk } from "./support/small-disk.js";
 
 const disk = await mountSmallDisk(2);
@@ -14,7 +14,7 @@ afterAll(() => disk?.remove());
 
 /** Rows of 4 kB, so that each batch takes space of its own. */
 const withLargerRows = (run: SampleRun): SampleRun => ({ ...run, options: { ...run.options, rowShape: [1024] } });
-const runs = [true, false].map((known) => withLargerRows(smallRows(100, known)));
+const runs = [smallRows(100, true), smallRows(100, false), compressedRows(100)].map(withLargerRows);
 
 describe.skipIf(!disk)("a disk that is full (skipped where no file system can be mounted)", () => {
   const { folder, fill, free } = disk ?? { folder: "", fill: () => {}, free: () => {} };

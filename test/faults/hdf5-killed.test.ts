@@ -12,6 +12,7 @@ import { makeFastFolder } from "./support/fast-folder.js";
 import { faultCount } from "./support/fault-count.js";
 import { hasH5py, readWithH5py } from "./support/h5py-reader.js";
 import {
+  compressedRows,
   kept,
   labelAt,
   largeRows,
@@ -24,7 +25,7 @@ import {
 import { startWriter } from "./support/watched-writer.js";
 
 const kills = faultCount("kills");
-const runs: readonly SampleRun[] = [smallRows(900, true), smallRows(900, false), largeRows(60)];
+const runs: readonly SampleRun[] = [smallRows(900, true), smallRows(900, false), largeRows(60), compressedRows(900)];
 
 let folder: string;
 let script: BundledScript;

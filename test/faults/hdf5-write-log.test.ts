@@ -8,7 +8,7 @@ import { createRandom } from "../../src/random.js";
 import { makeFastFolder } from "./support/fast-folder.js";
 import { changeOwner, type FileChange, putFiles, recordChanges, replay, tear } from "./support/file-log.js";
 import { hasH5py, readWithH5py } from "./support/h5py-reader.js";
-import { addPlaces, kept, type SampleRun, smallRows, writeSampleRun } from "./support/sample-run.js";
+import { addPlaces, compressedRows, kept, type SampleRun, smallRows, writeSampleRun } from "./support/sample-run.js";
 import { deadProcessId } from "./support/watched-writer.js";
 
 const fileName = "features.hdf5";
@@ -63,114 +63,130 @@ const befores: readonly Before[] = [
     prepare: (file) => write(file, smallRows(7, false), {}),
     options: { overwrite: true },
   },
+  { what: "nothing, with compression", places: 20, prepare: async () => {}, options: { compression: { gzip: 1 } } },
+  {
+    what: "a complete file that is replaced by a compressed one",
+    places: 20,
+    prepare: (file) => write(file, smallRows(7, false), {}),
+    options: { overwrite: true, compression: { gzip: 1 } },
+  },
 ];
 
-describe.each([true, false])("a run stopped after any of its writes, the number of rows being known: %s", (known) => {
-  describe.each(befores)("where there was $what", ({ what, places, prepare, options }) => {
-    const run = smallRows(places, known);
-    let place: string;
-    let before: ReadonlyMap<string, Buffer>;
-    let changes: readonly FileChange[];
-    let complete: Buffer;
+const kinds = [
+  { kind: "known", make: (places: number) => smallRows(places, true) },
+  { kind: "growing", make: (places: number) => smallRows(places, false) },
+  { kind: "compressed", make: compressedRows },
+];
 
-    beforeAll(async () => {
-      place = path.join(folder, `${known ? "known" : "growing"}-${what.replaceAll(" ", "-")}`);
-      await mkdir(path.join(place, "whole"), { recursive: true });
-      const file = path.join(place, "whole", fileName);
-      await prepare(file, run);
-      before = await filesOf(path.dirname(file));
-      const recorded = await recordChanges(path.dirname(file), () => write(file, run, options));
-      changes = recorded.map((change) => changeOwner(change, dead));
-      complete = await readFile(file);
-      expect(await readdir(path.dirname(file))).toEqual([fileName]);
-      expect(changes.length).toBeGreaterThan(20);
-    });
+describe.each(kinds)(
+  "a run stopped after any of its writes, its number of rows or its rows being $kind",
+  ({ kind, make }) => {
+    describe.each(befores)("where there was $what", ({ what, places, prepare, options }) => {
+      const run = make(places);
+      let place: string;
+      let before: ReadonlyMap<string, Buffer>;
+      let changes: readonly FileChange[];
+      let complete: Buffer;
 
-    /** Every state that the folder can be left in: after each change, and in the middle of each write. */
-    function* states(): Generator<{ readonly name: string; readonly changes: readonly FileChange[] }> {
-      for (let count = 0; count <= changes.length; count++) {
-        yield { name: `${count}`, changes: changes.slice(0, count) };
-        const torn = changes[count] && tear(changes[count] as FileChange);
-        if (torn) yield { name: `${count}-torn`, changes: [...changes.slice(0, count), torn] };
+      beforeAll(async () => {
+        place = path.join(folder, `${kind}-${what.replaceAll(" ", "-")}`);
+        await mkdir(path.join(place, "whole"), { recursive: true });
+        const file = path.join(place, "whole", fileName);
+        await prepare(file, run);
+        before = await filesOf(path.dirname(file));
+        const recorded = await recordChanges(path.dirname(file), () => write(file, run, options));
+        changes = recorded.map((change) => changeOwner(change, dead));
+        complete = await readFile(file);
+        expect(await readdir(path.dirname(file))).toEqual([fileName]);
+        expect(changes.length).toBeGreaterThan(20);
+      });
+
+      /** Every state that the folder can be left in: after each change, and in the middle of each write. */
+      function* states(): Generator<{ readonly name: string; readonly changes: readonly FileChange[] }> {
+        for (let count = 0; count <= changes.length; count++) {
+          yield { name: `${count}`, changes: changes.slice(0, count) };
+          const torn = changes[count] && tear(changes[count] as FileChange);
+          if (torn) yield { name: `${count}-torn`, changes: [...changes.slice(0, count), torn] };
+        }
       }
-    }
 
-    async function makeState(state: { readonly name: string; readonly changes: readonly FileChange[] }) {
-      const at = path.join(place, state.name);
-      await mkdir(at);
-      putFiles(at, before);
-      replay(at, state.changes);
-      return path.join(at, fileName);
-    }
-
-    test("its name stands for a complete file, and resumed it comes to the same bytes", async () => {
-      const wrong: string[] = [];
-      let resumed = 0;
-      for (const state of states()) {
-        const file = await makeState(state);
-        const old = before.get(fileName);
-        const last = JSON.stringify({ ...state.changes.at(-1), bytes: undefined });
-        if (existsSync(file)) {
-          const bytes = await readFile(file);
-          if (!bytes.equals(complete) && !old?.equals(bytes)) wrong.push(`${state.name} after ${last}: not complete`);
-        }
-        const done = existsSync(file) && (await readFile(file)).equals(complete);
-        const again = (how: Partial<HDF5DatasetWriterOptions>) =>
-          write(file, run, { overwrite: options.overwrite, ...how }).catch((cause: unknown) => cause);
-        let error = await again({ resume: true });
-        if (isCnnTransferError(error, "InvalidArgumentError") && what.includes("another network")) {
-          // The old run still lies there whole, and is not gone on with by mistake.
-          const partial = `${fileName}.partial`;
-          const kept = (await readFile(path.join(path.dirname(file), partial))).equals(before.get(partial) as Buffer);
-          if (!kept) wrong.push(`${state.name} after ${last}: the other run is damaged`);
-          error = await again({});
-        }
-        if (error && !(done && isCnnTransferError(error, "FileAccessError") && error.reason === "exists")) {
-          wrong.push(`${state.name} after ${last}: ${error}`);
-        } else if (!(await readFile(file)).equals(complete)) {
-          wrong.push(`${state.name} after ${last}: resumed to another file`);
-        } else {
-          const left = (await readdir(path.dirname(file))).join();
-          if (left !== fileName) wrong.push(`${state.name} after ${last}: left ${left}`);
-        }
-        if (!error) resumed++;
-        await rm(path.dirname(file), { recursive: true });
+      async function makeState(state: { readonly name: string; readonly changes: readonly FileChange[] }) {
+        const at = path.join(place, state.name);
+        await mkdir(at);
+        putFiles(at, before);
+        replay(at, state.changes);
+        return path.join(at, fileName);
       }
-      expect(wrong).toEqual([]);
-      expect(resumed).toBeGreaterThan(20);
-    });
 
-    if (what !== "nothing") return;
-    test.skipIf(!hasH5py)(
-      "h5py opens each state from the first rows on, and finds no more rows than were written (skipped where npm run test:python never made it)",
-      async () => {
-        const files: string[] = [];
-        let rows = 0;
-        const written: number[] = [];
+      test("its name stands for a complete file, and resumed it comes to the same bytes", async () => {
+        const wrong: string[] = [];
+        let resumed = 0;
         for (const state of states()) {
-          if (state.name.endsWith("torn")) continue;
           const file = await makeState(state);
-          const partial = existsSync(file) ? file : `${file}.partial`;
-          const last = state.changes.at(-1);
-          // The journal's entry is what makes rows count; between it and the mark the file may tell of fewer.
-          if (last?.kind === "write" && last.file.endsWith(".journal")) rows++;
-          if (rows > 1) {
-            files.push(partial);
-            written.push(rows);
+          const old = before.get(fileName);
+          const last = JSON.stringify({ ...state.changes.at(-1), bytes: undefined });
+          if (existsSync(file)) {
+            const bytes = await readFile(file);
+            if (!bytes.equals(complete) && !old?.equals(bytes)) wrong.push(`${state.name} after ${last}: not complete`);
           }
+          const done = existsSync(file) && (await readFile(file)).equals(complete);
+          const again = (how: Partial<HDF5DatasetWriterOptions>) =>
+            write(file, run, { overwrite: options.overwrite, compression: options.compression, ...how }).catch((cause: unknown) => cause);
+          let error = await again({ resume: true });
+          if (isCnnTransferError(error, "InvalidArgumentError") && what.includes("another network")) {
+            // The old run still lies there whole, and is not gone on with by mistake.
+            const partial = `${fileName}.partial`;
+            const kept = (await readFile(path.join(path.dirname(file), partial))).equals(before.get(partial) as Buffer);
+            if (!kept) wrong.push(`${state.name} after ${last}: the other run is damaged`);
+            error = await again({});
+          }
+          if (error && !(done && isCnnTransferError(error, "FileAccessError") && error.reason === "exists")) {
+            wrong.push(`${state.name} after ${last}: ${error}`);
+          } else if (!(await readFile(file)).equals(complete)) {
+            wrong.push(`${state.name} after ${last}: resumed to another file`);
+          } else {
+            const left = (await readdir(path.dirname(file))).join();
+            if (left !== fileName) wrong.push(`${state.name} after ${last}: left ${left}`);
+          }
+          if (!error) resumed++;
+          await rm(path.dirname(file), { recursive: true });
         }
-        const contents = await readWithH5py(files);
-        expect(files.length).toBeGreaterThan(20);
-        const unreadable = contents.flatMap(({ error }, i) => (error ? [`${files[i]}: ${error}`] : []));
-        expect(unreadable).toEqual([]);
-        let marked = 0;
-        for (const { attributes } of contents) {
-          const mark = Number(attributes?.rows_written);
-          expect(mark).toBeGreaterThanOrEqual(marked);
-          marked = mark;
-        }
-        expect(marked).toBe(kept(0, run.places).length);
-      },
-    );
-  });
-});
+        expect(wrong).toEqual([]);
+        expect(resumed).toBeGreaterThan(20);
+      });
+
+      if (what !== "nothing") return;
+      test.skipIf(!hasH5py)(
+        "h5py opens each state from the first rows on, and finds no more rows than were written (skipped where npm run test:python never made it)",
+        async () => {
+          const files: string[] = [];
+          let rows = 0;
+          const written: number[] = [];
+          for (const state of states()) {
+            if (state.name.endsWith("torn")) continue;
+            const file = await makeState(state);
+            const partial = existsSync(file) ? file : `${file}.partial`;
+            const last = state.changes.at(-1);
+            // The journal's entry is what makes rows count; between it and the mark the file may tell of fewer.
+            if (last?.kind === "write" && last.file.endsWith(".journal")) rows++;
+            if (rows > 1) {
+              files.push(partial);
+              written.push(rows);
+            }
+          }
+          const contents = await readWithH5py(files);
+          expect(files.length).toBeGreaterThan(20);
+          const unreadable = contents.flatMap(({ error }, i) => (error ? [`${files[i]}: ${error}`] : []));
+          expect(unreadable).toEqual([]);
+          let marked = 0;
+          for (const { attributes } of contents) {
+            const mark = Number(attributes?.rows_written);
+            expect(mark).toBeGreaterThanOrEqual(marked);
+            marked = mark;
+          }
+          expect(marked).toBe(kept(0, run.places).length);
+        },
+      );
+    });
+  },
+);

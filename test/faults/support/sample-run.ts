@@ -35,6 +35,12 @@ export function largeRows(places: number): SampleRun {
   };
 }
 
+/** A run whose rows are compressed when it is closed. */
+export function compressedRows(places: number): SampleRun {
+  const run = smallRows(places, false);
+  return { ...run, name: "rows that are compressed in the end", options: { ...run.options, compression: { gzip: 1 } } };
+}
+
 /** Some places stand for pictures that cannot be decoded. */
 export const isSkipped = (place: number) => place % 17 === 5;
 export const labelAt = (place: number) => (place * 7) % classLabels.length;
