@@ -63,13 +63,6 @@ const befores: readonly Before[] = [
     prepare: (file) => write(file, smallRows(7, false), {}),
     options: { overwrite: true },
   },
-  { what: "nothing, with compression", places: 20, prepare: async () => {}, options: { compression: { gzip: 1 } } },
-  {
-    what: "a complete file that is replaced by a compressed one",
-    places: 20,
-    prepare: (file) => write(file, smallRows(7, false), {}),
-    options: { overwrite: true, compression: { gzip: 1 } },
-  },
 ];
 
 const kinds = [
@@ -131,7 +124,7 @@ describe.each(kinds)(
           }
           const done = existsSync(file) && (await readFile(file)).equals(complete);
           const again = (how: Partial<HDF5DatasetWriterOptions>) =>
-            write(file, run, { overwrite: options.overwrite, compression: options.compression, ...how }).catch((cause: unknown) => cause);
+            write(file, run, { overwrite: options.overwrite, ...how }).catch((cause: unknown) => cause);
           let error = await again({ resume: true });
           if (isCnnTransferError(error, "InvalidArgumentError") && what.includes("another network")) {
             // The old run still lies there whole, and is not gone on with by mistake.

@@ -3,6 +3,8 @@ import { createRandom, type Random } from "../../../src/random.js";
 /** A file with some damage, which follows from its number alone. */
 export interface Mutant {
   readonly what: string;
+  /** Damaged in one place only, so that whoever refuses anything has met this damage. */
+  readonly single: boolean;
   /** Which of the files was damaged. */
   readonly origin: number;
   readonly bytes: Uint8Array;
@@ -42,31 +44,31 @@ export function makeMutant(number: number, files: readonly Uint8Array[]): Mutant
       places.push(place);
       bytes[place] = (bytes[place] as number) ^ (1 << random.integerBelow(8));
     }
-    return { what: `bits flipped at ${places}`, origin, bytes };
+    return { what: `bits flipped at ${places}`, single: flips === 1, origin, bytes };
   }
   if (kind < 0.7) {
     const width = [1, 2, 4, 8][random.integerBelow(4)] as 1 | 2 | 4 | 8;
     const place = Math.min(somewhere(random, bytes), bytes.length - width);
     const value = BigInt.asUintN(width * 8, traps[random.integerBelow(traps.length)] as bigint);
     for (let i = 0; i < width; i++) view.setUint8(place + i, Number((value >> BigInt(8 * i)) & 0xffn));
-    return { what: `${width} bytes at ${place} set to ${value}`, origin, bytes };
+    return { what: `${width} bytes at ${place} set to ${value}`, single: true, origin, bytes };
   }
   if (kind < 0.8) {
     const length = random.integerBelow(random.double() < 0.3 ? 200 : bytes.length);
-    return { what: `cut to ${length} bytes`, origin, bytes: bytes.slice(0, length) };
+    return { what: `cut to ${length} bytes`, single: true, origin, bytes: bytes.slice(0, length) };
   }
   if (kind < 0.9) {
     const other = files[random.integerBelow(files.length)] as Uint8Array;
     const place = random.integerBelow(Math.min(other.length, bytes.length));
     const spliced = bytes.slice();
     spliced.set(other.subarray(0, place));
-    return { what: `${place} bytes of another file's head`, origin, bytes: spliced };
+    return { what: `${place} bytes of another file's head`, single: false, origin, bytes: spliced };
   }
   const length = 1 + random.integerBelow(600);
   const from = random.integerBelow(Math.max(1, bytes.length - length));
   const to = random.integerBelow(Math.max(1, bytes.length - length));
   bytes.copyWithin(to, from, from + length);
-  return { what: `${length} bytes at ${from} copied to ${to}`, origin, bytes };
+  return { what: `${length} bytes at ${from} copied to ${to}`, single: false, origin, bytes };
 }
 
 /** A place that is more likely to mean something: most often not one of the many zeros of a file. */
