@@ -42,7 +42,7 @@ async function oneWidth(width: number, gigabytes: number): Promise<void> {
     width,
     rowBytes,
     rows,
-    rounds: gigabytes > 2 ? 1 : 3,
+    rounds: gigabytes > 2 ? 1 : 5,
     heading: `HDF5 data set of ${rows} rows of ${(rowBytes / 1000).toFixed(0)} kB, ${((rows * rowBytes) / 1e9).toFixed(2)} GB`,
   };
   const folder = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
