@@ -19,13 +19,23 @@ const align = (position: number) => Math.ceil(position / 8) * 8;
 /** Starts writing columns at `start`. All columns must be begun before the first value is appended. */
 export function createColumnWriter(file: PartialFile, start: number): ColumnWriter {
   const datasets: HeadDataset[] = [];
-  let end = align(start);
+  const gaps: { readonly position: number; readonly size: number }[] = [];
+  let end = start;
+  skipGap();
   let collection: HeapCollection | undefined;
+
+  /** What an earlier attempt may have left between two columns is cleared in the end. */
+  function skipGap(): void {
+    const size = align(end) - end;
+    if (size > 0) gaps.push({ position: end, size });
+    end += size;
+  }
 
   function begin(name: string, dtype: "int32" | "string", rows: number): number {
     const position = end;
     datasets.push({ name, dtype, shape: [rows], position });
-    end = align(position + rows * (dtype === "int32" ? 4 : 16));
+    end = position + rows * (dtype === "int32" ? 4 : 16);
+    skipGap();
     return position;
   }
 
@@ -64,6 +74,7 @@ export function createColumnWriter(file: PartialFile, start: number): ColumnWrit
     },
     async finish() {
       await closeCollection();
+      for (const { position, size } of gaps) await file.write(position, new Uint8Array(size));
       return datasets;
     },
   };

@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, stat, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, open, rename, stat, statfs, unlink, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { FileAccessError, InvalidArgumentError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
@@ -56,10 +56,12 @@ export async function openPartialFile(target: string, options: PartialFileOption
   const partialPath = `${path}.partial`;
   const journalPath = `${path}.partial.journal`;
   const replacementPath = `${path}.partial.replacement`;
+  const markPath = `${path}.partial.completing`;
   const unlock = await takeLock(`${path}.partial.lock`, target);
   const handles: FileHandle[] = [];
   let fresh = false;
   try {
+    await settleReplacement({ path, partialPath, journalPath, replacementPath, markPath }, target);
     const begun = await inspect(target, partialPath, journalPath, options);
     fresh = begun === undefined;
     // A file preallocated by an earlier run has holes; what is still to be written is not known exactly.
@@ -136,12 +138,15 @@ export async function openPartialFile(target: string, options: PartialFileOption
         }
         await attempt(target, async () => {
           await (replacement ?? data).sync();
+          // With the mark, a replacement that is gone has become the complete file: what it replaces is done with.
+          if (replacement) await writeFile(markPath, "");
           await rename(replacement ? replacementPath : partialPath, path);
-          if (replacement) await unlink(partialPath);
-          await closeHandles();
-          await unlink(journalPath);
-          await syncFolder(dirname(path));
         });
+        // The file is complete. What cannot be tidied up now does no harm, and the next run sees to it.
+        await closeHandles().catch(() => undefined);
+        const done = replacement ? [partialPath, journalPath, markPath] : [journalPath];
+        for (const leftover of done) await unlink(leftover).catch(() => undefined);
+        await syncFolder(dirname(path)).catch(() => undefined);
         await unlock();
       },
       async release() {
@@ -152,7 +157,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
         // An empty journal says that there is nothing to resume, at whatever step of this one stops.
         await attempt(target, () => journal.truncate(0));
         await closeHandles();
-        for (const leftover of [replacementPath, partialPath, journalPath]) {
+        for (const leftover of [markPath, replacementPath, partialPath, journalPath]) {
           await unlink(leftover).catch((cause: unknown) => {
             if (codeOf(cause) !== "ENOENT") throw fileAccessError("remove", leftover, cause);
           });
@@ -167,6 +172,24 @@ export async function openPartialFile(target: string, options: PartialFileOption
     if (fresh && opened) for (const made of [partialPath, journalPath]) await unlink(made).catch(() => undefined);
     await unlock();
     throw error;
+  }
+}
+
+interface ReplacementPaths {
+  readonly path: string;
+  readonly partialPath: string;
+  readonly journalPath: string;
+  readonly replacementPath: string;
+  readonly markPath: string;
+}
+
+/** Tidies up after a run that was killed while a replacement became the complete file. */
+async function settleReplacement(paths: ReplacementPaths, target: string): Promise<void> {
+  const { path, partialPath, journalPath, replacementPath, markPath } = paths;
+  if ((await sizeOf(markPath)) === undefined) return;
+  const completed = (await sizeOf(replacementPath)) === undefined && (await sizeOf(path)) !== undefined;
+  for (const leftover of completed ? [partialPath, journalPath, markPath] : [markPath]) {
+    if ((await sizeOf(leftover)) !== undefined) await attempt(target, () => unlink(leftover));
   }
 }
 
