@@ -14,7 +14,7 @@ import { describePreparation, type PictureOptions } from "./extraction/picture-o
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
 import { loadImages, type SkippedImage } from "./images/load-images.js";
-import type { NdArray, Shape } from "./ndarray.js";
+import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import { type FeatureNetwork, featureNetwork } from "./network/feature-network.js";
 
 /** How a run over many pictures behaves. */
@@ -94,8 +94,9 @@ export class FeatureExtractor implements AsyncDisposable {
   /** The same for every layer asked for. */
   readonly featureShapes: ReadonlyMap<string, Shape>;
   /**
-   * What makes the features, as texts to be stored with them (`HDF5DatasetWriter`'s `attributes`): `network`, `weights`,
-   * `layer`, `pooling`, and as `preprocess` what is done to the pictures, such as `bilinear to 224x224, caffe`.
+   * What makes the features, as texts to be stored with them (`HDF5DatasetWriter`'s `attributes`): `network`, `weights`
+   * with their checksum, such as `imagenet (crc32 89abcdef)`, `layer`, `pooling`, and as `preprocess` what is done to the
+   * pictures, such as `bilinear to 224x224, caffe`.
    */
   readonly attributes: Readonly<Record<string, string>>;
 
@@ -165,7 +166,8 @@ export class FeatureExtractor implements AsyncDisposable {
     images: readonly ImageInput[],
     options: AbortOptions & { readonly batchSize?: number } = {},
   ): Promise<NdArray<"float32">> {
-    const width = this.featureShape.reduce((product, axis) => product * axis, 1);
+    checkBatchSize(options.batchSize);
+    const width = sizeOf(this.featureShape);
     const data = new Float32Array(images.length * width);
     let row = 0;
     if (images.length > 0) {
@@ -194,10 +196,7 @@ export class FeatureExtractor implements AsyncDisposable {
     first: number,
   ): AsyncGenerator<FeatureBatch, void, undefined> {
     if (this.#closed) throw new ClosedError("FeatureExtractor is closed: `stream` was called after `close`.");
-    const batchSize = options.batchSize ?? 32;
-    if (!Number.isInteger(batchSize) || batchSize < 1) {
-      throw new InvalidArgumentError(`\`batchSize\` must be an integer of at least 1, received [${batchSize}].`);
-    }
+    const batchSize = checkBatchSize(options.batchSize);
     const report = progressReporter(source.length, first, this.backend.name, options.onProgress);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -242,8 +241,8 @@ export class FeatureExtractor implements AsyncDisposable {
    *
    * With several layers, pass one writer for each: `{ block4_pool: first, block5_pool: second }`.
    *
-   * @throws ShapeMismatchError if a writer's rows have another shape than the features
-   * @throws InvalidArgumentError if `resume` meets other pictures than those that the writer has rows of
+   * @throws ShapeMismatchError if a writer's rows have another shape than the features, or are fewer than the pictures
+   * @throws InvalidArgumentError if a writer has other classes than the source, or `resume` meets other pictures than those that the writer has rows of
    */
   async extractTo(
     writer: FeatureSinks,
@@ -252,7 +251,9 @@ export class FeatureExtractor implements AsyncDisposable {
   ): Promise<ExtractionSummary> {
     const sinks: (LayerSink & { readonly done: number })[] = [];
     for (const each of sinksOfLayers(writer, this.featureShapes)) {
-      sinks.push({ ...each, done: options.resume ? await countDone(each, source) : 0 });
+      const done = options.resume ? await countDone(each, source) : 0;
+      checkRoom(each, source, done);
+      sinks.push({ ...each, done });
     }
     const first = Math.min(...sinks.map(({ done }) => done));
     const start = performance.now();
@@ -277,7 +278,7 @@ export class FeatureExtractor implements AsyncDisposable {
       }
       position = end;
       rows += batch.names.length;
-      skipped.push(...batch.skipped);
+      for (const image of batch.skipped) skipped.push(image);
     }
     const seconds = (performance.now() - start) / 1000;
     return { rows, skipped, seconds, imagesPerSecond: rows / seconds, backend: this.backend.name };
@@ -306,4 +307,9 @@ export class FeatureExtractor implements AsyncDisposable {
     const outputs = await this.#loaded.run([pixels], { signal });
     return new Map(this.#features.map(({ layer }, i) => [layer, outputs[i] as NdArray<"float32">]));
   }
+}
+
+function checkBatchSize(batchSize = 32): number {
+  if (Number.isInteger(batchSize) && batchSize >= 1) return batchSize;
+  throw new InvalidArgumentError(`\`batchSize\` must be an integer of at least 1, received [${String(batchSize)}].`);
 }

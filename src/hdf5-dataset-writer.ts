@@ -1,3 +1,4 @@
+import { crc32 } from "./checksum/crc32.node.js";
 import { ClosedError, FileAccessError, InvalidArgumentError, ShapeMismatchError } from "./errors.js";
 import { createColumnWriter } from "./hdf5/column-writer.js";
 import { type CompressedRows, writeCompressedRows } from "./hdf5/compressed-rows.js";
@@ -5,7 +6,6 @@ import { buildHead, type Head, type HeadDataset } from "./hdf5/contiguous/head.j
 import { encodeJournalEntry } from "./hdf5/contiguous/journal.js";
 import { openPartialFile, type PartialFile } from "./hdf5/contiguous/partial-file.node.js";
 import { convertRows, type RowDType } from "./hdf5/convert-rows.js";
-import { crc32 } from "./hdf5/crc32.node.js";
 import { type AttributeValue, toAttributes } from "./hdf5/dataset-attributes.js";
 import type { HDF5Attribute } from "./hdf5/engine.js";
 import { checkClassLabels, checkNames, encodeLabels, type Labels } from "./hdf5/row-labels.js";
@@ -261,6 +261,29 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   }
 
   /**
+   * Names of the rows added so far, those of earlier runs included, in order; nothing if rows come without names. Rows
+   * that are added while it is read are not among them.
+   *
+   * @throws ClosedError after `close` or `abort`
+   */
+  async *writtenNames(): AsyncGenerator<string, void, undefined> {
+    // What is in the buffer now may be in the journal when its turn comes.
+    const { committed, staged } = await this.#enqueue("writtenNames", async () => ({
+      committed: this.#committed,
+      staged: this.#staged.names,
+    }));
+    let left = committed;
+    if (left > 0 && this.#hasNames) {
+      for await (const { rows, names = [] } of this.#file.entries()) {
+        yield* names;
+        left -= rows;
+        if (left === 0) break;
+      }
+    }
+    yield* staged;
+  }
+
+  /**
    * Sets the names of the classes, stored as `label_names`.
    *
    * @throws InvalidArgumentError if a name stands there twice, or labels beyond them have been written
@@ -462,8 +485,6 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     const rows = this.#committed;
     const data = this.#gzip === undefined ? undefined : await this.#compress(this.#gzip);
     const columns = createColumnWriter(this.#file, data?.end ?? this.#dataPosition + rows * this.#rowBytes);
-    // Fewer rows than announced leave room behind them, which must not show in the file.
-    await this.#file.truncate(columns.end);
     const addLabels = this.#hasLabels ? columns.numbers(this.#labelKey, rows) : undefined;
     const addClasses =
       this.#classLabels.length > 0 ? columns.strings("label_names", this.#classLabels.length) : undefined;
@@ -494,8 +515,9 @@ export class HDF5DatasetWriter implements AsyncDisposable {
         `Closing "${this.path}": the attributes stored since \`create\` take more than the ${slackBytes} bytes that were kept free for them. Pass long ones to \`create\`.`,
       );
     }
-    await this.#file.truncate(columns.end);
     await this.#file.write(0, head.bytes);
+    // Fewer rows than announced leave room behind them. Until now the old head has told of it.
+    await this.#file.truncate(columns.end);
     await this.#file.complete();
   }
 }

@@ -8,6 +8,7 @@ import type { PreprocessMode } from "../images/preprocess.js";
 import type { Interpolation } from "../images/resize.js";
 import type { Pooling } from "../network/feature-network.js";
 import type { Network } from "../network/network.js";
+import { weightsChecksum } from "../network/weights-checksum.js";
 
 /** What a `FeatureExtractor` is made of. */
 export interface FeatureExtractorOptions extends Omit<WeightsOptions, "onProgress"> {
@@ -61,7 +62,7 @@ export async function resolveExtractionModel(options: FeatureExtractorOptions): 
     layers: asked ?? (includeTop ? network.outputs : [backbone.layer]),
     preprocess: options.preprocess ?? backbone.preprocess,
     imageSize,
-    weights: weights === "random" ? `random, seed ${options.seed ?? 0}` : weights,
+    weights: describeWeights(weights === "random" ? `random, seed ${options.seed ?? 0}` : weights, network),
   };
 }
 
@@ -96,6 +97,11 @@ function ownNetwork(
     layers: asked ?? network.outputs,
     preprocess: options.preprocess,
     imageSize: [height, width],
-    weights: "of the network given",
+    weights: describeWeights("of the network given", network),
   };
+}
+
+/** Where weights come from, and which they are: a resumed file is to refuse others of the same name. */
+function describeWeights(origin: string, network: Network): string {
+  return `${origin} (crc32 ${weightsChecksum(network)})`;
 }

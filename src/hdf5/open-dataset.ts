@@ -2,7 +2,7 @@ import { ClosedError, InvalidDatasetError, isCnnTransferError } from "../errors.
 import type { NdArray, Shape } from "../ndarray.js";
 import { openAuto } from "./auto-engine.js";
 import type { ContiguousFile } from "./contiguous/contiguous-file.js";
-import { crc32 } from "./crc32.node.js";
+import { crc32 } from "../checksum/crc32.node.js";
 import { type AttributeValue, plainAttribute } from "./dataset-attributes.js";
 import { type FoundDataset, findDatasets, type KeyOptions } from "./dataset-keys.js";
 import type { HDF5DType, HDF5Engine, HDF5File, HDF5Source } from "./engine.js";

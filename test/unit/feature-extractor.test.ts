@@ -39,6 +39,7 @@ function collector(rowShape?: readonly number[]) {
   const state = { rows: [] as number[][], labels: [] as number[], names: [] as string[], rowsSkipped: 0, adds: 0 };
   const sink: FeatureSink = {
     rowShape,
+    classLabels: ["even", "odd"],
     get rowsWritten() {
       return state.names.length;
     },
@@ -70,7 +71,7 @@ describe("what the features are", () => {
     expect(extractor.backend.name).toBe("onnx");
     expect(extractor.attributes).toEqual({
       network: "squeezenet",
-      weights: "random, seed 0",
+      weights: expect.stringMatching(/^random, seed 0 \(crc32 [0-9a-f]{8}\)$/),
       layer: "fire9/concat",
       pooling: "avg",
       preprocess: "bilinear to 64x64, caffe",
@@ -190,12 +191,34 @@ describe("extractTo", () => {
     expect(state.adds).toBe(0);
   });
 
+  test.each([
+    [["odd", "even"], /source's classes are \[even, odd\].*has \[odd, even\].*classLabels: images.classLabels/],
+    [[], /has \[\]/],
+    [["even"], /has \[even\]/],
+  ])("a writer with the classes %j is refused, as labels would get other names", async (classLabels, message) => {
+    const { state, sink } = collector();
+    await expect(extractor.extractTo({ ...sink, classLabels }, source)).rejects.toThrow(message);
+    expect(state.adds).toBe(0);
+  });
+
+  test("a writer with room for fewer rows is refused before the first picture, not after the last that fits", async () => {
+    const { state, sink } = collector();
+    const small = { add: sink.add, classLabels: source.classLabels, rows: 6, rowsWritten: 0, rowsSkipped: 0 };
+    await expect(extractor.extractTo(small, source)).rejects.toThrow(
+      /7 pictures are to come, .* room for 6 more rows of 6/,
+    );
+    const begun = { ...small, rows: 9, rowsWritten: 4 };
+    await expect(extractor.extractTo(begun, source)).rejects.toThrow(/room for 5 more .*pass `resume: true`/);
+    expect(state.adds).toBe(0);
+  });
+
   test("`resume` goes on behind the rows and gaps of the earlier run, to the same end", async () => {
     const { state: whole, sink: undisturbed } = collector();
     await extractor.extractTo(undisturbed, withBroken, { batchSize: 2, onError: "skip" });
     for (let stopAfter = 1; stopAfter <= 3; stopAfter++) {
       const { state, sink } = collector();
       const failing: FeatureSink = {
+        classLabels: source.classLabels,
         add: (...given) => (state.adds === stopAfter ? Promise.reject(new Error("power cut")) : sink.add(...given)),
       };
       await expect(extractor.extractTo(failing, withBroken, { batchSize: 2, onError: "skip" })).rejects.toThrow(

@@ -451,6 +451,58 @@ describe("resume", () => {
     }
   });
 
+  test("leaves nothing of what a stopped run wrote behind its last whole row", async () => {
+    const how = { rows: 6, rowShape: [3], dtype: "uint8" } as const;
+    const files: Buffer[] = [];
+    for (const debris of [false, true]) {
+      const file = path.join(folder, `${debris}.hdf5`);
+      const first = await HDF5DatasetWriter.create(file, how);
+      await first.add({ dtype: "uint8", shape: [1, 3], data: Uint8Array.of(1, 2, 3) }, [7], { names: ["a.jpg"] });
+      await first[Symbol.asyncDispose]();
+      if (debris) {
+        const bytes = await readFile(`${file}.partial`);
+        await writeFile(`${file}.partial`, bytes.fill(255, bytes.length - 5 * 3));
+      }
+      await using writer = await HDF5DatasetWriter.create(file, { ...how, resume: true });
+      await writer.skip(5);
+      await writer.close();
+      files.push(await readFile(file));
+    }
+    expect(files[1]?.equals(files[0] as Buffer)).toBe(true);
+  });
+
+  test("knows the names of the rows so far, those in the buffer too", async () => {
+    const namesOf = async (writer: HDF5DatasetWriter) => {
+      const names: string[] = [];
+      for await (const name of writer.writtenNames()) names.push(name);
+      return names;
+    };
+    const first = await HDF5DatasetWriter.create(target, { rowShape: [2, 3] });
+    expect(await namesOf(first)).toEqual([]);
+    await first.add(rows(0, 2), undefined, { names: ["a.jpg", "b.jpg"] });
+    await first.flush();
+    await first.add(rows(2, 1), undefined, { names: ["ü.jpg"], skipped: 2 });
+    expect(await namesOf(first)).toEqual(["a.jpg", "b.jpg", "ü.jpg"]);
+    await first[Symbol.asyncDispose]();
+    await using writer = await HDF5DatasetWriter.create(target, { rowShape: [2, 3], resume: true });
+    await writer.add(rows(3, 1), undefined, { names: ["d.jpg"] });
+    const pending = writer.writtenNames();
+    expect((await pending.next()).value).toBe("a.jpg");
+    await writer.flush();
+    const left: string[] = [];
+    for await (const name of pending) left.push(name);
+    expect(left).toEqual(["b.jpg", "ü.jpg", "d.jpg"]);
+    await writer.close();
+    await expect(namesOf(writer)).rejects.toMatchObject({ name: "ClosedError" });
+  });
+
+  test("tells no names of rows that have none", async () => {
+    await using writer = await HDF5DatasetWriter.create(target, { rowShape: [2, 3] });
+    await writer.add(rows(0, 2), [0, 1]);
+    await writer.flush();
+    expect((await writer.writtenNames().next()).done).toBe(true);
+  });
+
   test("is refused if anything that makes the rows differs, and says what", async () => {
     const begun = { ...options, attributes: { layer: "block5_pool", pooling: "avg" } };
     await (await HDF5DatasetWriter.create(target, begun))[Symbol.asyncDispose]();

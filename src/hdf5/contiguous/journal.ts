@@ -1,4 +1,4 @@
-import { crc32 } from "../crc32.node.js";
+import { crc32 } from "../../checksum/crc32.node.js";
 import type { ByteSource } from "./byte-source.js";
 
 /**
