@@ -24,6 +24,9 @@ export interface KeyOptions {
 }
 
 const greatestCount = 200;
+/** Groups may lead to themselves under many names, so what is visited has a limit too. */
+const greatestVisits = 1000;
+const greatestDepth = 7;
 
 /**
  * Finds rows, labels and names in a file: by the keys given, else by their usual names, else by their form where only
@@ -32,7 +35,7 @@ const greatestCount = 200;
  * @throws InvalidDatasetError listing what there is if none or several could be meant
  */
 export async function findDatasets(file: HDF5File, name: string, options: KeyOptions): Promise<DatasetKeys> {
-  const all = await listDatasets(file, "", []);
+  const all = await listDatasets(file);
   const shown =
     all.map((found) => `"${found.path}" ${found.dtype} [${found.shape.join(", ")}]`).join(", ") || "nothing";
   const isColumn = ({ shape }: FoundDataset) => shape.length === 1 || (shape.length === 2 && shape[1] === 1);
@@ -111,13 +114,18 @@ export async function findDatasets(file: HDF5File, name: string, options: KeyOpt
   return { data, labels, labelNames, fileNames };
 }
 
-async function listDatasets(file: HDF5File, path: string, found: FoundDataset[]): Promise<readonly FoundDataset[]> {
-  for (const member of await file.list(path || "/")) {
-    if (found.length >= greatestCount) break;
-    const full = path ? `${path}/${member}` : member;
-    const entry = await file.stat(full);
-    if (entry?.kind === "dataset") found.push({ path: full, shape: entry.shape, dtype: entry.dtype });
-    else if (entry?.kind === "group" && full.split("/").length < 8) await listDatasets(file, full, found);
+async function listDatasets(file: HDF5File): Promise<readonly FoundDataset[]> {
+  const found: FoundDataset[] = [];
+  let visits = 0;
+  async function visit(path: string, depth: number): Promise<void> {
+    for (const member of await file.list(path || "/")) {
+      if (found.length >= greatestCount || ++visits > greatestVisits) return;
+      const full = path ? `${path}/${member}` : member;
+      const entry = await file.stat(full);
+      if (entry?.kind === "dataset") found.push({ path: full, shape: entry.shape, dtype: entry.dtype });
+      else if (entry?.kind === "group" && depth < greatestDepth) await visit(full, depth + 1);
+    }
   }
+  await visit("", 1);
   return found;
 }

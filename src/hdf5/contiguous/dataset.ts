@@ -7,7 +7,7 @@ import { type HeaderMessage, messageTypes } from "./object-header.js";
 /** Where a dataset's values are. */
 export type Storage =
   /** One run of bytes in the file. */
-  | { readonly kind: "contiguous"; readonly position: number }
+  | { readonly kind: "contiguous"; readonly position: number; readonly bytes: number | undefined }
   /** Within the header. */
   | { readonly kind: "compact"; readonly bytes: Uint8Array }
   /** Nowhere: never written, every element has this value. */
@@ -48,7 +48,12 @@ export function describeDataset(
         ? parseLayout(layout.data, () => fillElement(messages, type))
         : { kind: "other", reason: "it has no layout" };
     if (storage.kind === "contiguous" && shape) {
-      const end = storage.position + sizeOf(shape) * type.size;
+      const needed = sizeOf(shape) * type.size;
+      // Room for more is right only where there is something at all: this is what the HDF5 library accepts.
+      if (storage.bytes !== undefined && (storage.bytes < needed || (needed === 0 && storage.bytes > 0))) {
+        throw new RangeError(`it is stored in ${storage.bytes} bytes, but its elements take ${needed}`);
+      }
+      const end = storage.position + needed;
       if (end > metadata.size) {
         throw new InvalidDatasetError(
           metadata.name,
@@ -75,7 +80,10 @@ function parseLayout(view: DataView, fill: () => Uint8Array): Storage {
   if (version < 1 || version > 4) return { kind: "other", reason: `its layout has version ${version}` };
   if (layoutClass === 1) {
     const position = readAddress(view, old ? 8 : 2);
-    return position === undefined ? { kind: "fill", element: fill() } : { kind: "contiguous", position };
+    if (position === undefined) return { kind: "fill", element: fill() };
+    // Only the newer versions say how many bytes are stored; a file that grows may have room for more than it holds.
+    const bytes = old ? undefined : Number(view.getBigUint64(10, true));
+    return { kind: "contiguous", position, bytes };
   }
   if (layoutClass === 0) {
     const rank = view.getUint8(1);

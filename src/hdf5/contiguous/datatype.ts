@@ -74,9 +74,13 @@ export function parseDataspace(view: DataView, offset: number): readonly number[
   if (rank > 32) throw new RangeError(`an array of ${rank} axes is not possible`);
   if (version === 2 && view.getUint8(offset + 3) === 2) return null;
   const first = offset + (version === 1 ? 8 : 4);
+  const bounded = (view.getUint8(offset + 2) & 1) !== 0;
   return Array.from({ length: rank }, (_, i) => {
     const axis = view.getBigUint64(first + 8 * i, true);
     if (axis > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`an axis of ${axis} elements is not possible`);
+    // All ones, the greatest number there is, stand for no limit.
+    const greatest = bounded ? view.getBigUint64(first + 8 * (rank + i), true) : axis;
+    if (axis > greatest) throw new RangeError(`an axis has ${axis} elements, but at most ${greatest} are allowed`);
     return Number(axis);
   });
 }

@@ -39,6 +39,10 @@ export async function readLinks(
     const [name, link] = parseLink(message.data);
     links.set(name, link);
   }
+  for (const name of links.keys()) {
+    // Such a name would lead back to the group itself, or elsewhere than into it.
+    if (name === "" || name.includes("/")) throw damaged(metadata, `a member with the impossible name "${name}"`);
+  }
   return links;
 }
 

@@ -62,7 +62,7 @@ export async function decodeStrings(
       const length = bytes.getUint32(i * 16, true);
       const address = readAddress(bytes, i * 16 + 4);
       const index = bytes.getUint32(i * 16 + 12, true);
-      if (length === 0 || !address) {
+      if (!address) {
         strings.push("");
         continue;
       }
@@ -72,13 +72,13 @@ export async function decodeStrings(
         heaps.set(address, heap);
       }
       const stored = heap.get(index);
-      if (!stored || stored.length < length) {
+      if ((stored?.length ?? 0) !== length) {
         throw new InvalidDatasetError(
           metadata.name,
           `Reading ${what} in "${metadata.name}": string ${i} is not where the file says. The file is damaged.`,
         );
       }
-      text = stored.subarray(0, length);
+      text = stored ?? new Uint8Array(0);
     } else {
       text = new Uint8Array(bytes.buffer, bytes.byteOffset + i * type.size, type.size);
     }
@@ -116,7 +116,13 @@ async function readGlobalHeap(metadata: MetadataReader, address: number): Promis
     const index = view.getUint16(offset, true);
     const length = readAddress(view, offset + 8) ?? size;
     // Object 0 is the free space, which reaches to the end.
-    if (index === 0 || offset + 16 + length > size) break;
+    if (index === 0) break;
+    if (offset + 16 + length > size) {
+      throw new InvalidDatasetError(
+        metadata.name,
+        `Reading strings of "${metadata.name}": one at position ${address + offset} reaches beyond its table. The file is damaged.`,
+      );
+    }
     objects.set(index, new Uint8Array(view.buffer, view.byteOffset + offset + 16, length));
     offset += 16 + Math.ceil(length / 8) * 8;
   }
