@@ -4,6 +4,7 @@ import { ClosedError, InvalidArgumentError } from "./errors.js";
 import { type FeatureExtractorOptions, resolveExtractionModel } from "./extraction/extraction-model.js";
 import { type ExtractionProgress, progressReporter } from "./extraction/extraction-progress.js";
 import {
+  checkRoom,
   countDone,
   type FeatureSinks,
   type LayerSink,

@@ -6,6 +6,10 @@ import type { NdArray, Shape } from "../ndarray.js";
 export interface FeatureSink {
   /** Shape of one row, where the sink has one. */
   readonly rowShape?: Shape | undefined;
+  /** Number of rows that the sink was made for, where it is. */
+  readonly rows?: number | undefined;
+  /** Names of the classes in label order, where the sink knows them. */
+  readonly classLabels?: readonly string[] | undefined;
   /** Rows that the sink holds already, those of an earlier run included. Needed for `resume`. */
   readonly rowsWritten?: number | undefined;
   /** Pictures that an earlier run had to leave out. Needed for `resume`. */
@@ -62,6 +66,33 @@ export function sinksOfLayers(given: FeatureSinks, shapes: ReadonlyMap<string, S
     }
   }
   return sinks;
+}
+
+/**
+ * Compares a sink with the source that is to go into it, before any picture is opened.
+ *
+ * @throws InvalidArgumentError if their classes differ
+ * @throws ShapeMismatchError if the source has more pictures than the sink has room for
+ */
+export function checkRoom({ layer, sink }: LayerSink, source: ImageSource, done: number): void {
+  const { classLabels = [], rows, rowsWritten = 0, rowsSkipped = 0 } = sink;
+  const differs =
+    classLabels.length !== source.classLabels.length || classLabels.some((name, i) => name !== source.classLabels[i]);
+  if (source.classLabels.length > 0 && differs) {
+    throw new InvalidArgumentError(
+      `The source's classes are [${source.classLabels.join(", ")}], but the writer of layer "${layer}" has ` +
+        `[${classLabels.join(", ")}]. Create the writer with \`classLabels: images.classLabels\`.`,
+    );
+  }
+  const left = (rows ?? Number.POSITIVE_INFINITY) - rowsWritten - rowsSkipped;
+  const coming = source.length - done;
+  if (coming > left) {
+    throw new ShapeMismatchError(
+      `${coming} pictures are to come, but the writer of layer "${layer}" has room for ${left} more rows of ${rows}. ` +
+        "Create it with `rows: images.length`; to go on behind the rows that it has, pass `resume: true`.",
+      { expected: [left], received: [coming] },
+    );
+  }
 }
 
 /**
