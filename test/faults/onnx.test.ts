@@ -65,6 +65,32 @@ test.skipIf(missing)("a program given on the command line runs it, too", async (
   }
 });
 
+test
+  .skipIf(missing)
+  .each([
+    ["--max-old-space-size=2048"],
+    ["--expose-gc"],
+    ["--stack-size=900"],
+    ["--title=classifier"],
+    ["--max-old-space-size=2048", "--input-type=module"],
+  ])("a process started with %s runs it, too", async (...options) => {
+  const program = `process.argv[2] = "dispose"; await import(${JSON.stringify(path.join(support, "run-onnx.ts"))});`;
+  const args = options.includes("--input-type=module")
+    ? ["--import", "tsx", ...options, "--eval", program]
+    : ["--import", "tsx", ...options, path.join(support, "run-onnx.ts"), "dispose"];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 });
+  expect(stdout.trim()).toBe("[6]");
+});
+
+test("a thread that cannot be started is the backend's error", async () => {
+  const model = { bytes: new Uint8Array(0), inputs: [], outputs: [] };
+  const start = Session.start(model, { threads: 1, spinning: false }, new URL("https://localhost/worker.mjs"));
+  await expect(start).rejects.toMatchObject({
+    name: "BackendError",
+    message: expect.stringContaining("did not start"),
+  });
+});
+
 describe.skipIf(missing)(`a process that ends in the middle of a run${missing ? ` (skipped: ${missing})` : ""}`, () => {
   test("by process.exit keeps its exit code", async () => {
     await expect(runProgram("exit")).rejects.toMatchObject({ code: 7, signal: null, stderr: "" });

@@ -69,7 +69,7 @@ export class Session {
    * Starts the thread and loads the model in it.
    *
    * @param workerUrl the thread's program; another one only to test what happens when it breaks
-   * @throws BackendError if ONNX Runtime refuses the model
+   * @throws BackendError if ONNX Runtime refuses the model, or the thread does not start
    */
   static async start(
     model: SessionModel,
@@ -77,11 +77,7 @@ export class Session {
     workerUrl = new URL("./session-worker.mjs", import.meta.url),
   ): Promise<Session> {
     const guard = new ExitGuard();
-    const worker = new Worker(workerUrl, {
-      name: "cnn-transfer-onnx",
-      workerData: guard.cells,
-      execArgv: optionsForThread(process.execArgv),
-    });
+    const worker = startThread(workerUrl, guard);
     const session = new Session(worker, guard);
     guard.watch(true);
     try {
@@ -231,9 +227,44 @@ export class Session {
   }
 }
 
-/** Node's own options without that of `node --input-type=module -e ...`, with which no thread starts from a file. */
-function optionsForThread(options: readonly string[]): string[] {
-  return options.filter((option, i) => !option.startsWith("--input-type") && options[i - 1] !== "--input-type");
+function startThread(workerUrl: URL, guard: ExitGuard): Worker {
+  try {
+    return new Worker(workerUrl, {
+      name: "cnn-transfer-onnx",
+      workerData: guard.cells,
+      ...optionsForThread(process.execArgv),
+    });
+  } catch (cause) {
+    throw new BackendError(
+      `The thread of ONNX Runtime did not start: ${reasonOf(cause)}. Start Node without the option that is at fault, or pass another backend, such as "tfjs-wasm".`,
+      { cause },
+    );
+  }
+}
+
+/** Options of Node that change how modules are found and loaded, all of which a thread accepts: with and without a value. */
+const valuedThreadOptions = ["--import", "--loader", "--experimental-loader", "--require", "-r", "--conditions", "-C"];
+const plainThreadOptions = ["--enable-source-maps", "--preserve-symlinks"];
+
+/**
+ * What a thread is given of the process's own options. Usually nothing: it then inherits all of them unchecked, also
+ * those, such as `--max-old-space-size`, that it refuses when they are named. But under `node --input-type=module -e ...`
+ * no thread that inherits everything starts from a file, so that the options which matter to it must be named.
+ */
+function optionsForThread(options: readonly string[]): { execArgv?: string[] } {
+  if (!options.some((option) => option.split("=")[0] === "--input-type")) return {};
+  const execArgv: string[] = [];
+  for (let i = 0; i < options.length; i++) {
+    const option = options[i] as string;
+    const [name = ""] = option.split("=");
+    if (plainThreadOptions.includes(option)) execArgv.push(option);
+    if (!valuedThreadOptions.includes(name)) continue;
+    execArgv.push(option);
+    const value = options[i + 1];
+    if (name === option && value !== undefined) execArgv.push(value);
+    if (name === option) i++;
+  }
+  return { execArgv };
 }
 
 function reasonOf(error: unknown): string {
