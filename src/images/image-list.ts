@@ -6,7 +6,11 @@ import type { ImageInput } from "./image-source.js";
 export interface ImageListOptions {
   /** Label of each picture: an index into `classLabels`. */
   readonly labels?: ArrayLike<number> | undefined;
-  /** Names of the classes in label order. @default "0", "1", ... up to the largest label; none without `labels` */
+  /**
+   * Names of the classes in label order. Needed where a label is 10000 or more and at least the number of pictures.
+   *
+   * @default "0", "1", ... up to the largest label; none without `labels`
+   */
   readonly classLabels?: readonly string[] | undefined;
   /** Name of each picture, stored beside its features and said in errors. @default the path, a `File`'s name, or `image 0`, `image 1`, ... */
   readonly names?: readonly string[] | undefined;
@@ -16,7 +20,7 @@ export interface ImageListOptions {
  * Pictures in the order given: paths, bytes of image files, `Blob`s, or pixels, also mixed.
  *
  * @throws InvalidArgumentError if `labels` or `names` is not as long as the list, or a label is no index into
- *   `classLabels`
+ *   `classLabels`, or without `classLabels` is far larger than the number of pictures
  *
  * @example
  * const images = imageList(["a/1.jpg", "b/1.jpg"], { labels: [0, 1], classLabels: ["cat", "dog"] });
@@ -48,9 +52,17 @@ function checkLength(option: string, values: ArrayLike<unknown> | undefined, inp
   }
 }
 
+/** So many classes are numbered even for a few pictures; more only where there are as many pictures. */
+const numberedClasses = 10_000;
+
 function numbered(labels: ArrayLike<number> | undefined): readonly string[] {
   if (labels === undefined) return [];
   const largest = Array.from(labels).reduce((most, label) => Math.max(most, Math.floor(label)), -1);
+  if (largest >= Math.max(numberedClasses, labels.length)) {
+    throw new InvalidArgumentError(
+      `Cannot list images: the largest of the \`labels\` of ${labels.length} images is ${largest}, so that there would be ${largest + 1} classes. Number the classes from 0 without gaps, or pass their names as \`classLabels\`.`,
+    );
+  }
   return Number.isSafeInteger(largest) ? Array.from({ length: largest + 1 }, (_, label) => String(label)) : [];
 }
 

@@ -37,6 +37,7 @@ describe("imageList", () => {
     const list = imageList(["a", "b", "c"], { labels: Int32Array.of(2, 0, 2) });
     expect(list.classLabels).toEqual(["0", "1", "2"]);
     expect([...list.labels]).toEqual([2, 0, 2]);
+    expect(imageList(["a"], { labels: [9999] }).classLabels).toHaveLength(10_000);
     expect(imageList(["a"], { labels: [1], classLabels: ["cat", "dog"] }).classLabels).toEqual(["cat", "dog"]);
   });
 
@@ -47,6 +48,8 @@ describe("imageList", () => {
     [{ labels: [0, -1] }, /label -1 of image 1/],
     [{ labels: [0, 0.5] }, /label 0.5 of image 1/],
     [{ classLabels: ["cat"] }, /without `labels`/],
+    [{ labels: [0, 1e9] }, /1000000001 classes.*`classLabels`/],
+    [{ labels: [0, 10_000] }, /10001 classes/],
   ])("refuses %o", (options, message) => {
     expect(() => imageList(["a", "b"], options)).toThrow(message);
   });
