@@ -14,7 +14,7 @@ export async function readNames(file: HDF5File, path: string, name: string): Pro
   for (let part = 0; ; part++) {
     const some = await readPart(file, path, `${name}${part}`);
     if (some === undefined) return part === 0 ? undefined : names;
-    names.push(...some);
+    for (const each of some) names.push(each);
   }
 }
 

@@ -168,7 +168,7 @@ function inputsFirst(layers: readonly Layer[]): readonly Layer[] {
     }
     if (entered.has(layer)) throw malformed(`its graph has a cycle, in which layer "${layer.name}" takes part`);
     entered.add(layer);
-    stack.push(...missing.reverse());
+    for (const input of missing.reverse()) stack.push(input);
   }
   return [...ordered];
 }

@@ -36,8 +36,9 @@ export async function evaluateNetwork(
       );
     }
     lossSum += crossEntropySum(probabilities, classes);
-    trueClasses.push(...classes);
-    predicted.push(...predictedClasses(probabilities));
+    // One by one: as the arguments of one `push`, a large batch would not fit on the stack.
+    for (const label of classes) trueClasses.push(label);
+    for (const label of predictedClasses(probabilities)) predicted.push(label);
   }
   return {
     ...classificationReport(trueClasses, predicted, target.classLabels),

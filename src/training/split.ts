@@ -48,7 +48,7 @@ function splitStratified(members: readonly Uint32Array[], first: number, second:
   const counts = members.map((rows) => rows.length);
   if (counts.some((count) => count < 2)) {
     throw new InvalidArgumentError(
-      `A stratified split needs at least 2 rows of each class; one class has ${Math.min(...counts)}. Add rows to it, or split without \`stratify\`.`,
+      `A stratified split needs at least 2 rows of each class; one class has ${counts.reduce((a, b) => Math.min(a, b))}. Add rows to it, or split without \`stratify\`.`,
     );
   }
   for (const size of [first, second]) {
@@ -157,7 +157,7 @@ function assignStratified(labels: ArrayLike<number>, folds: number, random: Rand
     else members.set(label, [row]);
   }
   const classes = [...members.values()];
-  const smallest = Math.min(...classes.map((rows) => rows.length));
+  const smallest = classes.reduce((least, rows) => Math.min(least, rows.length), Number.POSITIVE_INFINITY);
   if (smallest < folds) {
     throw new InvalidArgumentError(
       `${folds} stratified folds need ${folds} rows of each class; one class has ${smallest}.`,
