@@ -1,5 +1,6 @@
 import { auto } from "./backends/auto.js";
 import type { AbortOptions, LoadedNetwork } from "./backends/backend.js";
+import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import { ClosedError, InvalidArgumentError } from "./errors.js";
 import { type FeatureExtractorOptions, resolveExtractionModel } from "./extraction/extraction-model.js";
 import { type ExtractionProgress, progressReporter } from "./extraction/extraction-progress.js";
@@ -11,12 +12,12 @@ import {
   sinksOfLayers,
   withoutFirst,
 } from "./extraction/feature-sink.js";
-import { describePreparation, type PictureOptions } from "./extraction/picture-options.js";
+import { describePreparation, type PictureOptions, resolvePictureOptions } from "./extraction/picture-options.js";
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
 import { loadImages, type SkippedImage } from "./images/load-images.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
-import { type FeatureNetwork, featureNetwork } from "./network/feature-network.js";
+import type { FeatureNetwork } from "./network/feature-network.js";
 
 /** How a run over many pictures behaves. */
 export interface StreamOptions extends AbortOptions {
@@ -85,11 +86,11 @@ const inFlight = 2;
 export class FeatureExtractor implements AsyncDisposable {
   readonly #loaded: LoadedNetwork;
   readonly #features: FeatureNetwork["features"];
-  readonly #decode: PictureOptions;
+  readonly #pictures: PictureOptions;
   #closed = false;
 
-  /** Name and description of the backend that runs. */
-  readonly backend: { readonly name: string; readonly description: string };
+  /** The backend that runs, and with `auto` why better ones do not. */
+  readonly backend: RunningBackend;
   /** Shape of one picture's features: those of the first layer asked for. */
   readonly featureShape: Shape;
   /** The same for every layer asked for. */
@@ -105,12 +106,12 @@ export class FeatureExtractor implements AsyncDisposable {
     loaded: LoadedNetwork,
     features: FeatureNetwork["features"],
     backend: FeatureExtractor["backend"],
-    decode: PictureOptions,
+    pictures: PictureOptions,
     attributes: Readonly<Record<string, string>>,
   ) {
     this.#loaded = loaded;
     this.#features = features;
-    this.#decode = decode;
+    this.#pictures = pictures;
     this.backend = backend;
     this.attributes = attributes;
     this.featureShapes = new Map(features.map((feature) => [feature.layer, feature.shape]));
@@ -126,20 +127,11 @@ export class FeatureExtractor implements AsyncDisposable {
    * @throws BackendUnavailableError if the backend does not start
    */
   static async create(options: FeatureExtractorOptions): Promise<FeatureExtractor> {
+    const { backend = auto() } = options;
+    const settings = resolvePictureOptions(options);
     const model = await resolveExtractionModel(options);
-    const { network, features, pooling } = featureNetwork(model.network, {
-      layers: model.layers,
-      pooling: options.pooling,
-      preprocess: model.preprocess,
-      imageSize: model.imageSize,
-    });
-    const decode = {
-      size: model.imageSize,
-      interpolation: options.interpolation ?? "bilinear",
-      keepAspectRatio: options.keepAspectRatio ?? false,
-      applyOrientation: options.applyOrientation ?? false,
-    };
-    const backend = options.backend ?? auto();
+    const { network, features, pooling } = model.features;
+    const pictures = { ...settings, size: model.imageSize };
     await backend.init();
     options.signal?.throwIfAborted();
     const loaded = await backend.load(network, {
@@ -147,14 +139,13 @@ export class FeatureExtractor implements AsyncDisposable {
       signal: options.signal,
     });
     const attributes = {
-      network: model.network.name,
+      network: model.name,
       weights: model.weights,
-      layer: model.layers.join(","),
+      layer: features.map(({ layer }) => layer).join(","),
       pooling: pooling.join(","),
-      preprocess: describePreparation(decode, model.preprocess),
+      preprocess: describePreparation(pictures, model.preprocess),
     };
-    const description = { name: backend.name, description: backend.description };
-    return new FeatureExtractor(loaded, features, description, decode, attributes);
+    return new FeatureExtractor(loaded, features, describeBackend(backend), pictures, attributes);
   }
 
   /**
@@ -212,7 +203,7 @@ export class FeatureExtractor implements AsyncDisposable {
 
     try {
       const batches = loadImages(withoutFirst(source, first), {
-        ...this.#decode,
+        ...this.#pictures,
         batchSize,
         onError: options.onError ?? "throw",
         signal,

@@ -56,16 +56,18 @@ export type {
 } from "./backends/backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
+export type { RunningBackend } from "./backends/running-backend.js";
 export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.js";
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
 export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
 // Words
 export * from "./errors.js";
-// The pipeline
 export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
+// The pipeline
+export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,

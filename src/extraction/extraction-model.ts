@@ -1,17 +1,17 @@
 import type { Backbone } from "../backbones/backbone.js";
-import { createNetwork, type DownloadProgress } from "../backbones/create-network.js";
-import type { WeightsOptions } from "../backbones/load-weights.js";
+import type { DownloadProgress } from "../backbones/download-progress.js";
+import { loadBackboneWeights, type WeightsOptions } from "../backbones/load-weights.js";
 import { type BackboneName, resolveBackbone } from "../backbones/resolve-backbone.js";
 import type { Backend } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
 import type { PreprocessMode } from "../images/preprocess.js";
-import type { Interpolation } from "../images/resize.js";
-import type { Pooling } from "../network/feature-network.js";
+import { type FeatureNetwork, featureNetwork, type Pooling } from "../network/feature-network.js";
 import type { Network } from "../network/network.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
+import type { ExtractionPictureOptions } from "./picture-options.js";
 
 /** What a `FeatureExtractor` is made of. */
-export interface FeatureExtractorOptions extends Omit<WeightsOptions, "onProgress"> {
+export interface FeatureExtractorOptions extends Omit<WeightsOptions, "onProgress">, ExtractionPictureOptions {
   /** A backbone by name, a {@link Backbone}, or a network of one's own. */
   readonly backbone: BackboneName | Backbone | Network;
   /** With the backbone's classifier, so that its layers (`fc1`, `predictions`) can be named. @default false */
@@ -24,45 +24,48 @@ export interface FeatureExtractorOptions extends Omit<WeightsOptions, "onProgres
   readonly pooling?: Pooling | undefined;
   /** How pixels are prepared. @default the backbone's; needed for a network of one's own */
   readonly preprocess?: PreprocessMode | undefined;
-  /** Filter of the resizing, as in Pillow. @default "bilinear" */
-  readonly interpolation?: Interpolation | undefined;
-  /** Crops to the target's aspect ratio around the centre instead of distorting. @default false */
-  readonly keepAspectRatio?: boolean | undefined;
-  /** Turns pictures as their EXIF orientation says. Keras does not. @default false */
-  readonly applyOrientation?: boolean | undefined;
   /** @default `auto()`: the fastest that starts */
   readonly backend?: Backend | undefined;
   /** Called while weights are downloaded. */
   readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
 }
 
-/** The network that options ask for, and how its pictures are prepared. */
+/** The network that options ask for, from pixels to features, and how its pictures are prepared. */
 export interface ExtractionModel {
-  readonly network: Network;
-  readonly layers: readonly string[];
+  /** Name of the network that the features are of. */
+  readonly name: string;
+  readonly features: FeatureNetwork;
   readonly preprocess: PreprocessMode;
   readonly imageSize: readonly [number, number];
+  /** Where the weights come from, and their checksum. */
   readonly weights: string;
 }
 
-/** Finds the backbone, gets its weights, and settles every default. */
+/** Finds the backbone, settles every default, and gets the weights. */
 export async function resolveExtractionModel(options: FeatureExtractorOptions): Promise<ExtractionModel> {
   const asked = options.layer === undefined ? undefined : [options.layer].flat();
   if (asked?.length === 0) throw new InvalidArgumentError("`layer` is an empty list: name at least one layer.");
-  if (typeof options.backbone === "object" && "layers" in options.backbone) {
+  if (options.backbone !== null && typeof options.backbone === "object" && "layers" in options.backbone) {
     return ownNetwork(options.backbone, options, asked);
   }
   const backbone = resolveBackbone(options.backbone);
-  const weights = options.weights ?? "imagenet";
-  const includeTop = options.includeTop ?? false;
-  const imageSize = options.imageSize ?? backbone.imageSize;
-  const network = await createNetwork(backbone, { ...options, includeTop, imageSize, onProgress: options.onDownload });
+  const { weights: origin = "imagenet", seed = 0, includeTop = false, imageSize = backbone.imageSize } = options;
+  const build = { includeTop, imageSize };
+  const topology = backbone.topology(build);
+  const preprocess = options.preprocess ?? backbone.preprocess;
+  const layers = asked ?? (includeTop ? topology.outputs : [backbone.layer]);
+  const settings = { layers, pooling: options.pooling, preprocess, imageSize };
+  // What is wrong with the settings is said before anything is downloaded.
+  featureNetwork({ ...topology, weights: new Map() }, settings);
+  const weights = await loadBackboneWeights(backbone, topology, build, { ...options, onProgress: options.onDownload });
+  const network = { ...topology, weights };
+  const source = origin === "random" ? `random, seed ${seed}` : (origin.split(/[/\\]/).at(-1) ?? origin);
   return {
-    network,
-    layers: asked ?? (includeTop ? network.outputs : [backbone.layer]),
-    preprocess: options.preprocess ?? backbone.preprocess,
+    name: network.name,
+    features: featureNetwork(network, settings),
+    preprocess,
     imageSize,
-    weights: describeWeights(weights === "random" ? `random, seed ${options.seed ?? 0}` : weights, network),
+    weights: describeWeights(source, network),
   };
 }
 
@@ -78,25 +81,26 @@ function ownNetwork(
       `\`${given.join("`, `")}\` is for backbones by name; the network given as \`backbone\` has its weights already.`,
     );
   }
-  if (options.preprocess === undefined) {
+  const { preprocess, pooling } = options;
+  if (preprocess === undefined) {
     throw new InvalidArgumentError(
       `Network "${network.name}" does not say which pixels it expects. Pass \`preprocess\`: "caffe", "tf", "torch" or "none".`,
     );
   }
   const input = network.layers.find((layer) => layer.name === network.inputs[0]);
   const shape = input?.className === "InputLayer" ? input.config.shape : [];
-  const imageSize = options.imageSize ?? shape.slice(0, 2);
-  const [height, width] = imageSize;
+  const [height, width] = options.imageSize ?? shape;
   if (typeof height !== "number" || typeof width !== "number") {
     throw new InvalidArgumentError(
       `Network "${network.name}" takes pictures of any size. Pass \`imageSize: [height, width]\`.`,
     );
   }
+  const imageSize = [height, width] as const;
   return {
-    network,
-    layers: asked ?? network.outputs,
-    preprocess: options.preprocess,
-    imageSize: [height, width],
+    name: network.name,
+    features: featureNetwork(network, { layers: asked ?? network.outputs, pooling, preprocess, imageSize }),
+    preprocess,
+    imageSize,
     weights: describeWeights("of the network given", network),
   };
 }

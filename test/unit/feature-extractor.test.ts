@@ -114,6 +114,19 @@ describe("what the features are", () => {
   });
 });
 
+test.each([
+  [{ layer: "fire9/conca" }],
+  [{ interpolation: "cubic" as never }],
+  [{ layer: "fire2/squeeze1x1", includeTop: true, imageSize: [8, 8] as const }],
+  [{ pooling: "sum" as never }],
+  [{ preprocess: "vgg" as never }],
+])("%j is refused before weights are looked for", async (options) => {
+  const offline = { weights: "imagenet", cacheDirectory: "no-such-folder", weightsBaseUrl: "http://127.0.0.1:9/" };
+  await expect(FeatureExtractor.create({ ...settings, ...offline, ...options })).rejects.toMatchObject({
+    name: "InvalidArgumentError",
+  });
+});
+
 describe("stream", () => {
   test.each([1, 2, 7, 100])("gives every picture once, in order, in batches of %i", async (batchSize) => {
     const names: string[] = [];
