@@ -290,7 +290,7 @@ export function drawAnimal(animal: Animal, random: Random): string {
 
 /**
  * Draws `count` pictures of each animal into `folder/cats`, `folder/dogs` and `folder/pandas`.
- * The same seed draws the same pictures.
+ * The same seed draws the same pictures. Files of these names are replaced, and others left alone.
  */
 export async function drawAnimals(folder: string, count: number, seed: number): Promise<void> {
   const random = createRandom(seed);
@@ -299,7 +299,7 @@ export async function drawAnimals(folder: string, count: number, seed: number): 
     await mkdir(classFolder, { recursive: true });
     for (let number = 1; number <= count; number++) {
       const svg = drawAnimal(animal, random);
-      const file = join(classFolder, `${animal}-${String(number).padStart(3, "0")}.jpg`);
+      const file = join(classFolder, `drawn-${animal}-${String(number).padStart(3, "0")}.jpg`);
       await sharp(Buffer.from(svg)).jpeg({ quality: 88 }).toFile(file);
     }
   }

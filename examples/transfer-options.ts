@@ -34,7 +34,8 @@ Without a folder it draws its own: cartoon cats, dogs and pandas.
   --batch-size <number>  pictures per pass through the network  (32)
   --epochs <number>      passes of the head over the features  (30)
   --seed <number>        of every random choice  (1)
-  --output <folder>      where the files go  (output)
+  --output <folder>      where features.hdf5 and my_model.h5 go, which are replaced  (output)
+  --resume               goes on with the features where an earlier run with the same options was stopped
   --help                 this text
 `;
 
@@ -52,6 +53,7 @@ export interface TransferOptions {
   readonly epochs: number;
   readonly seed: number;
   readonly output: string;
+  readonly resume: boolean;
 }
 
 /** The command line is not what the example takes. */
@@ -80,6 +82,7 @@ export function readOptions(args: readonly string[]): TransferOptions | "help" {
     epochs: wholeNumber("epochs", values.epochs, 1),
     seed: wholeNumber("seed", values.seed, 0),
     output: values.output,
+    resume: values.resume,
   };
 }
 
@@ -98,6 +101,7 @@ function parse(args: readonly string[]) {
         epochs: { type: "string", default: "30" },
         seed: { type: "string", default: "1" },
         output: { type: "string", default: "output" },
+        resume: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });

@@ -2,7 +2,7 @@
  * Transfer learning from a folder of pictures to a Keras model file, step by step.
  * `npm run example -- --help` lists what can be changed.
  */
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
   createRandom,
@@ -13,6 +13,7 @@ import {
   type ImageSelection,
   imageFolder,
   isCnnTransferError,
+  type RunningBackend,
   TransferHead,
 } from "cnn-transfer";
 import { drawAnimals } from "./draw-animals.js";
@@ -22,6 +23,8 @@ import { help, readOptions, type TransferOptions, UsageError } from "./transfer-
 const extensions = [".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"];
 const drawingsPerClass = 48;
 const unseenPerClass = 4;
+/** One is kept for the end, and of the others some are for training and some for validation. */
+const leastPerClass = 5;
 const earlyLayers = {
   vgg16: "block3_pool",
   vgg19: "block3_pool",
@@ -29,36 +32,42 @@ const earlyLayers = {
   mobilenet: "conv_pw_3_relu",
 };
 
-async function main(options: TransferOptions): Promise<void> {
+async function main(options: TransferOptions, signal: AbortSignal): Promise<void> {
   const features = join(options.output, "features.hdf5");
   const model = join(options.output, "my_model.h5");
   await mkdir(options.output, { recursive: true });
-  await rm(features, { force: true });
-  await rm(model, { force: true });
 
   step("Pictures");
   const folder = await imageFolder(options.folder ?? (await drawPictures(options)), { extensions });
+  checkClasses(folder);
   const { seen, unseen } = holdOut(folder, options.seed);
   const classes = folder.classLabels.join(", ");
   console.log(`${folder.length} pictures of ${folder.classLabels.length} classes: ${classes}`);
   console.log(`${unseen.length} of them are kept for the end; nothing below sees them before.`);
 
   step("Features");
-  await using extractor = await createExtractor(options);
+  await using extractor = await createExtractor(options, signal);
   console.log(
     `${options.backbone} up to ${extractor.attributes.layer}, weights: ${extractor.attributes.weights}\n` +
-      `${extractor.featureShape.join(" x ")} numbers per picture, on ${extractor.backend.description}`,
+      `${extractor.featureShape.join(" x ")} numbers per picture`,
   );
+  showBackend("runs", extractor.backend);
   await using writer = await HDF5DatasetWriter.create(features, {
     rows: seen.length,
     rowShape: extractor.featureShape,
     classLabels: seen.classLabels,
     attributes: extractor.attributes,
+    // A file of an earlier run stays as it is until the new one is complete.
+    overwrite: true,
+    resume: options.resume,
   });
+  if (writer.rowsWritten > 0) console.log(`going on behind the ${writer.rowsWritten} rows of an earlier run`);
   const showExtraction = progressBar("extracting");
   const summary = await extractor.extractTo(writer, seen, {
     batchSize: options.batchSize,
     onError: "skip",
+    resume: options.resume,
+    signal,
     onProgress: ({ done, total, imagesPerSecond }) =>
       showExtraction(done, total, `${imagesPerSecond.toFixed(1)} pictures/s`),
   });
@@ -82,10 +91,12 @@ async function main(options: TransferOptions): Promise<void> {
     seed: options.seed,
     metadata: extractor.attributes,
   });
+  showBackend("trains", head.backend);
   const showTraining = progressBar("training  ");
   await head.fit(train, {
     epochs: options.epochs,
     validation,
+    signal,
     onProgress: ({ epoch, loss, valAccuracy }) => {
       if (valAccuracy === undefined) return;
       showTraining(epoch, options.epochs, `loss ${loss.toFixed(3)}, validation accuracy ${percent(valAccuracy)}`);
@@ -101,7 +112,7 @@ async function main(options: TransferOptions): Promise<void> {
   await using loaded = await TransferHead.load(model);
   let right = 0;
   let total = 0;
-  for await (const { features: rows, labels, names } of extractor.stream(unseen, { onError: "skip" })) {
+  for await (const { features: rows, labels, names } of extractor.stream(unseen, { onError: "skip", signal })) {
     for (const [row, [best]] of (await loaded.classify(rows)).entries()) {
       const isRight = best !== undefined && best.label === unseen.classLabels[labels?.[row] ?? -1];
       if (isRight) right++;
@@ -112,12 +123,30 @@ async function main(options: TransferOptions): Promise<void> {
   console.log(`${right} of ${total} right.`);
 }
 
+/** Draws into a folder that has its name from here, and replaces only files that were drawn before. */
 async function drawPictures(options: TransferOptions): Promise<string> {
-  const folder = join(options.output, "drawings");
-  await rm(folder, { recursive: true, force: true });
+  const folder = join(options.output, "drawn-animals");
   await drawAnimals(folder, drawingsPerClass + unseenPerClass, options.seed);
   console.log(`No folder given, so here are cartoon cats, dogs and pandas: ${folder}`);
   return folder;
+}
+
+/** Says what is missing before hours are spent on it. */
+function checkClasses({ directory, classLabels, labels }: ImageFolder): void {
+  if (classLabels.length < 2) {
+    throw new PicturesError(
+      `"${directory}" has one class, "${classLabels[0]}", and there is nothing to tell apart. ` +
+        "Make a folder for each class, at least two, with the pictures of the class in it.",
+    );
+  }
+  const counts = classLabels.map((name, label) => ({ name, count: labels.filter((each) => each === label).length }));
+  const small = counts.filter(({ count }) => count < leastPerClass);
+  if (small.length === 0) return;
+  throw new PicturesError(
+    `Too few pictures in "${directory}": ${small.map(({ name, count }) => `"${name}" has ${count}`).join(", ")}. ` +
+      `Each class needs at least ${leastPerClass}, and a few dozen to be learned well. ` +
+      `Counted are files that end in ${extensions.join(", ")}.`,
+  );
 }
 
 /** Takes a few pictures of each class out, at random. */
@@ -137,7 +166,7 @@ function holdOut(
 }
 
 /** ImageNet's weights if they can be had. The library never takes others by itself; this example does, and says so. */
-async function createExtractor(options: TransferOptions): Promise<FeatureExtractor> {
+async function createExtractor(options: TransferOptions, signal: AbortSignal): Promise<FeatureExtractor> {
   const { backbone, weights, layer, pooling = "avg", backend } = options;
   if (weights === "random") return createRandomExtractor(options);
   const showDownload = progressBar("downloading");
@@ -148,15 +177,14 @@ async function createExtractor(options: TransferOptions): Promise<FeatureExtract
       layer,
       pooling,
       backend,
+      signal,
       onDownload: ({ receivedBytes, totalBytes }) =>
         showDownload(receivedBytes, totalBytes ?? receivedBytes, "bytes of weights"),
     });
   } catch (error) {
     if (weights !== undefined || !isCnnTransferError(error, "WeightsDownloadError")) throw error;
     console.log(
-      "ImageNet's weights are not in the cache and could not be downloaded.\n" +
-        `To use them, put ${error.url}\nat ${error.cachePath}\n` +
-        "Going on with random weights. They tell drawings apart; for photographs get the real ones.",
+      `${error.message}\nGoing on with random weights. They tell drawings apart; for photographs get the real ones.`,
     );
     return createRandomExtractor(options);
   }
@@ -168,6 +196,11 @@ function createRandomExtractor(options: TransferOptions): Promise<FeatureExtract
   return FeatureExtractor.create({ backbone, weights: "random", layer, pooling, backend, seed });
 }
 
+function showBackend(does: string, { description, skipped }: RunningBackend): void {
+  console.log(`${does} on ${description}`);
+  for (const { backend, reason } of skipped) console.log(`  not on ${backend}: ${reason}`);
+}
+
 function step(title: string): void {
   console.log(`\n── ${title}`);
 }
@@ -176,14 +209,29 @@ function percent(part: number): string {
   return `${(100 * part).toFixed(1)} %`;
 }
 
+/** The pictures are not such that one could learn from them. */
+class PicturesError extends Error {}
+
+const interruption = new AbortController();
+// The first Ctrl-C stops in good order, a second one at once.
+process.once("SIGINT", () => interruption.abort());
 try {
   const options = readOptions(process.argv.slice(2));
   if (options === "help") console.log(help);
-  else await main(options);
+  else await main(options, interruption.signal);
 } catch (error) {
   if (error instanceof UsageError) {
     console.error(`${error.message}\nTry \`npm run example -- --help\`.`);
     process.exitCode = 2;
+  } else if (interruption.signal.aborted && error === interruption.signal.reason) {
+    console.error(
+      "\nStopped. Features that are done are kept in features.hdf5.partial: the same command with --resume goes on " +
+        "behind them, and without it begins anew. A download goes on by itself.",
+    );
+    process.exitCode = 130;
+  } else if (error instanceof PicturesError) {
+    console.error(error.message);
+    process.exitCode = 1;
   } else if (isCnnTransferError(error)) {
     console.error(`${error.name}: ${error.message}`);
     process.exitCode = 1;

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 const { consumer } = inject("installed");
 const root = resolve(import.meta.dirname, "../..");
 const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
-const drawings = join(consumer, "output/drawings");
+const drawings = join(consumer, "output/drawn-animals");
 // Nobody's cache, and no way out: the examples have to do without the Internet.
 const offline = {
   ...process.env,
@@ -53,7 +53,7 @@ describe("the example", () => {
     const [, right] = /(\d+) of 12 right/.exec(stdout) ?? [];
     // Guessing would get 4.
     expect(Number(right)).toBeGreaterThanOrEqual(9);
-    expect(await readdir(join(consumer, "output"))).toEqual(["drawings", "features.hdf5", "my_model.h5"]);
+    expect(await readdir(join(consumer, "output"))).toEqual(["drawn-animals", "features.hdf5", "my_model.h5"]);
   });
 
   test("takes a folder, and leaves out what is no picture", async () => {
