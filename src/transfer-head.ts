@@ -1,5 +1,6 @@
 import { autoTrainable } from "./backends/auto.js";
 import type { AbortOptions, TrainableBackend, TrainableNetwork } from "./backends/backend.js";
+import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import { ClosedError, InvalidArgumentError, ShapeMismatchError, UnsupportedError } from "./errors.js";
 import { writeFileAtomically } from "./files/atomic-file.node.js";
 import { autoEngine } from "./hdf5/auto-engine.js";
@@ -10,7 +11,7 @@ import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import type { Network } from "./network/network.js";
 import { type Evaluation, evaluateNetwork } from "./training/evaluate.js";
 import { type FitOptions, fitNetwork } from "./training/fit.js";
-import { sliceRows, toFloat32 } from "./training/float32-rows.js";
+import { checkFinite, sliceRows, toFloat32 } from "./training/float32-rows.js";
 import type { HeadMetadata, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
 import { type HeadParts, newHead, readHead } from "./training/head-parts.js";
 import type { EpochLog } from "./training/history.js";
@@ -114,9 +115,9 @@ export class TransferHead implements AsyncDisposable {
     return new TransferHead(parts, backend, await backend.loadForTraining(parts.network, parts.training));
   }
 
-  /** The backend that trains and predicts. */
-  get backend(): { readonly name: string; readonly description: string } {
-    return this.#backend;
+  /** The backend that trains and predicts, and by default why better ones do not. */
+  get backend(): RunningBackend {
+    return describeBackend(this.#backend);
   }
 
   /** Figures of every epoch so far, over all calls of `fit`; plain data, ready for JSON. */
@@ -129,10 +130,10 @@ export class TransferHead implements AsyncDisposable {
    * After an abort the head has the weights of the last batch and can be used.
    *
    * @returns the figures of this call's epochs
-   * @throws InvalidArgumentError if data is empty, has other classes, or a class out of range
+   * @throws InvalidArgumentError if data is empty, has other classes, a class out of range, or features that are NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    * @throws TrainingDivergedError if the loss or a weight is not finite; the weights are then those from before the epoch
-   * @throws ClosedError after `dispose`
+   * @throws ClosedError after `close`
    */
   async fit(train: TrainingData, options: FitOptions = {}): Promise<readonly EpochLog[]> {
     const network = this.#open("fit");
@@ -163,9 +164,9 @@ export class TransferHead implements AsyncDisposable {
    * Predicts every row once and compares with its class. `toString()` of the result is scikit-learn's
    * `classification_report`; its loss is that of Keras's `evaluate`, penalties included.
    *
-   * @throws InvalidArgumentError if data is empty, has other classes, or a class out of range
+   * @throws InvalidArgumentError if data is empty, has other classes, a class out of range, or features that are NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
-   * @throws ClosedError after `dispose`
+   * @throws ClosedError after `close`
    */
   async evaluate(data: TrainingData, options: AbortOptions = {}): Promise<Evaluation> {
     const network = this.#open("evaluate");
@@ -178,8 +179,9 @@ export class TransferHead implements AsyncDisposable {
   /**
    * Probabilities of the classes, `[rows, classes]`, for features `[rows, ...inputShape]`.
    *
+   * @throws InvalidArgumentError if a feature is NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
-   * @throws ClosedError after `dispose`
+   * @throws ClosedError after `close`
    */
   async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float32">> {
     const network = this.#open("predict");
@@ -192,6 +194,7 @@ export class TransferHead implements AsyncDisposable {
       );
     }
     const features = toFloat32(xs);
+    checkFinite(features, (row) => `Row ${row} of the features given to \`predict\``);
     const classes = this.classLabels.length;
     const data = new Float32Array(rows * classes);
     for (let start = 0; start < rows; start += predictionRows) {
@@ -206,9 +209,9 @@ export class TransferHead implements AsyncDisposable {
   /**
    * For each row of features `[rows, ...inputShape]` the most probable classes, the best first.
    *
-   * @throws InvalidArgumentError if `top` is not a positive integer
+   * @throws InvalidArgumentError if `top` is not a positive integer, or a feature is NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
-   * @throws ClosedError after `dispose`
+   * @throws ClosedError after `close`
    */
   async classify(
     xs: NdArray,
@@ -231,7 +234,7 @@ export class TransferHead implements AsyncDisposable {
     );
   }
 
-  /** The head as plain data, with its weights of now. @throws ClosedError after `dispose` */
+  /** The head as plain data, with its weights of now. @throws ClosedError after `close` */
   async network(): Promise<Network> {
     return { ...this.#parts.network, weights: await this.#open("network").readWeights() };
   }
@@ -239,7 +242,7 @@ export class TransferHead implements AsyncDisposable {
   /**
    * The head as the bytes of a Keras `.h5` file; see {@link save}.
    *
-   * @throws ClosedError after `dispose`
+   * @throws ClosedError after `close`
    */
   async encode(options: Pick<SaveHeadOptions, "engine"> = {}): Promise<Uint8Array> {
     const { optimizer, l2 } = this.#parts.training;
@@ -260,7 +263,7 @@ export class TransferHead implements AsyncDisposable {
    * The file is replaced in one step: after a crash or on a full disk the old one is still there.
    *
    * @throws FileAccessError if the file cannot be written, or exists and `overwrite` is false
-   * @throws ClosedError after `dispose`
+   * @throws ClosedError after `close`
    */
   async save(path: string, options: SaveHeadOptions = {}): Promise<void> {
     const bytes = await this.encode(options);
@@ -268,19 +271,19 @@ export class TransferHead implements AsyncDisposable {
   }
 
   /** Frees the backend's memory. Safe to call twice; a `fit` that still runs rejects. */
-  async dispose(): Promise<void> {
+  async close(): Promise<void> {
     const loaded = this.#loaded;
     this.#loaded = undefined;
     await loaded?.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.dispose();
+    await this.close();
   }
 
   #open(method: string): TrainableNetwork {
     if (this.#loaded === undefined) {
-      throw new ClosedError(`TransferHead is disposed: \`${method}\` was called after \`dispose\`.`);
+      throw new ClosedError(`TransferHead is closed: \`${method}\` was called after \`close\`.`);
     }
     return this.#loaded;
   }

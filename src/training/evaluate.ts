@@ -15,7 +15,7 @@ export interface Evaluation extends ClassificationReport {
  *
  * @param penalty what the loss has beside the cross-entropy
  * @throws ShapeMismatchError if a batch or the count of rows does not fit
- * @throws InvalidArgumentError if a class is not one of the target's
+ * @throws InvalidArgumentError if a class is not one of the target's, or a feature is NaN or infinite
  */
 export async function evaluateNetwork(
   network: LoadedNetwork,

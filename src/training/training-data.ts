@@ -1,6 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
-import { toFloat32 } from "./float32-rows.js";
+import { checkFinite, toFloat32 } from "./float32-rows.js";
 
 /** Rows with their classes. */
 export interface TrainingBatch {
@@ -87,7 +87,7 @@ export interface CheckedBatch {
  * average a little wrong.
  *
  * @throws ShapeMismatchError if a batch or the count of rows does not fit
- * @throws InvalidArgumentError if a class is not one of the target's
+ * @throws InvalidArgumentError if a class is not one of the target's, or a feature is NaN or infinite
  */
 export async function* checkedBatches(
   name: string,
@@ -113,8 +113,11 @@ export async function* checkedBatches(
       );
     }
     for (let row = 0; row < count; row++) checkClass(ys.data[row], rows + row, name, target);
+    const features = toFloat32(xs);
+    const first = rows;
+    checkFinite(features, (row) => `Row ${first + row} of a pass over \`${name}\``);
     rows += count;
-    yield { xs: toFloat32(xs), classes: Int32Array.from(ys.data) };
+    yield { xs: features, classes: Int32Array.from(ys.data) };
   }
   if (rows !== data.length) {
     throw new ShapeMismatchError(

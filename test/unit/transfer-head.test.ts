@@ -195,17 +195,37 @@ describe("TransferHead", () => {
     await head.fit(data, { epochs: 1 });
   });
 
-  test("has sound weights and can train again after features that are not finite", async () => {
+  test("has sound weights and can train again after features that are too large", async () => {
     await using head = await create();
     await head.fit(data, { epochs: 1 });
     const before = bits(await head.network());
-    const spoilt = rowsData(data.xs.slice().fill(Number.NaN, 4000, 4001), data.ys, [2, 2, 6], head.classLabels, 32);
+    const spoilt = rowsData(data.xs.slice().fill(3e38, 4000, 4020), data.ys, [2, 2, 6], head.classLabels, 32);
     await expect(head.fit(spoilt, { epochs: 1 })).rejects.toMatchObject({ name: "TrainingDivergedError", epoch: 2 });
     expect(bits(await head.network())).toEqual(before);
     const [log] = await head.fit(data, { epochs: 1 });
     expect(log).toMatchObject({ epoch: 2, loss: expect.any(Number) });
     expect(log?.loss).toBeLessThan(2);
   });
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    "refuses features with %d and names the row, in fit, evaluate and predict",
+    async (value) => {
+      await using head = await create();
+      // Value 7 of row 100, which has 24; in batches of 32 rows.
+      const spoilt = rowsData(data.xs.slice().fill(value, 2407, 2408), data.ys, [2, 2, 6], head.classLabels, 32);
+      const refusal = (place: string) => ({
+        name: "InvalidArgumentError",
+        message: expect.stringContaining(`${place} has ${value} as value 7`),
+      });
+      await expect(head.fit(spoilt, { epochs: 1 })).rejects.toMatchObject(refusal("Row 100 of a pass over `train`"));
+      await expect(head.fit(data, { epochs: 1, validation: spoilt })).rejects.toMatchObject(
+        refusal("Row 100 of a pass over `validation`"),
+      );
+      await expect(head.evaluate(spoilt)).rejects.toMatchObject(refusal("Row 100 of a pass over `data`"));
+      const features = { dtype: "float32", shape: [200, 2, 2, 6], data: spoilt.xs } as const;
+      await expect(head.predict(features)).rejects.toMatchObject(refusal("Row 100 of the features given to `predict`"));
+    },
+  );
 
   test("can be used on after an abort", async () => {
     await using head = await create();
@@ -220,8 +240,8 @@ describe("TransferHead", () => {
 
   test("refuses everything after dispose, which may be called twice", async () => {
     const head = await create();
-    await head.dispose();
-    await head.dispose();
+    await head.close();
+    await head.close();
     for (const use of [
       () => head.fit(data),
       () => head.evaluate(data),
