@@ -1,8 +1,11 @@
 import { InvalidArgumentError, InvalidDatasetError } from "./errors.js";
+import { type BatchOptions, resolveBatchOptions } from "./hdf5/batch-options.js";
 import type { AttributeValue } from "./hdf5/dataset-attributes.js";
-import { type BatchDType, type BatchOptions, DatasetView, resolveBatchOptions } from "./hdf5/dataset-view.js";
+import type { BatchDType } from "./hdf5/dataset-batch.js";
+import { DatasetView } from "./hdf5/dataset-view.js";
 import type { HDF5Engine, HDF5Source } from "./hdf5/engine.js";
 import { openDataset } from "./hdf5/open-dataset.js";
+import { openDatasets } from "./hdf5/open-datasets.js";
 
 /** How a data set is to be opened and given out. */
 export interface HDF5DatasetGeneratorOptions extends BatchOptions {
@@ -35,25 +38,27 @@ export interface HDF5DatasetGeneratorOptions extends BatchOptions {
  */
 export class HDF5DatasetGenerator<D extends BatchDType = "float32"> extends DatasetView<D> implements AsyncDisposable {
   /**
-   * Opens a file.
+   * Opens a file, or several as one data set: their rows follow each other in the order of the list. They must have the
+   * same shape of rows, type and names of classes.
    *
    * Rows come as float32 whatever their type in the file: 64-bit floats are rounded, integers must be exact. With
    * `dtype: "uint8"` a file of bytes, such as images, comes as it is.
    *
    * @throws FileAccessError if the file cannot be read
-   * @throws InvalidDatasetError if it is not HDF5, is damaged or incomplete, or its datasets do not fit together
+   * @throws InvalidDatasetError if it is not HDF5, is damaged or incomplete, its datasets do not fit together, or one of several
+   *   files does not fit to the first
    * @throws InvalidArgumentError for options out of range
    */
   static async open(
-    source: HDF5Source,
+    source: HDF5Source | readonly HDF5Source[],
     options?: HDF5DatasetGeneratorOptions & { readonly dtype?: "float32" | undefined },
   ): Promise<HDF5DatasetGenerator<"float32">>;
   static async open(
-    source: HDF5Source,
+    source: HDF5Source | readonly HDF5Source[],
     options: HDF5DatasetGeneratorOptions & { readonly dtype: "uint8" },
   ): Promise<HDF5DatasetGenerator<"uint8">>;
   static async open(
-    source: HDF5Source,
+    source: HDF5Source | readonly HDF5Source[],
     options: HDF5DatasetGeneratorOptions & { readonly dtype?: BatchDType | undefined } = {},
   ): Promise<HDF5DatasetGenerator<BatchDType>> {
     const { dtype = "float32" } = options;
@@ -61,24 +66,31 @@ export class HDF5DatasetGenerator<D extends BatchDType = "float32"> extends Data
       throw new InvalidArgumentError(`\`dtype\` must be "float32" or "uint8", received "${String(dtype)}".`);
     }
     const batches = resolveBatchOptions(options);
-    const opened = await openDataset(source, options);
-    if (dtype === "uint8" && opened.dtype !== "uint8") {
+    const opened = isList(source) ? await openDatasets(source, options) : await openDataset(source, options);
+    try {
+      if (dtype === "uint8" && opened.dtype !== "uint8") {
+        throw new InvalidDatasetError(
+          opened.name,
+          `"${opened.path}" in "${opened.name}" holds ${opened.dtype}, not uint8. Leave \`dtype\` out to read it as float32.`,
+        );
+      }
+      const all = Uint32Array.from({ length: opened.rows }, (_, i) => i);
+      return new HDF5DatasetGenerator(opened, all, dtype, batches);
+    } catch (error) {
       await opened.close();
-      throw new InvalidDatasetError(
-        opened.name,
-        `"${opened.path}" in "${opened.name}" holds ${opened.dtype}, not uint8. Leave \`dtype\` out to read it as float32.`,
-      );
+      throw error;
     }
-    const all = Uint32Array.from({ length: opened.rows }, (_, i) => i);
-    return new HDF5DatasetGenerator(opened, all, dtype, batches);
   }
 
-  /** Names stored beside the rows, such as the files of the pictures; `undefined` if there are none. */
+  /** Names stored beside the rows, such as the files of the pictures; `undefined` if not all rows have one. */
   fileNames(): Promise<readonly string[] | undefined> {
     return this.source.fileNames();
   }
 
-  /** Facts about the data: the attributes of the file's root. 64-bit integers beyond 2^53 are rounded. */
+  /**
+   * Facts about the data: the attributes of the file's root; of several files those that are the same in all. 64-bit
+   * integers beyond 2^53 are rounded.
+   */
   attributes(): Promise<ReadonlyMap<string, AttributeValue>> {
     return this.source.attributes();
   }
@@ -86,17 +98,10 @@ export class HDF5DatasetGenerator<D extends BatchDType = "float32"> extends Data
   /**
    * Reads all rows and compares them with the checksum that {@link HDF5DatasetWriter} stores.
    *
-   * @throws InvalidDatasetError if they differ, or the file has no checksum
+   * @throws InvalidDatasetError if they differ, or the file has no checksum; of several, the first that is so
    */
-  async verify(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    const matches = await this.source.matchesChecksum(options.signal);
-    if (matches) return;
-    throw new InvalidDatasetError(
-      this.source.name,
-      matches === undefined
-        ? `"${this.source.name}" has no checksum to compare with: it was not made by HDF5DatasetWriter.`
-        : `The rows of "${this.source.name}" are not those that were written: their checksum differs. The file is damaged.`,
-    );
+  verify(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    return this.source.verify(options.signal);
   }
 
   /** Closes the file. Views of it end too. Safe to call twice. */
@@ -108,4 +113,8 @@ export class HDF5DatasetGenerator<D extends BatchDType = "float32"> extends Data
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function isList(source: HDF5Source | readonly HDF5Source[]): source is readonly HDF5Source[] {
+  return Array.isArray(source);
 }

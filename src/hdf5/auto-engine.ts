@@ -67,6 +67,7 @@ export async function openAuto(source: HDF5Source): Promise<HDF5File & Pick<Cont
     attribute: (path, name) => attempt((file) => file.attribute(path, name)),
     locate: (path) => ask((file) => file.locate(path), undefined),
     isUnwritten: (path) => ask((file) => file.isUnwritten(path), false),
+    chunkRows: async (path) => (await fallback()).chunkRows?.(path),
     async close() {
       closed = true;
       await own?.close();

@@ -1,81 +1,23 @@
 import { InvalidArgumentError, InvalidDatasetError } from "../errors.js";
 import type { NdArray, Shape } from "../ndarray.js";
-import { createRandom } from "../random.js";
-import { checkSeed, foldRows, splitRows } from "../training/split.js";
+import { foldRows, splitRows } from "../training/split.js";
+import {
+  type BatchOptions,
+  type PartOptions,
+  type PassOptions,
+  type ResolvedBatchOptions,
+  resolveBatchOptions,
+} from "./batch-options.js";
+import { type BatchDType, type DatasetBatch, type OneHotBatch, oneHot } from "./dataset-batch.js";
 import { createFitDataset, type FitDataset, type FitDatasetOptions } from "./fit-dataset.js";
 import type { OpenDataset } from "./open-dataset.js";
+import { balancedLength, orderRows } from "./row-order.js";
 import { rowsAsFloat32 } from "./row-reader.js";
+import { shuffleWarnings } from "./shuffle-warnings.js";
+import { createOrderReader } from "./stretch-reader.js";
 
-/** Element types in which rows can be given out. */
-export type BatchDType = "float32" | "uint8";
-
-/**
- * Some rows with their labels. The arrays are the receiver's own and never written to again, unless the pass was begun
- * with `reuse: true`: then `xs` is valid until the next batch is asked for.
- */
-export interface DatasetBatch<D extends BatchDType = BatchDType> {
-  /** `[rows, ...rowShape]` */
-  readonly xs: NdArray<D>;
-  /** `[rows]` class indices; `[0]` if the data set has no labels. */
-  readonly ys: NdArray<"int32">;
-  /** Where each row stands in the file. */
-  readonly indices: Uint32Array;
-}
-
-/** How rows are given out. */
-export interface BatchOptions {
-  /** @default 32 */
-  readonly batchSize?: number | undefined;
-  /** A new random order of the rows for every pass. @default false */
-  readonly shuffle?: boolean | undefined;
-  /** Seed of the orders and splits. @default 0 */
-  readonly seed?: number | undefined;
-  /** Leaves out the rows that do not fill a last batch. @default false */
-  readonly dropLast?: boolean | undefined;
-  /** Batches that are read ahead while the receiver works. @default 1 */
-  readonly prefetch?: number | undefined;
-}
-
-/** How one pass is to run. */
-export interface PassOptions {
-  /** Stops the pass between two batches; it then throws the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** Number of the pass, which decides its order. @default counted from 0 */
-  readonly pass?: number | undefined;
-  /** Uses the memory of a batch again once the next is asked for. @default false */
-  readonly reuse?: boolean | undefined;
-}
-
-/** Sizes of the parts of a data set. A fraction of its rows (rounded up), or a number of rows. */
-export interface PartOptions {
-  readonly validation: number;
-  readonly test?: number | undefined;
-  /** Gives each part every class in proportion. @default false */
-  readonly stratify?: boolean | undefined;
-  /** @default the seed of the view */
-  readonly seed?: number | undefined;
-}
-
-/** Options with their defaults filled in. */
-export interface ResolvedBatchOptions {
-  readonly batchSize: number;
-  readonly shuffle: boolean;
-  readonly seed: number;
-  readonly dropLast: boolean;
-  readonly prefetch: number;
-}
-
-/** Fills in defaults and checks ranges. */
-export function resolveBatchOptions(options: BatchOptions): ResolvedBatchOptions {
-  const { batchSize = 32, shuffle = false, seed = 0, dropLast = false, prefetch = 1 } = options;
-  if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
-    throw new InvalidArgumentError(`\`batchSize\` must be a number of rows, at least 1; received ${batchSize}.`);
-  }
-  if (!Number.isSafeInteger(prefetch) || prefetch < 0 || prefetch > 64) {
-    throw new InvalidArgumentError(`\`prefetch\` must be a number of batches from 0 to 64; received ${prefetch}.`);
-  }
-  return { batchSize, shuffle, seed: checkSeed(seed), dropLast, prefetch };
-}
+export type { BatchOptions, BlockShuffle, PartOptions, PassOptions } from "./batch-options.js";
+export type { BatchDType, DatasetBatch, OneHotBatch } from "./dataset-batch.js";
 
 /**
  * Rows of an open data set: all, or a part of them. Parts share the open file and end when it is closed. Any number of
@@ -91,6 +33,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
   protected readonly source: OpenDataset;
   protected readonly dtype: D;
   readonly #options: ResolvedBatchOptions;
+  readonly #passRows: number;
   #passes = 0;
 
   constructor(source: OpenDataset, indices: Uint32Array, dtype: D, options: ResolvedBatchOptions) {
@@ -100,12 +43,14 @@ export class DatasetView<D extends BatchDType = "float32"> {
     this.rowShape = source.rowShape;
     this.classLabels = source.classLabels;
     this.#options = options;
+    this.#passRows =
+      options.sampling === "balanced" ? balancedLength(indices, this.#sourceLabels("sampling")) : indices.length;
   }
 
   /** Number of rows of a pass. */
   get length(): number {
     const { batchSize, dropLast } = this.#options;
-    return dropLast ? Math.floor(this.indices.length / batchSize) * batchSize : this.indices.length;
+    return dropLast ? Math.floor(this.#passRows / batchSize) * batchSize : this.#passRows;
   }
 
   /** Number of batches of a pass. */
@@ -119,6 +64,15 @@ export class DatasetView<D extends BatchDType = "float32"> {
     return labels && Int32Array.from(this.indices, (index) => labels[index] as number);
   }
 
+  /**
+   * What makes passes many times slower than they need to be, in sentences that say what to do; empty if nothing does.
+   * So far there is one such thing: `shuffle` of a chunked or compressed file larger than memory kept for it, where each
+   * row costs a whole block. It is never said in another way, so print it where it will be seen.
+   */
+  get warnings(): readonly string[] {
+    return shuffleWarnings(this.source, this.#options.shuffle);
+  }
+
   /** One pass: the same as {@link DatasetView.batches} without options. */
   [Symbol.asyncIterator](): AsyncGenerator<DatasetBatch<D>, void, undefined> {
     return this.batches();
@@ -127,20 +81,40 @@ export class DatasetView<D extends BatchDType = "float32"> {
   /**
    * One pass over the rows, each of them once. The next batch is read while the receiver works with the current one.
    *
-   * Without `shuffle` rows come in the order of `indices`. With it, pass `p` has the order of
+   * Without `shuffle` rows come in the order of `indices`. With `shuffle: true`, pass `p` has the order of
    * `numpy.random.RandomState(seed + p).shuffle` on them, where passes count from 0 in the order in which they are
    * begun, or as `pass` says.
+   *
+   * With `binarize: true` labels come as one-hot rows `[rows, classes]`; there are as many classes as names, or labels.
    *
    * With `reuse: true` each `xs` is valid only until the next batch is asked for: its memory is used again. That saves
    * most of the time of large batches that are done with at once.
    *
    * @throws ClosedError if the file is closed
-   * @throws InvalidDatasetError if rows cannot be read
+   * @throws InvalidDatasetError if rows cannot be read, or with `binarize` there are no labels
    */
-  async *batches(options: PassOptions = {}): AsyncGenerator<DatasetBatch<D>, void, undefined> {
+  batches(options: PassOptions & { readonly binarize: true }): AsyncGenerator<OneHotBatch<D>, void, undefined>;
+  batches(
+    options?: PassOptions & { readonly binarize?: false | undefined },
+  ): AsyncGenerator<DatasetBatch<D>, void, undefined>;
+  batches(
+    options: PassOptions & { readonly binarize?: boolean | undefined } = {},
+  ): AsyncGenerator<DatasetBatch<D> | OneHotBatch<D>, void, undefined> {
+    return options.binarize ? this.#binarized(options) : this.#batches(options);
+  }
+
+  async *#binarized(options: PassOptions): AsyncGenerator<OneHotBatch<D>, void, undefined> {
+    const classes = this.#classes("binarize");
+    for await (const { xs, ys, indices } of this.#batches(options)) {
+      yield { xs, ys: oneHot(ys.data, classes), indices };
+    }
+  }
+
+  async *#batches(options: PassOptions): AsyncGenerator<DatasetBatch<D>, void, undefined> {
     const { signal, pass = this.#passes++, reuse = false } = options;
     const { batchSize, prefetch } = this.#options;
-    const order = this.#order(pass);
+    const order = orderRows(this.indices, this.#options, pass, this.source.labels);
+    const reader = createOrderReader(order, (indices, buffer) => this.source.read(indices, buffer), prefetch > 0);
     const rows = this.length;
     const reads: Promise<DatasetBatch<D>>[] = [];
     const buffers: NdArray[] = [];
@@ -149,7 +123,8 @@ export class DatasetView<D extends BatchDType = "float32"> {
       for (let start = 0; start < rows; start += batchSize) {
         signal?.throwIfAborted();
         for (; next < rows && reads.length <= prefetch; next += batchSize) {
-          const read = this.#read(order.slice(next, Math.min(next + batchSize, rows)), buffers.pop());
+          const end = Math.min(next + batchSize, rows);
+          const read = this.#batch(order.rows.slice(next, end), reader.read(next, end, buffers.pop()));
           // A read ahead may fail before anybody waits for it; the error is kept until then.
           read.catch(() => undefined);
           reads.push(read);
@@ -160,13 +135,14 @@ export class DatasetView<D extends BatchDType = "float32"> {
       }
     } finally {
       await Promise.allSettled(reads);
+      await reader.settle();
     }
   }
 
   /**
    * Divides the rows at random. Equal, index for index, to scikit-learn's `train_test_split` with `random_state=seed`,
    * where `train` and `validation` are its train and test; with `test`, that part is split off first and `validation`
-   * from the rest, both sizes counted from all rows.
+   * from the rest, both sizes counted from all rows. Balanced sampling stays with `train`.
    *
    * @throws InvalidArgumentError if a part would be empty, or a class has too few rows for `stratify`
    */
@@ -176,6 +152,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
     const { seed = this.#options.seed, stratify = false } = options;
     const labels = stratify ? this.#labelsFor("split") : undefined;
     const part = (rows: Uint32Array) => this.#part(rows);
+    const heldOut = (rows: Uint32Array) => this.#heldOut(rows);
     const divide = (rows: Uint32Array, size: number) => {
       const strata = labels && Array.from(rows, (row) => labels[row] as number);
       const { first, second } = splitRows(rows.length, { size, stratify: strata, seed });
@@ -188,11 +165,11 @@ export class DatasetView<D extends BatchDType = "float32"> {
     const count = (size: number) => (size > 0 && size < 1 ? Math.ceil(size * all.length) : size);
     if (options.test === undefined) {
       const { first, second } = divide(all, options.validation);
-      return { train: part(first), validation: part(second) };
+      return { train: part(first), validation: heldOut(second) };
     }
     const outer = divide(all, options.test);
     const inner = divide(outer.first, count(options.validation));
-    return { train: part(inner.first), validation: part(inner.second), test: part(outer.second) };
+    return { train: part(inner.first), validation: heldOut(inner.second), test: heldOut(outer.second) };
   }
 
   /**
@@ -209,7 +186,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
     const labels = stratify ? this.#labelsFor("kFold") : undefined;
     return foldRows(this.indices.length, { folds, stratify: labels, seed }).map(({ train, validation }) => ({
       train: this.#part(train),
-      validation: this.#part(validation),
+      validation: this.#heldOut(validation),
     }));
   }
 
@@ -238,43 +215,60 @@ export class DatasetView<D extends BatchDType = "float32"> {
    * @throws InvalidDatasetError if the data set has no labels
    */
   dataset<T = unknown>(options: FitDatasetOptions<T> = {}): FitDataset<T> {
-    const labels = this.#labelsFor("dataset");
-    const used = labels.reduce((greatest, label) => Math.max(greatest, label), -1) + 1;
+    const classes = this.#classes("dataset");
     return createFitDataset(
       {
         batchesPerPass: this.batchesPerPass,
-        classes: Math.max(this.classLabels.length, used),
+        classes,
         batches: () => this.batches() as AsyncIterator<DatasetBatch>,
       },
       options,
     );
   }
 
-  #part(places: Uint32Array): DatasetView<D> {
+  /**
+   * The same rows, given out in another way. What is left out stays as it is.
+   *
+   * @throws InvalidArgumentError for options out of range
+   */
+  with(options: BatchOptions): DatasetView<D> {
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    return new DatasetView(this.source, this.indices, this.dtype, resolveBatchOptions({ ...this.#options, ...given }));
+  }
+
+  #part(places: Uint32Array, options = this.#options): DatasetView<D> {
     const indices = places.map((place) => this.indices[place] as number);
-    return new DatasetView(this.source, indices, this.dtype, this.#options);
+    return new DatasetView(this.source, indices, this.dtype, options);
+  }
+
+  /** A part that measures: every row once. */
+  #heldOut(places: Uint32Array): DatasetView<D> {
+    return this.#part(places, { ...this.#options, sampling: "each" });
+  }
+
+  /** Number of classes of one-hot rows. */
+  #classes(method: string): number {
+    const used = this.#labelsFor(method).reduce((greatest, label) => Math.max(greatest, label), -1) + 1;
+    return Math.max(this.classLabels.length, used);
   }
 
   #labelsFor(method: string): Int32Array {
-    const { labels } = this;
+    const labels = this.#sourceLabels(method);
+    return Int32Array.from(this.indices, (index) => labels[index] as number);
+  }
+
+  #sourceLabels(what: string): Int32Array {
+    const { name, labels } = this.source;
     if (labels) return labels;
     throw new InvalidDatasetError(
-      this.source.name,
-      `\`${method}\` needs labels, but "${this.source.name}" was opened without. Name them with \`labelKey\`.`,
+      name,
+      `\`${what}\` needs labels, but "${name}" was opened without. Name them with \`labelKey\`.`,
     );
   }
 
-  #order(pass: number): Uint32Array {
-    const { shuffle, seed } = this.#options;
-    if (!shuffle) return this.indices;
-    const order = this.indices.slice();
-    createRandom((seed + pass) >>> 0).shuffle(order);
-    return order;
-  }
-
-  async #read(indices: Uint32Array, buffer?: NdArray): Promise<DatasetBatch<D>> {
+  async #batch(indices: Uint32Array, read: Promise<NdArray>): Promise<DatasetBatch<D>> {
     const { source } = this;
-    const rows = await source.read(indices, buffer);
+    const rows = await read;
     const xs = this.dtype === "uint8" ? rows : rowsAsFloat32(rows, source.name, source.path);
     const labels = source.labels;
     const ys = labels ? Int32Array.from(indices, (index) => labels[index] as number) : new Int32Array(0);

@@ -52,6 +52,11 @@ export interface HDF5File {
   attributes(path: string): Promise<readonly string[]>;
   /** One attribute; `undefined` if there is none of this name. */
   attribute(path: string, name: string): Promise<HDF5Attribute | undefined>;
+  /**
+   * Rows of a chunk of a dataset that is stored in chunks, where the engine knows; `undefined` for others. Blocks of
+   * rows are then read so that no chunk is decoded twice.
+   */
+  chunkRows?(path: string): Promise<number | undefined>;
   /** Frees the file. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, UnsupportedError } from "../errors.js";
-import type { DatasetBatch } from "./dataset-view.js";
+import { type DatasetBatch, oneHot } from "./dataset-batch.js";
 
 /** The one function of TensorFlow.js that is needed: `tf` itself fits. */
 export interface TensorFactory<T> {
@@ -79,9 +79,10 @@ function toTensors<T>(tf: TensorFactory<T>, { xs, ys }: DatasetBatch, classes: n
       ys: tf.tensor(Float32Array.from(ys.data), [rows], "float32"),
     };
   }
-  const oneHot = new Float32Array(rows * classes);
-  for (const [row, label] of ys.data.entries()) oneHot[row * classes + label] = 1;
-  return { xs: tf.tensor(values, [...xs.shape], "float32"), ys: tf.tensor(oneHot, [rows, classes], "float32") };
+  return {
+    xs: tf.tensor(values, [...xs.shape], "float32"),
+    ys: tf.tensor(oneHot(ys.data, classes).data, [rows, classes], "float32"),
+  };
 }
 
 async function importTensorFlow<T>(): Promise<TensorFactory<T>> {

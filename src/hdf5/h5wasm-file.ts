@@ -234,6 +234,13 @@ export function createH5wasmFile(
       return { kind: "dataset", shape: metadata.shape ?? [0], dtype: dtypeOf(metadata) } satisfies HDF5Entry;
     },
 
+    async chunkRows(path) {
+      checkOpen("`chunkRows`");
+      const target = normalizePath(path);
+      if (typeAt(target) !== module.H5G_DATASET) return undefined;
+      return call(`read the description of "${path}"`, () => module.get_dataset_metadata(file, target)).chunks?.[0];
+    },
+
     async read(path, range) {
       const target = normalizePath(path);
       const metadata = metadataOf(target, "numbers");

@@ -1,8 +1,8 @@
+import { crc32 } from "../checksum/crc32.node.js";
 import { ClosedError, InvalidDatasetError, isCnnTransferError } from "../errors.js";
-import type { NdArray, Shape } from "../ndarray.js";
+import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
 import { openAuto } from "./auto-engine.js";
 import type { ContiguousFile } from "./contiguous/contiguous-file.js";
-import { crc32 } from "../checksum/crc32.node.js";
 import { type AttributeValue, plainAttribute } from "./dataset-attributes.js";
 import { type FoundDataset, findDatasets, type KeyOptions } from "./dataset-keys.js";
 import type { HDF5DType, HDF5Engine, HDF5File, HDF5Source } from "./engine.js";
@@ -26,12 +26,20 @@ export interface OpenDataset {
   readonly dtype: Exclude<HDF5DType, "string" | "other">;
   readonly labels: Int32Array | undefined;
   readonly classLabels: readonly string[];
+  /** Bytes of a row as stored. */
+  readonly rowBytes: number;
+  /** Rows that have to be read for a single one. */
+  readonly blockRows: number;
   /** @throws ClosedError after `close` */
   read(indices: Uint32Array, buffer?: NdArray): Promise<NdArray>;
   fileNames(): Promise<readonly string[] | undefined>;
   attributes(): Promise<ReadonlyMap<string, AttributeValue>>;
-  /** Compares all rows with the checksum that the writer has stored; `undefined` if it stored none. */
-  matchesChecksum(signal?: AbortSignal): Promise<boolean | undefined>;
+  /**
+   * Compares all rows with the checksum that the writer has stored.
+   *
+   * @throws InvalidDatasetError if they differ or there is none
+   */
+  verify(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -94,7 +102,7 @@ async function inspect(
   const what = `"${data.path}"`;
   const reader: RowReader = location
     ? createLocatedReader(location, what)
-    : createEngineReader(file, data.path, data.shape, itemSize(dtype));
+    : await createEngineReader(file, data.path, data.shape, itemSize(dtype));
   let closed = false;
   const checkOpen = () => {
     if (closed)
@@ -107,6 +115,8 @@ async function inspect(
     path: data.path,
     rows,
     rowShape: data.shape.slice(1),
+    rowBytes: sizeOf(data.shape.slice(1)) * itemSize(dtype),
+    blockRows: reader.blockRows,
     dtype,
     labels,
     classLabels,
@@ -127,10 +137,15 @@ async function inspect(
       }
       return values;
     },
-    async matchesChecksum(signal) {
+    async verify(signal) {
       checkOpen();
       const expected = await numberAttribute(file, data.path, "crc32");
-      if (expected === undefined) return undefined;
+      if (expected === undefined) {
+        throw new InvalidDatasetError(
+          name,
+          `"${name}" has no checksum to compare with: it was not made by HDF5DatasetWriter.`,
+        );
+      }
       let checksum = 0;
       const step = Math.max(
         1,
@@ -145,7 +160,12 @@ async function inspect(
           : bytesOf(await reader.read(Uint32Array.from({ length: count }, (_, i) => start + i)));
         checksum = crc32(bytes, checksum);
       }
-      return checksum === expected;
+      if (checksum !== expected) {
+        throw new InvalidDatasetError(
+          name,
+          `The rows of "${name}" are not those that were written: their checksum differs. The file is damaged.`,
+        );
+      }
     },
     async close() {
       if (closed) return;

@@ -14,6 +14,8 @@ export interface RowReader {
    * @param buffer to be used for the result where it is of the right type and long enough
    */
   read(indices: Uint32Array, buffer?: NdArray): Promise<NdArray>;
+  /** Rows that have to be read for a single one; 1 where that costs nothing more, as all rows stay in memory. */
+  readonly blockRows: number;
 }
 
 /** Reads rows by position, straight into the result; neighbours in one go. */
@@ -21,6 +23,7 @@ export function createLocatedReader(location: RowLocation, what: string): RowRea
   const { source, position, rowBytes, type, shape } = location;
   const rowShape = shape.slice(1);
   return {
+    blockRows: 1,
     async read(indices, buffer) {
       const resultShape = [indices.length, ...rowShape];
       const result = reshape(buffer, type, resultShape) ?? allocateFor(type, resultShape, source.name, what);
@@ -61,12 +64,19 @@ const blockBytes = 1024 * 1024;
  * Reads rows through an engine, in blocks of neighbours that are kept for a while: engines decode whole chunks for a
  * single row and forget them again.
  */
-export function createEngineReader(file: HDF5File, path: string, shape: Shape, bytesPerItem: number): RowReader {
+export async function createEngineReader(
+  file: HDF5File,
+  path: string,
+  shape: Shape,
+  bytesPerItem: number,
+): Promise<RowReader> {
   const rows = shape[0] ?? 0;
   const rowShape = shape.slice(1);
   const rowLength = sizeOf(rowShape);
   const rowBytes = Math.max(1, rowLength * bytesPerItem);
-  const blockRows = Math.max(1, Math.min(rows, Math.floor(blockBytes / rowBytes)));
+  const all = rows * rowBytes <= cacheBytes;
+  const chunkRows = all ? 1 : ((await file.chunkRows?.(path)) ?? 1);
+  const blockRows = wholeChunks(Math.max(1, Math.min(rows, Math.floor(blockBytes / rowBytes))), chunkRows, rowBytes);
   const greatest = Math.max(2, Math.floor(cacheBytes / (blockRows * rowBytes)));
   const blocks = new Map<number, Promise<NdArray>>();
 
@@ -87,6 +97,7 @@ export function createEngineReader(file: HDF5File, path: string, shape: Shape, b
   }
 
   return {
+    blockRows: all ? 1 : blockRows,
     async read(indices) {
       const order = Array.from(indices, (row, at) => ({ row, at })).sort((a, b) => a.row - b.row);
       let result: NdArray | undefined;
@@ -104,6 +115,12 @@ export function createEngineReader(file: HDF5File, path: string, shape: Shape, b
       return result ?? file.read(path, { start: 0, end: 0 });
     },
   };
+}
+
+/** Rows of a block that ends where chunks end, unless a chunk is too large to be kept. */
+function wholeChunks(blockRows: number, chunkRows: number, rowBytes: number): number {
+  const rounded = Math.ceil(blockRows / chunkRows) * chunkRows;
+  return rounded * rowBytes <= cacheBytes / 2 ? rounded : blockRows;
 }
 
 /**
