@@ -54,6 +54,7 @@ export class TransferHead implements AsyncDisposable {
   readonly #history: EpochLog[] = [];
   #loaded: TrainableNetwork | undefined;
   #fitting = false;
+  #closed = false;
 
   /** Shape of one row of features. */
   readonly inputShape: Shape;
@@ -272,6 +273,7 @@ export class TransferHead implements AsyncDisposable {
 
   /** Frees the backend's memory. Safe to call twice; a `fit` that still runs rejects. */
   async close(): Promise<void> {
+    this.#closed = true;
     const loaded = this.#loaded;
     this.#loaded = undefined;
     await loaded?.dispose();
@@ -292,6 +294,11 @@ export class TransferHead implements AsyncDisposable {
   async #restart(network: Network): Promise<void> {
     // First out, then in: a backend may not have room for both.
     await this.#open("fit").dispose();
-    this.#loaded = await this.#backend.loadForTraining(network, this.#parts.training);
+    this.#open("fit");
+    const loaded = await this.#backend.loadForTraining(network, this.#parts.training);
+    // Closed meanwhile: nobody else would free what was just loaded.
+    if (this.#closed) await loaded.dispose();
+    else this.#loaded = loaded;
+    this.#open("fit");
   }
 }
