@@ -45,7 +45,7 @@ describe("without the library", () => {
   });
 });
 
-describe.skipIf(missing)(`the process${missing ? ` (skipped: ${missing})` : ""}`, () => {
+describe.skipIf(missing)(`the process${missing ? ` (skipped where something is missing: ${missing})` : ""}`, () => {
   test.each([
     ["is disposed of", "dispose", ["[6]"]],
     ["is forgotten", "forget", ["[6]"]],
@@ -91,7 +91,7 @@ test("a thread that cannot be started is the backend's error", async () => {
   });
 });
 
-describe.skipIf(missing)(`a process that ends in the middle of a run${missing ? ` (skipped: ${missing})` : ""}`, () => {
+describe.skipIf(missing)(`a process that ends in the middle of a run${missing ? ` (skipped where something is missing: ${missing})` : ""}`, () => {
   test("by process.exit keeps its exit code", async () => {
     await expect(runProgram("exit")).rejects.toMatchObject({ code: 7, signal: null, stderr: "" });
   });

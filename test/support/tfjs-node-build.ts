@@ -11,7 +11,7 @@ export const tfjsNodeModule = path.join(root, ".tfjs-node/node_modules/@tensorfl
 export const tfjsNodeIsBuilt = existsSync(path.join(root, ".tfjs-node/built"));
 
 /** For the names of tests that are skipped without it. */
-export const tfjsNodeHint = tfjsNodeIsBuilt ? "" : " (skipped: run `bash test/tfjs-node/build.sh` first)";
+export const tfjsNodeHint = tfjsNodeIsBuilt ? "" : " (skipped where `bash test/tfjs-node/build.sh` has not run)";
 
 /** Node 24, which that script installs too. */
 export const newerNode = path.join(root, ".tfjs-node/node-24/node");
