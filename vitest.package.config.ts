@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["test/package/**/*.test.ts"],
     globalSetup: "test/package/support/install-package.ts",
+    reporters: ["default", "./test/support/summary-reporter.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: "forks",
