@@ -1,13 +1,16 @@
+import { type Shape, sizeOf } from "../ndarray.js";
 import { createHeapCollection, type HeapCollection } from "./contiguous/global-heap.js";
 import type { HeadDataset } from "./contiguous/head.js";
 import type { PartialFile } from "./contiguous/partial-file.node.js";
+import type { RowDType } from "./convert-rows.js";
+import { itemSize } from "./typed-array.js";
 
 /** Writes the small columns of a data set behind its rows: labels, names. */
 export interface ColumnWriter {
   /** Where the next byte will go: the end of the file so far. */
   readonly end: number;
-  /** Begins a column of numbers, each 4 bytes, and returns what appends to it. */
-  numbers(name: string, rows: number): (values: Int32Array) => Promise<void>;
+  /** Begins a column of numbers and returns what appends to it. */
+  numbers(name: string, dtype: RowDType, shape: Shape): (values: Uint8Array) => Promise<void>;
   /** Begins a column of strings and returns what appends to it. */
   strings(name: string, rows: number): (values: readonly string[]) => Promise<void>;
   /** Writes what is left and returns the columns for the head. */
@@ -31,10 +34,10 @@ export function createColumnWriter(file: PartialFile, start: number): ColumnWrit
     end += size;
   }
 
-  function begin(name: string, dtype: "int32" | "string", rows: number): number {
+  function begin(name: string, dtype: RowDType | "string", shape: Shape): number {
     const position = end;
-    datasets.push({ name, dtype, shape: [rows], position });
-    end = position + rows * (dtype === "int32" ? 4 : 16);
+    datasets.push({ name, dtype, shape, position });
+    end = position + sizeOf(shape) * (dtype === "string" ? 16 : itemSize(dtype));
     skipGap();
     return position;
   }
@@ -52,15 +55,15 @@ export function createColumnWriter(file: PartialFile, start: number): ColumnWrit
     get end() {
       return end;
     },
-    numbers(name, rows) {
-      let position = begin(name, "int32", rows);
+    numbers(name, dtype, shape) {
+      let position = begin(name, dtype, shape);
       return async (values) => {
-        await file.write(position, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-        position += values.byteLength;
+        await file.write(position, values);
+        position += values.length;
       };
     },
     strings(name, rows) {
-      let position = begin(name, "string", rows);
+      let position = begin(name, "string", [rows]);
       return async (values) => {
         const references = new Uint8Array(16 * values.length);
         for (const [i, value] of values.entries()) {

@@ -1,7 +1,8 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
+import type { NdArray } from "../ndarray.js";
 
-/** Labels of some rows: class indices, or class names. */
-export type Labels = ArrayLike<number> | readonly string[];
+/** Labels of some rows: class indices, class names, or an array of the writer's `labelShape`. */
+export type Labels = ArrayLike<number> | readonly string[] | NdArray;
 
 /**
  * Checks labels and turns class names into indices.
@@ -11,7 +12,11 @@ export type Labels = ArrayLike<number> | readonly string[];
  * @throws ShapeMismatchError if the count differs
  * @throws InvalidArgumentError for an unknown name, or an index that is not a whole number in range
  */
-export function encodeLabels(labels: Labels, rows: number, classLabels: readonly string[]): Int32Array {
+export function encodeLabels(
+  labels: ArrayLike<number> | readonly string[],
+  rows: number,
+  classLabels: readonly string[],
+): Int32Array {
   if (labels.length !== rows) {
     throw new ShapeMismatchError(
       `\`add\` received ${rows} rows and ${labels.length} labels. Give one label for each row.`,
@@ -54,20 +59,17 @@ export function checkClassLabels(classLabels: readonly string[], usedLabel: numb
   }
 }
 
-/** Checks the names that belong to rows. */
-export function checkNames(names: readonly string[], rows: number): void {
+/** Checks the names, or other texts, that belong to rows. */
+export function checkNames(names: readonly string[], rows: number, what = "`add`"): void {
   if (names.length !== rows) {
-    throw new ShapeMismatchError(
-      `\`add\` received ${rows} rows and ${names.length} names. Give one name for each row.`,
-      {
-        expected: [rows],
-        received: [names.length],
-      },
-    );
+    throw new ShapeMismatchError(`${what} received ${rows} rows and ${names.length} texts. Give one for each row.`, {
+      expected: [rows],
+      received: [names.length],
+    });
   }
   for (const [i, name] of names.entries()) {
     if (typeof name !== "string" || /\0|\p{Surrogate}/u.test(name)) {
-      throw new InvalidArgumentError(`\`add\` received as name ${i} something that is not text UTF-8 can hold.`);
+      throw new InvalidArgumentError(`${what} received as text ${i} something that is not text UTF-8 can hold.`);
     }
   }
 }

@@ -9,10 +9,7 @@ import type { ByteSource } from "./byte-source.js";
 const magic = "CTJRNL01";
 const headBytes = 16;
 const entryHeadBytes = 32;
-const entryMagic = 0x314a5443;
-const hasLabels = 1;
-const hasNames = 2;
-
+const entryMagic = 0x324a5443;
 /** One commit: some rows and what belongs to them. */
 export interface JournalEntry {
   readonly rows: number;
@@ -20,8 +17,8 @@ export interface JournalEntry {
   readonly skipped: number;
   /** CRC-32 of all rows up to and with these. */
   readonly checksum: number;
-  readonly labels: Int32Array | undefined;
-  readonly names: readonly string[] | undefined;
+  /** Values of the columns that belong to the rows, up to 32; `undefined` for those that are not there. */
+  readonly columns: readonly (Uint8Array | undefined)[];
 }
 
 /** The head: a description in JSON. */
@@ -52,31 +49,26 @@ export async function readJournalHead(
   return { description: JSON.parse(new TextDecoder().decode(json)), end: headBytes + length };
 }
 
+/** Bytes of an entry: a head, whose second field says which columns follow, then each of them behind its length. */
 export function encodeJournalEntry(entry: JournalEntry): Uint8Array {
-  const encoder = new TextEncoder();
-  const names = entry.names?.map((name) => encoder.encode(name)) ?? [];
-  const labelBytes = entry.labels ? 4 * entry.rows : 0;
-  const payload = names.reduce((sum, name) => sum + 4 + name.length, labelBytes);
+  const payload = entry.columns.reduce((sum, column) => sum + (column ? 4 + column.length : 0), 0);
   const bytes = new Uint8Array(entryHeadBytes + payload);
   const view = new DataView(bytes.buffer);
+  let present = 0;
+  let offset = entryHeadBytes;
+  for (const [i, column] of entry.columns.entries()) {
+    if (!column) continue;
+    present |= 1 << i;
+    view.setUint32(offset, column.length, true);
+    bytes.set(column, offset + 4);
+    offset += 4 + column.length;
+  }
   view.setUint32(0, entryMagic, true);
-  view.setUint32(4, (entry.labels ? hasLabels : 0) | (entry.names ? hasNames : 0), true);
+  view.setUint32(4, present, true);
   view.setUint32(8, entry.rows, true);
   view.setUint32(12, entry.skipped, true);
   view.setUint32(16, entry.checksum, true);
   view.setUint32(20, payload, true);
-  let offset = entryHeadBytes;
-  if (entry.labels) {
-    for (const label of entry.labels) {
-      view.setInt32(offset, label, true);
-      offset += 4;
-    }
-  }
-  for (const name of names) {
-    view.setUint32(offset, name.length, true);
-    bytes.set(name, offset + 4);
-    offset += 4 + name.length;
-  }
   view.setUint32(28, crc32(bytes.subarray(entryHeadBytes), crc32(bytes.subarray(0, 28))), true);
   return bytes;
 }
@@ -102,24 +94,22 @@ export async function* readJournalEntries(
 }
 
 function decodeEntry(head: DataView, payload: Uint8Array): JournalEntry {
-  const flags = head.getUint32(4, true);
-  const rows = head.getUint32(8, true);
+  const present = head.getUint32(4, true);
   const view = new DataView(payload.buffer);
-  let offset = 0;
-  let labels: Int32Array | undefined;
-  if (flags & hasLabels) {
-    labels = Int32Array.from({ length: rows }, (_, i) => view.getInt32(4 * i, true));
-    offset = 4 * rows;
+  const columns: (Uint8Array | undefined)[] = [];
+  for (let i = 0, offset = 0; offset < payload.length; i++) {
+    if (!(present & (1 << i))) {
+      columns.push(undefined);
+      continue;
+    }
+    const end = offset + 4 + view.getUint32(offset, true);
+    columns.push(payload.subarray(offset + 4, end));
+    offset = end;
   }
-  let names: string[] | undefined;
-  if (flags & hasNames) {
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    names = Array.from({ length: rows }, () => {
-      const length = view.getUint32(offset, true);
-      const name = decoder.decode(payload.subarray(offset + 4, offset + 4 + length));
-      offset += 4 + length;
-      return name;
-    });
-  }
-  return { rows, skipped: head.getUint32(12, true), checksum: head.getUint32(16, true), labels, names };
+  return {
+    rows: head.getUint32(8, true),
+    skipped: head.getUint32(12, true),
+    checksum: head.getUint32(16, true),
+    columns,
+  };
 }

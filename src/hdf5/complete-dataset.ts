@@ -1,0 +1,81 @@
+import { InvalidArgumentError } from "../errors.js";
+import { createColumnWriter } from "./column-writer.js";
+import { type CompressedRows, writeCompressedRows } from "./compressed-rows.js";
+import { buildHead, type HeadDataset } from "./contiguous/head.js";
+import type { PartialFile } from "./contiguous/partial-file.node.js";
+import { type DatasetLayout, rootAttributes, slackBytes } from "./dataset-layout.js";
+import type { HDF5Attribute } from "./engine.js";
+import { decodeTexts } from "./row-column.js";
+import type { WriterSettings } from "./writer-settings.js";
+
+/** What a file holds when all its rows are in it. */
+export interface DatasetContent {
+  readonly rows: number;
+  readonly checksum: number;
+  /** Which of the columns rows come with. */
+  readonly present: readonly boolean[];
+  readonly classLabels: readonly string[];
+  readonly attributes: ReadonlyMap<string, HDF5Attribute>;
+}
+
+/** Writes the columns behind the rows, then the final head, and gives the file its name. */
+export async function completeDataset(
+  file: PartialFile,
+  path: string,
+  settings: WriterSettings,
+  layout: DatasetLayout,
+  content: DatasetContent,
+): Promise<void> {
+  const { rows, classLabels, present, checksum, attributes } = content;
+  const { dataKey, dtype, rowShape, rowBytes, gzip } = settings;
+  const { dataPosition } = layout;
+  const data = gzip === undefined ? undefined : await compress(file, settings, layout, rows, gzip);
+  const writer = createColumnWriter(file, data?.end ?? dataPosition + rows * rowBytes);
+  const [labels, ...others] = settings.columns.map((column, i) => (present[i] ? column : undefined));
+  const begin = (column: (typeof settings.columns)[number] | undefined) => {
+    if (!column) return undefined;
+    if (column.dtype !== "string") return writer.numbers(column.name, column.dtype, [rows, ...column.shape]);
+    const append = writer.strings(column.name, rows);
+    return (bytes: Uint8Array) => append(decodeTexts(bytes));
+  };
+  const addLabels = begin(labels);
+  const addClasses = classLabels.length > 0 ? writer.strings("label_names", classLabels.length) : undefined;
+  const appends = [addLabels, ...others.map(begin)];
+  await addClasses?.(classLabels);
+  for await (const entry of file.entries()) {
+    for (const [i, bytes] of entry.columns.entries()) if (bytes) await appends[i]?.(bytes);
+  }
+  const datasets: HeadDataset[] = [
+    {
+      name: dataKey,
+      dtype,
+      shape: [rows, ...rowShape],
+      position: data?.tree ?? dataPosition,
+      ...(data && gzip !== undefined ? { compressed: { chunkRows: data.chunkRows, level: gzip } } : {}),
+      attributes: new Map([["crc32", { dtype: "uint32", shape: [], data: Uint32Array.of(checksum) }]]),
+    },
+    ...(await writer.finish()),
+  ];
+  const head = buildHead({ datasets, attributes: rootAttributes(attributes, rows, true), endOfFile: writer.end });
+  if (head.bytes.length > dataPosition) {
+    throw new InvalidArgumentError(
+      `Closing "${path}": the attributes stored since \`create\` take more than the ${slackBytes} bytes that were kept free for them. Pass long ones to \`create\`.`,
+    );
+  }
+  await file.write(0, head.bytes);
+  // Fewer rows than announced leave room behind them. Until now the old head has told of it.
+  await file.truncate(writer.end);
+  await file.complete();
+}
+
+async function compress(
+  file: PartialFile,
+  { rowBytes, rowShape }: WriterSettings,
+  { dataPosition }: DatasetLayout,
+  rows: number,
+  level: number,
+): Promise<CompressedRows> {
+  await file.replace();
+  const rank = 1 + rowShape.length;
+  return writeCompressedRows(file, { rows, rowBytes, rank, from: dataPosition, to: dataPosition, level });
+}
