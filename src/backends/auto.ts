@@ -81,9 +81,11 @@ class FirstToStart<B extends Backend> implements AutoBackend {
   #skipped: readonly SkippedBackend[] = [];
 
   constructor(candidates: readonly B[]) {
+    checkList("candidates", candidates, "a list of backends, such as [onnx(), tfjsWasm()]");
     if (candidates.length === 0) {
       throw new InvalidArgumentError("`candidates` is empty. Name at least one backend to choose from.");
     }
+    for (const [index, candidate] of candidates.entries()) this.check(candidate, `candidates[${index}]`);
     this.#candidates = [...candidates];
   }
 
@@ -106,6 +108,11 @@ class FirstToStart<B extends Backend> implements AutoBackend {
   async load(network: Network, options: LoadOptions = {}): Promise<LoadedNetwork> {
     options.signal?.throwIfAborted();
     return (await this.chosen()).load(network, options);
+  }
+
+  /** Refuses what is no candidate. @throws InvalidArgumentError if it is none */
+  protected check(candidate: unknown, option: string): void {
+    checkBackend(candidate, option);
   }
 
   /** The backend that all work goes to. @throws BackendUnavailableError if none starts */
@@ -148,6 +155,10 @@ class FirstToStart<B extends Backend> implements AutoBackend {
 }
 
 class FirstTrainableToStart extends FirstToStart<TrainableBackend> implements AutoTrainableBackend {
+  protected override check(candidate: unknown, option: string): void {
+    checkTrainableBackend(candidate, option);
+  }
+
   async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
     options.signal?.throwIfAborted();
     return (await this.chosen()).loadForTraining(network, options);

@@ -2,6 +2,7 @@ import { UnsupportedError } from "../errors.js";
 import type { LayerClassName } from "../network/layer.js";
 import type { Topology } from "../network/network.js";
 
+// A record, so that a new kind of layer does not compile until it is thought of here.
 const known: Readonly<Record<LayerClassName, true>> = {
   InputLayer: true,
   PreprocessInput: true,

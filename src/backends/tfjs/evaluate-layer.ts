@@ -1,5 +1,5 @@
 import type { Tensor1D, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core";
-import type { Activation, Layer, LayerClassName, LayerConfigs, Padding } from "../../network/layer.js";
+import type { Activation, Layer, LayerConfigs, Padding } from "../../network/layer.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
 
 /** What a layer needs while training, beyond its inputs and weights. */
@@ -9,31 +9,6 @@ export interface TrainingContext {
   /** Takes the statistics of this batch that a BatchNormalization saw, to move its own towards them. */
   batchStatistics(layer: Layer<"BatchNormalization">, mean: Tensor, variance: Tensor): void;
 }
-
-// A record, so that a new kind of layer does not compile until it is thought of here.
-const known: Record<LayerClassName, true> = {
-  InputLayer: true,
-  PreprocessInput: true,
-  Conv2D: true,
-  DepthwiseConv2D: true,
-  Dense: true,
-  BatchNormalization: true,
-  Activation: true,
-  ReLU: true,
-  MaxPooling2D: true,
-  AveragePooling2D: true,
-  GlobalAveragePooling2D: true,
-  GlobalMaxPooling2D: true,
-  ZeroPadding2D: true,
-  Concatenate: true,
-  Add: true,
-  Flatten: true,
-  Reshape: true,
-  Dropout: true,
-};
-
-/** Kinds of layer that {@link evaluateLayer} computes. */
-export const knownLayers: ReadonlySet<string> = new Set(Object.keys(known));
 
 /**
  * Value of one layer for a batch, as tfjs operations. Composes what tfjs lacks: grouped convolution, ReLU with slope

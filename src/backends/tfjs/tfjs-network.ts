@@ -1,13 +1,14 @@
-import { ClosedError, UnsupportedError } from "../../errors.js";
+import { ClosedError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
 import type { Layer } from "../../network/layer.js";
 import type { Network, Weight } from "../../network/network.js";
 import { validateNetwork } from "../../network/validate.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
+import { checkLayers } from "../check-layers.js";
 import { createSerialQueue } from "../serial-queue.js";
 import { wrapFailure } from "./backend-failure.js";
-import { evaluateLayer, knownLayers } from "./evaluate-layer.js";
+import { evaluateLayer } from "./evaluate-layer.js";
 import { type LayerPlan, peakBytes, planLayers, valueBytes } from "./layer-plan.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { onBackend, type Tensor } from "./shared-tfjs.js";
@@ -26,7 +27,7 @@ export async function loadNetwork(
 ): Promise<LoadedNetwork> {
   const { tf, backend } = runtime;
   options.signal?.throwIfAborted();
-  refuseUnknownLayers(runtime, network);
+  checkLayers(network, runtime.name);
   validateNetwork(network);
   const outputs = options.outputs ?? network.outputs;
   const plan = planLayers(network, outputs);
@@ -69,16 +70,6 @@ export async function loadNetwork(
 export function refuseClosed(closed: Promise<void> | undefined, network: Network): void {
   if (closed === undefined) return;
   throw new ClosedError(`Network "${network.name}" was disposed and cannot be used any more. Load it again.`);
-}
-
-/** @throws UnsupportedError if a layer is of a kind that is not known here, as plain data from elsewhere can have it */
-export function refuseUnknownLayers(runtime: TfjsRuntime, network: Network): void {
-  for (const { className, name } of network.layers) {
-    if (knownLayers.has(className)) continue;
-    throw new UnsupportedError(
-      `${runtime.name} cannot run layer "${name}" of network "${network.name}": it knows no kind of layer "${className}". Its kinds are ${[...knownLayers].join(", ")}.`,
-    );
-  }
 }
 
 /** Bytes of all weights of a network. */

@@ -2,9 +2,9 @@ import { UnsupportedError } from "../../errors.js";
 import type { Layer } from "../../network/layer.js";
 import type { Network } from "../../network/network.js";
 import { validateNetwork } from "../../network/validate.js";
+import { checkLayers } from "../check-layers.js";
 import { type LayerPlan, planLayers } from "./layer-plan.js";
 import type { TfjsRuntime } from "./runtime.js";
-import { refuseUnknownLayers } from "./tfjs-network.js";
 
 /** A network that can be trained, taken apart as training needs it. */
 export interface TrainingPlan {
@@ -36,7 +36,7 @@ export interface TrainableWeight {
  * a layer that this backend cannot train
  */
 export function planTraining(runtime: TfjsRuntime, network: Network): TrainingPlan {
-  refuseUnknownLayers(runtime, network);
+  checkLayers(network, runtime.name);
   validateNetwork(network);
   const refuse = (fault: string): never => {
     throw new UnsupportedError(`Cannot train network "${network.name}" on ${runtime.name}: ${fault}`);
