@@ -1,5 +1,5 @@
-import { execFile } from "node:child_process";
-import { cp, readdir, readFile, writeFile } from "node:fs/promises";
+import { execFile, spawn } from "node:child_process";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, inject, test } from "vitest";
@@ -37,6 +37,8 @@ beforeAll(async () => {
 
 describe("the example", () => {
   test("goes from drawings to a model file that it loads again and asks about pictures it has not seen", async () => {
+    await mkdir(join(consumer, "output/drawings"), { recursive: true });
+    await writeFile(join(consumer, "output/drawings/mine.txt"), "not the example's");
     const { code, stdout, stderr } = await runExample("transfer", [
       "--backbone",
       "squeezenet",
@@ -53,7 +55,13 @@ describe("the example", () => {
     const [, right] = /(\d+) of 12 right/.exec(stdout) ?? [];
     // Guessing would get 4.
     expect(Number(right)).toBeGreaterThanOrEqual(9);
-    expect(await readdir(join(consumer, "output"))).toEqual(["drawn-animals", "features.hdf5", "my_model.h5"]);
+    expect(await readdir(join(consumer, "output"))).toEqual([
+      "drawings",
+      "drawn-animals",
+      "features.hdf5",
+      "my_model.h5",
+    ]);
+    expect(await readdir(join(consumer, "output/drawings"))).toEqual(["mine.txt"]);
   });
 
   test("takes a folder, and leaves out what is no picture", async () => {
@@ -74,10 +82,45 @@ describe("the example", () => {
     expect(await readdir(join(consumer, "other"))).toEqual(["features.hdf5", "my_model.h5"]);
   });
 
+  test("keeps what is done when it is stopped, and goes on behind it", async () => {
+    const args = [drawings, "--backbone", "squeezenet", "--weights", "random", "--layer", "fire9/concat"];
+    args.push("--batch-size", "1", "--epochs", "1", "--output", "stopped");
+    const child = spawn(process.execPath, [tsx, "examples/transfer.ts", ...args], { cwd: consumer, env: offline });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+      if (/extracting 1\/144.*\n$/.test(text)) child.kill("SIGINT");
+    });
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    expect({ code, said }).toEqual({ code: 130, said: expect.stringContaining("--resume") });
+    const { stdout } = await runExample("transfer", [...args, "--resume"]);
+    expect(stdout).toMatch(/going on behind the \d+ rows of an earlier run/);
+    expect(stdout).toMatch(/of 12 right/);
+    expect(await readdir(join(consumer, "stopped"))).toEqual(["features.hdf5", "my_model.h5"]);
+  });
+
+  test.each([
+    ["one class", { cats: 9 }, '"cats", and there is nothing to tell apart'],
+    ["a class with few pictures", { cats: 9, dogs: 4, empty: 0 }, '"dogs" has 4, "empty" has 0. Each class needs'],
+  ])("says before it computes that %s is too little, and leaves older files alone", async (what, counts, sentence) => {
+    const folder = join(consumer, what);
+    for (const [name, count] of Object.entries(counts)) {
+      await mkdir(join(folder, name), { recursive: true });
+      for (let n = 0; n < count; n++) await writeFile(join(folder, name, `${n}.jpg`), "not looked at");
+    }
+    await writeFile(join(folder, "my_model.h5"), "of an earlier run");
+    const { code, stdout, stderr } = await runExample("transfer", [folder, "--output", folder]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(sentence);
+    expect(stdout).not.toContain("Features");
+    expect(await readFile(join(folder, "my_model.h5"), "utf8")).toBe("of an earlier run");
+  });
+
   test("says without the Internet where the weights belong, and goes on with random ones", async () => {
     const start = performance.now();
     const { code, stdout } = await runExample("transfer", [drawings, "--backbone", "squeezenet", "--output", "third"]);
     expect(code).toBe(0);
+    expect(stdout).toContain("no network");
     expect(stdout).toContain("https://github.com/rcmalli/");
     expect(stdout).toContain(join(consumer, "keras/models/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"));
     expect(stdout).toContain("weights: random, seed 1");
