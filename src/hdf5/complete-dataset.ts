@@ -5,7 +5,7 @@ import { buildHead, type HeadDataset } from "./contiguous/head.js";
 import type { PartialFile } from "./contiguous/partial-file.node.js";
 import { type DatasetLayout, rootAttributes, slackBytes } from "./dataset-layout.js";
 import type { HDF5Attribute } from "./engine.js";
-import { decodeTexts } from "./row-column.js";
+import { decodeTexts, type RowColumn } from "./row-column.js";
 import type { WriterSettings } from "./writer-settings.js";
 
 /** What a file holds when all its rows are in it. */
@@ -32,7 +32,7 @@ export async function completeDataset(
   const data = gzip === undefined ? undefined : await compress(file, settings, layout, rows, gzip);
   const writer = createColumnWriter(file, data?.end ?? dataPosition + rows * rowBytes);
   const [labels, ...others] = settings.columns.map((column, i) => (present[i] ? column : undefined));
-  const begin = (column: (typeof settings.columns)[number] | undefined) => {
+  const begin = (column: RowColumn | undefined) => {
     if (!column) return undefined;
     if (column.dtype !== "string") return writer.numbers(column.name, column.dtype, [rows, ...column.shape]);
     const append = writer.strings(column.name, rows);
@@ -42,8 +42,16 @@ export async function completeDataset(
   const addClasses = classLabels.length > 0 ? writer.strings("label_names", classLabels.length) : undefined;
   const appends = [addLabels, ...others.map(begin)];
   await addClasses?.(classLabels);
-  for await (const entry of file.entries()) {
-    for (const [i, bytes] of entry.columns.entries()) if (bytes) await appends[i]?.(bytes);
+  // Texts share heaps: column by column, these do not depend on how rows were cut into entries.
+  const texts = settings.columns.flatMap(({ dtype }, i) => (dtype === "string" && present[i] ? [i] : []));
+  const numbers = settings.columns.flatMap(({ dtype }, i) => (dtype !== "string" && present[i] ? [i] : []));
+  for (const pass of [[...numbers, ...texts.slice(0, 1)], ...texts.slice(1).map((text) => [text])]) {
+    for await (const entry of file.entries()) {
+      for (const i of pass) {
+        const bytes = entry.columns[i];
+        if (bytes) await appends[i]?.(bytes);
+      }
+    }
   }
   const datasets: HeadDataset[] = [
     {

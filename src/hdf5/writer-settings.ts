@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors.js";
+import { InvalidArgumentError, UnsupportedError } from "../errors.js";
 import { type Shape, sizeOf } from "../ndarray.js";
 import type { RowDType } from "./convert-rows.js";
 import { type AttributeValue, toAttributes } from "./dataset-attributes.js";
@@ -210,6 +210,12 @@ function checkKey(option: string, key: string): void {
 
 function checkCompression(compression: { readonly gzip: number } | undefined): number | undefined {
   if (compression === undefined) return undefined;
+  const others = Object.keys(compression).filter((name) => name !== "gzip");
+  if (others.length > 0) {
+    throw new UnsupportedError(
+      `\`compression\`: "${others.join('", "')}" is not among what the writer has. Use \`{ gzip: 1 }\`, which every HDF5 reader unpacks.`,
+    );
+  }
   const { gzip } = compression;
   if (Number.isInteger(gzip) && gzip >= 1 && gzip <= 9) return gzip;
   throw new InvalidArgumentError(`\`compression\` must be \`{ gzip: 1 }\` to \`{ gzip: 9 }\`, received level ${gzip}.`);

@@ -33,6 +33,9 @@ const types = {
 } as const;
 const names = Array.from({ length: rows }, (_, i) => (i === 7 ? "" : `chien méchant/熊猫 ${i}.jpg`));
 const labels = Int32Array.from({ length: rows }, (_, i) => i % 3);
+const multiHot = Uint8Array.from({ length: rows * 3 }, (_, i) => Number(i % 4 === 0));
+const weights = Float32Array.from({ length: rows }, (_, i) => i / 8);
+const boxes = Int32Array.from({ length: rows * 4 }, (_, i) => 100_000 - 7 * i);
 const attributes = {
   network: "vgg16 ü",
   layer: "block5_pool",
@@ -68,6 +71,35 @@ beforeAll(async () => {
       files.push(file);
     }
   }
+  const columns = path.join(folder, "columns");
+  await using writer = await HDF5DatasetWriter.create(columns, {
+    rowShape,
+    labelShape: [3],
+    labelDtype: "uint8",
+    columns: {
+      sample_weights: { dtype: "float32" },
+      boxes: { dtype: "int32", shape: [2, 2] },
+      half: { dtype: "float16" },
+      photographer: { dtype: "string" },
+    },
+    bufferSize: 7,
+  });
+  for (let first = 0; first < rows; first += 10) {
+    await writer.add(
+      { dtype: "float32", shape: [10, ...rowShape], data: values.data.slice(first * 6, (first + 10) * 6) },
+      { dtype: "uint8", shape: [10, 3], data: multiHot.slice(first * 3, (first + 10) * 3) },
+      {
+        columns: {
+          sample_weights: weights.subarray(first, first + 10),
+          boxes: { dtype: "int32", shape: [10, 2, 2], data: boxes.slice(first * 4, (first + 10) * 4) },
+          half: weights.subarray(first, first + 10),
+          photographer: names.slice(first, first + 10),
+        },
+      },
+    );
+  }
+  await writer.close();
+  files.push(columns);
   // Unfinished files too: whoever looks at one must be able to open it.
   for (const known of [true, false]) {
     const file = path.join(folder, `unfinished-${known}`);
@@ -117,6 +149,26 @@ test.each(
   expect(Buffer.from(stored.bytes, "base64").equals(Buffer.from(labels.buffer))).toBe(true);
   expect(file.datasets["label_names"]).toMatchObject({ dtype: "utf-8 variable", strings: ["cats", "dogs", "panda ü"] });
   expect(file.datasets["file_names"]).toMatchObject({ dtype: "utf-8 variable", strings: names });
+});
+
+test("h5py reads multi-hot labels and further columns exactly", () => {
+  const { datasets } = found.get("columns") as Found;
+  const expected = {
+    labels: ["|u1", [rows, 3], multiHot],
+    sample_weights: ["<f4", [rows], weights],
+    boxes: ["<i4", [rows, 2, 2], boxes],
+  } as const;
+  for (const [name, [dtype, shape, data]] of Object.entries(expected)) {
+    const dataset = datasets[name] as FoundDataset;
+    expect([dataset.dtype, dataset.shape]).toEqual([dtype, shape]);
+    expect(Buffer.from(dataset.bytes, "base64").equals(Buffer.from(data.buffer))).toBe(true);
+  }
+  const half = datasets["half"] as FoundDataset;
+  expect([half.dtype, half.shape]).toEqual(["<f2", [rows]]);
+  const bytes = Buffer.from(half.bytes, "base64");
+  expect(Array.from(weights, (_, i) => halfAt(bytes, i))).toEqual([...weights]);
+  expect(datasets["photographer"]).toMatchObject({ dtype: "utf-8 variable", shape: [rows], strings: names });
+  expect(Object.keys(datasets)).toEqual(["boxes", "features", "half", "labels", "photographer", "sample_weights"]);
 });
 
 test.each([true, false])(
