@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from "./errors.js";
+
 const stateSize = 624;
 const shift = 397;
 
@@ -20,8 +22,12 @@ export interface Random {
  * Algorithm: M. Matsumoto, T. Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998), with the 2002 initialisation.
  *
  * @param seed integer in 0..4294967295
+ * @throws InvalidArgumentError if the seed is not such an integer
  */
 export function createRandom(seed: number): Random {
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
+    throw new InvalidArgumentError(`\`seed\` is ${String(seed)}: expected an integer in 0..4294967295.`);
+  }
   const state = new Uint32Array(stateSize);
   state[0] = seed;
   for (let i = 1; i < stateSize; i++) {

@@ -1,5 +1,6 @@
 import { autoTrainable } from "./backends/auto.js";
 import type { AbortOptions, TrainableBackend, TrainableNetwork } from "./backends/backend.js";
+import { checkTrainableBackend } from "./backends/check-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import { ClosedError, InvalidArgumentError, ShapeMismatchError, UnsupportedError } from "./errors.js";
 import { writeFileAtomically } from "./files/atomic-file.node.js";
@@ -9,6 +10,7 @@ import { defaultWritableEngine } from "./hdf5/writable-engine.js";
 import { encodeKerasModel } from "./keras/write-model.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import type { Network } from "./network/network.js";
+import { describeValue } from "./options/check-option.js";
 import { type Evaluation, evaluateNetwork } from "./training/evaluate.js";
 import { type FitOptions, fitNetwork } from "./training/fit.js";
 import { checkFinite, sliceRows, toFloat32 } from "./training/float32-rows.js";
@@ -112,6 +114,7 @@ export class TransferHead implements AsyncDisposable {
   }
 
   static async #start(parts: HeadParts, backend: TrainableBackend = autoTrainable()): Promise<TransferHead> {
+    checkTrainableBackend(backend);
     await backend.init();
     return new TransferHead(parts, backend, await backend.loadForTraining(parts.network, parts.training));
   }
@@ -186,6 +189,11 @@ export class TransferHead implements AsyncDisposable {
    */
   async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float32">> {
     const network = this.#open("predict");
+    if (!Array.isArray(xs?.shape) || typeof xs.data?.length !== "number") {
+      throw new InvalidArgumentError(
+        `\`predict\` got ${describeValue(xs)}: expected an NdArray of features, { dtype, shape: [rows, ${this.inputShape.join(", ")}], data }.`,
+      );
+    }
     const [rows = 0] = xs.shape;
     const expected = [rows, ...this.inputShape];
     if (xs.shape.join() !== expected.join() || xs.data.length !== sizeOf(expected)) {

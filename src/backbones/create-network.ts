@@ -1,5 +1,7 @@
 import type { Network } from "../network/network.js";
+import { checkBoolean } from "../options/check-option.js";
 import type { Backbone } from "./backbone.js";
+import { checkImageSize } from "./image-size.js";
 import { loadBackboneWeights, type WeightsOptions } from "./load-weights.js";
 import { type BackboneName, resolveBackbone } from "./resolve-backbone.js";
 
@@ -29,7 +31,9 @@ export async function createNetwork(
   options: CreateNetworkOptions = {},
 ): Promise<Network> {
   const resolved = resolveBackbone(backbone);
-  const build = { includeTop: options.includeTop ?? false, imageSize: options.imageSize ?? resolved.imageSize };
+  const { includeTop = false, imageSize = resolved.imageSize } = options;
+  checkBoolean("includeTop", includeTop);
+  const build = { includeTop, imageSize: checkImageSize(resolved, imageSize) };
   const topology = resolved.topology(build);
   return { ...topology, weights: await loadBackboneWeights(resolved, topology, build, options) };
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkList } from "../options/check-option.js";
 import type { Backbone, TopologyOptions } from "./backbone.js";
 
 /**
@@ -10,6 +11,7 @@ export function checkImageSize(
   { name, minimumSize }: Pick<Backbone, "name" | "minimumSize">,
   imageSize: TopologyOptions["imageSize"],
 ): readonly [number, number] {
+  checkList("imageSize", imageSize, `[height, width], both integers of at least ${minimumSize}`);
   const [height, width] = imageSize;
   const fits = (size: number) => Number.isInteger(size) && size >= minimumSize;
   if (imageSize.length !== 2 || !fits(height) || !fits(width)) {

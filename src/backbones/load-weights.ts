@@ -5,6 +5,7 @@ import type { HDF5Engine, HDF5Source } from "../hdf5/engine.js";
 import { readKerasWeights } from "../keras/read-weights.js";
 import type { NetworkWeights, Topology } from "../network/network.js";
 import { randomWeights } from "../network/random-weights.js";
+import { describeValue } from "../options/check-option.js";
 import type { Backbone, TopologyOptions, WeightsFile } from "./backbone.js";
 import type { DownloadProgress } from "./download-progress.js";
 import { isDownloadUrl, localWeights, obtainWeights } from "./weights-cache.node.js";
@@ -53,6 +54,11 @@ export async function loadBackboneWeights(
 ): Promise<NetworkWeights> {
   const { weights = "imagenet", seed = 0, engine = autoEngine(), signal } = options;
   signal?.throwIfAborted();
+  if (typeof weights !== "string") {
+    throw new InvalidArgumentError(
+      `\`weights\` is ${describeValue(weights)}: expected "imagenet", "random", or the path or URL of a Keras .h5 file as text.`,
+    );
+  }
   if (weights === "random") return randomWeights(topology, seed);
 
   const source = await weightsSource(backbone, build, weights, options);

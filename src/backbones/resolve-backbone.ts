@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../options/check-option.js";
 import type { Backbone } from "./backbone.js";
 import { mobilenet } from "./mobilenet.js";
 import { squeezenet } from "./squeezenet.js";
@@ -17,14 +18,15 @@ const backbones: Readonly<Record<BackboneName, () => Backbone>> = {
 /**
  * The backbone of a name; a backbone is given back as it is.
  *
- * @throws InvalidArgumentError for a name that there is none of
+ * @throws InvalidArgumentError for a name that there is none of, or anything else
  */
 export function resolveBackbone(backbone: BackboneName | Backbone): Backbone {
-  if (typeof backbone !== "string") return backbone;
-  if (!Object.hasOwn(backbones, backbone)) {
+  const isOwn = typeof backbone === "object" && backbone !== null && typeof backbone.topology === "function";
+  if (isOwn) return backbone;
+  if (typeof backbone !== "string" || !Object.hasOwn(backbones, backbone)) {
     const names = Object.keys(backbones).map((name) => `"${name}"`);
     throw new InvalidArgumentError(
-      `\`backbone\` is "${String(backbone)}": expected ${names.join(", ")} or a Backbone.`,
+      `\`backbone\` is ${describeValue(backbone)}: expected ${names.join(", ")} or a Backbone.`,
     );
   }
   return backbones[backbone]();

@@ -1,5 +1,6 @@
 import { BackendUnavailableError, InvalidArgumentError } from "../errors.js";
 import type { Network } from "../network/network.js";
+import { checkList } from "../options/check-option.js";
 import type {
   Backend,
   LoadedNetwork,
@@ -8,6 +9,7 @@ import type {
   TrainableNetwork,
   TrainingOptions,
 } from "./backend.js";
+import { checkBackend, checkTrainableBackend } from "./check-backend.js";
 import { defaultBackends, defaultTrainableBackends } from "./default-backends.node.js";
 
 /** A backend that was passed over, and why. */
@@ -53,7 +55,7 @@ export interface AutoTrainableBackend extends TrainableBackend, Choice {}
  *
  * `init` rejects with BackendUnavailableError, which lists every reason, if no backend starts.
  *
- * @throws InvalidArgumentError if `candidates` is empty
+ * @throws InvalidArgumentError if `candidates` is empty, or one of them is no backend
  *
  * @example
  * const backend = auto();
@@ -67,7 +69,7 @@ export function auto(options: AutoOptions = {}): AutoBackend {
 /**
  * The best backend for training that starts on this machine; else as {@link auto}.
  *
- * @throws InvalidArgumentError if `candidates` is empty
+ * @throws InvalidArgumentError if `candidates` is empty, or one of them is no backend that can train
  */
 export function autoTrainable(options: AutoTrainableOptions = {}): AutoTrainableBackend {
   return new FirstTrainableToStart(options.candidates ?? defaultTrainableBackends());

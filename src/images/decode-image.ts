@@ -1,5 +1,6 @@
 import { ImageDecodeError, InvalidArgumentError, isCnnTransferError, ShapeMismatchError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { checkBoolean } from "../options/check-option.js";
 import { decodeCompressed } from "./decode-compressed.node.js";
 import { DecodeProblem } from "./decode-problem.js";
 import { readImageHeader } from "./image-header.js";
@@ -55,6 +56,7 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
       `Cannot decode: \`maximumPixels\` is ${maximumPixels}, expected a positive integer such as ${defaultMaximumPixels}.`,
     );
   }
+  checkBoolean("applyOrientation", applyOrientation);
   if (isPixels(input)) return checkPixels(input, options.name);
   const name = options.name ?? describe(input);
   const bytes = await bytesOf(input, name, signal);

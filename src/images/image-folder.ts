@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkBoolean, checkOneOf, checkTexts } from "../options/check-option.js";
 import { type ImageSelection, imageSelection } from "./image-selection.js";
 import { listFiles, listFolders } from "./list-files.node.js";
 
@@ -50,6 +51,10 @@ export const defaultExtensions: readonly string[] = [".bmp", ".gif", ".jpeg", ".
  */
 export async function imageFolder(directory: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
   const { labels = "inferred", extensions = defaultExtensions, followLinks = false, classNames } = options;
+  checkOneOf("labels", labels, ["inferred", null]);
+  checkTexts("extensions", extensions, '[".jpg", ".png"]');
+  checkBoolean("followLinks", followLinks);
+  if (classNames !== undefined) checkTexts("classNames", classNames, '["cats", "dogs"]');
   const endings = extensions.map(checkExtension);
   const accept = (name: string): boolean => {
     const lower = name.toLowerCase();

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkList, checkTexts } from "../options/check-option.js";
 import { type ImageSelection, imageSelection } from "./image-selection.js";
 import type { ImageInput } from "./image-source.js";
 
@@ -27,6 +28,9 @@ export interface ImageListOptions {
  */
 export function imageList(inputs: readonly ImageInput[], options: ImageListOptions = {}): ImageSelection {
   const { labels, names } = options;
+  checkList("inputs", inputs, 'a list of pictures, such as ["cat.jpg"]');
+  if (names !== undefined) checkTexts("names", names, '["first", "second"]');
+  if (options.classLabels !== undefined) checkTexts("classLabels", options.classLabels, '["cat", "dog"]');
   checkLength("labels", labels, inputs);
   checkLength("names", names, inputs);
   if (labels === undefined && options.classLabels !== undefined && inputs.length > 0) {

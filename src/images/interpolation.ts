@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors.js";
+import { checkOneOf } from "../options/check-option.js";
 
 /** How pixels are made when an image changes its size, by the names of Keras's `load_img`. */
 export type Interpolation = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos";
@@ -62,10 +62,6 @@ export const resampleFilters: Readonly<Record<Exclude<Interpolation, "nearest">,
  *
  * @throws InvalidArgumentError if it is not one of {@link interpolations}
  */
-export function checkInterpolation(interpolation: string): asserts interpolation is Interpolation {
-  if (!(interpolations as readonly string[]).includes(interpolation)) {
-    throw new InvalidArgumentError(
-      `Cannot resize: \`interpolation\` is "${interpolation}", expected one of ${interpolations.map((name) => `"${name}"`).join(", ")}.`,
-    );
-  }
+export function checkInterpolation(interpolation: unknown): asserts interpolation is Interpolation {
+  checkOneOf("interpolation", interpolation, interpolations);
 }

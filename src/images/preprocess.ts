@@ -8,6 +8,9 @@ import type { NdArray } from "../ndarray.js";
  */
 export type PreprocessMode = "caffe" | "tf" | "torch" | "none";
 
+/** Every mode that {@link PreprocessMode} names. */
+export const preprocessModes: readonly PreprocessMode[] = ["caffe", "tf", "torch", "none"];
+
 /** Means of ImageNet's training pictures, in the order blue, green, red. */
 const caffeMeans = [103.939, 116.779, 123.68] as const;
 /** Means and standard deviations of ImageNet's training pictures scaled to 0..1: red, green, blue. */

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { checkBoolean, checkList } from "../options/check-option.js";
 import { checkInterpolation, type Interpolation } from "./interpolation.js";
 import { pickPixels, resampleColumns, resampleRows } from "./resample.js";
 import { type AxisRange, type AxisWeights, axisWeights, nearestIndices } from "./resample-axis.js";
@@ -41,6 +42,7 @@ const keptAxes = 64;
 export function createResizer(options: ResizeOptions): Resizer {
   const { size, interpolation = "bilinear", keepAspectRatio = false } = options;
   checkSize(size);
+  checkBoolean("keepAspectRatio", keepAspectRatio);
   checkInterpolation(interpolation);
   const [height, width] = size;
   const indices = remember((range: AxisRange) => nearestIndices(range));
@@ -145,6 +147,7 @@ function remember<T>(compute: (range: AxisRange) => T): (range: AxisRange) => T 
 }
 
 function checkSize(size: readonly [number, number]): void {
+  checkList("size", size, "[height, width], two positive integers");
   if (size.length !== 2 || !size.every((side) => Number.isSafeInteger(side) && side > 0)) {
     throw new InvalidArgumentError(
       `Cannot resize: \`size\` is [${size.join(", ")}], expected [height, width], two positive integers.`,

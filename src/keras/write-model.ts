@@ -3,6 +3,7 @@ import { defaultWritableEngine } from "../hdf5/writable-engine.js";
 import type { NdArray } from "../ndarray.js";
 import type { Network } from "../network/network.js";
 import { validateNetwork } from "../network/validate.js";
+import { checkTexts, checkWellFormed } from "../options/check-option.js";
 import { withKerasNames } from "./keras-names.js";
 import type { Json } from "./layer-config.js";
 import { toModelConfig } from "./model-config.js";
@@ -42,6 +43,7 @@ export interface EncodeModelOptions extends ModelNotes {
  *
  * @returns the file's bytes
  * @throws UnsupportedError for a layer that Keras has no class for, such as PreprocessInput
+ * @throws InvalidArgumentError if `classLabels` are not texts, or one has half of a surrogate pair
  * @throws InvalidNetworkError if the graph is not valid, or weights do not fit its layers
  *
  * @example
@@ -49,6 +51,10 @@ export interface EncodeModelOptions extends ModelNotes {
  */
 export async function encodeKerasModel(network: Network, options: EncodeModelOptions = {}): Promise<Uint8Array> {
   validateNetwork(network);
+  if (options.classLabels !== undefined) {
+    checkTexts("classLabels", options.classLabels, '["cats", "dogs"]');
+    checkWellFormed("classLabels", options.classLabels);
+  }
   return (options.engine ?? defaultWritableEngine()).encode(modelItems(withKerasNames(network), options));
 }
 

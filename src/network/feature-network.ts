@@ -1,5 +1,6 @@
 import { InvalidArgumentError, InvalidNetworkError } from "../errors.js";
-import type { PreprocessMode } from "../images/preprocess.js";
+import { type PreprocessMode, preprocessModes } from "../images/preprocess.js";
+import { checkOneOf } from "../options/check-option.js";
 import { cut } from "./cut.js";
 import type { Layer } from "./layer.js";
 import type { Network } from "./network.js";
@@ -31,6 +32,9 @@ export interface FeatureNetwork {
   readonly pooling: readonly Pooling[];
 }
 
+/** Every pooling that {@link Pooling} names. */
+const poolings: readonly Pooling[] = ["avg", "max", "flatten", "none"];
+
 const poolingLayers = {
   avg: { className: "GlobalAveragePooling2D", config: { keepdims: false } },
   max: { className: "GlobalMaxPooling2D", config: { keepdims: false } },
@@ -41,16 +45,19 @@ const poolingLayers = {
  * Turns a network for prepared float pixels into one that takes raw uint8 RGB pixels and ends in pooled features, so
  * that a backend does everything between the decoded picture and the stored row in one pass.
  *
- * @throws InvalidArgumentError for a layer that does not exist or a pooling that does not fit it
+ * @throws InvalidArgumentError for a layer that does not exist, an unknown `pooling` or `preprocess`, or a pooling that
+ *   does not fit the layer
  * @throws InvalidNetworkError if the network does not take one batch of RGB pictures
  */
 export function featureNetwork(network: Network, options: FeatureNetworkOptions): FeatureNetwork {
+  if (options.pooling !== undefined) checkOneOf("pooling", options.pooling, poolings);
+  checkOneOf("preprocess", options.preprocess, preprocessModes);
   const names = new Set(network.layers.map((layer) => layer.name));
   const prepared = freeName("preprocess_input", names);
   const withPixels = takePixels(cut(network, options.layers), prepared, options);
   const shapes = inferShapes(withPixels);
   const added: Layer[] = [];
-  const poolings: Pooling[] = [];
+  const used: Pooling[] = [];
 
   const features = options.layers.map((layer) => {
     const shape = shapes.get(layer);
@@ -58,7 +65,7 @@ export function featureNetwork(network: Network, options: FeatureNetworkOptions)
       throw new InvalidArgumentError(`"${layer}" is the input of network "${network.name}": name a layer behind it.`);
     }
     const pooling = options.pooling ?? (shape.length === 3 ? "avg" : "none");
-    poolings.push(pooling);
+    used.push(pooling);
     if (pooling === "none") return { layer, output: layer };
     if (shape.length !== 3 && pooling !== "flatten") {
       throw new InvalidArgumentError(
@@ -79,7 +86,7 @@ export function featureNetwork(network: Network, options: FeatureNetworkOptions)
   const finalShapes = inferShapes(complete);
   return {
     network: complete,
-    pooling: poolings,
+    pooling: used,
     features: features.map((feature) => ({
       ...feature,
       shape: (finalShapes.get(feature.output) ?? []).map((axis) => {

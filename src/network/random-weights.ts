@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from "../errors.js";
 import { type Shape, sizeOf } from "../ndarray.js";
 import { createRandom, type Random } from "../random.js";
 import type { LayerClassName } from "./layer.js";
@@ -21,9 +20,6 @@ import { weightShapes } from "./weight-shapes.js";
  * @throws InvalidNetworkError if the graph or its shapes are not valid
  */
 export function randomWeights(topology: Topology, seed: number): NetworkWeights {
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
-    throw new InvalidArgumentError(`\`seed\` is ${seed}: expected an integer in 0..4294967295.`);
-  }
   const random = createRandom(seed);
   const classNames = new Map(topology.layers.map((layer) => [layer.name, layer.className]));
   const weights = new Map<string, readonly Weight[]>();

@@ -3,6 +3,7 @@ import { type Shape, sizeOf } from "../ndarray.js";
 import type { Layer } from "../network/layer.js";
 import type { Network, NetworkWeights, Weight } from "../network/network.js";
 import { weightShapes } from "../network/weight-shapes.js";
+import { checkBoolean, checkList, checkTexts, checkWellFormed } from "../options/check-option.js";
 import { createRandom, type Random } from "../random.js";
 
 /** What a head is made of. */
@@ -41,6 +42,7 @@ export function headNetwork(shape: HeadShape): Network {
   const { inputShape, classLabels, hidden = [], dropout = 0, normalize = false, seed = 0 } = shape;
   checkShape(inputShape, hidden, dropout);
   checkLabels(classLabels);
+  checkBoolean("normalize", normalize);
   const layers: Layer[] = [];
   const append = (layer: Omit<Layer, "inputs">) => {
     layers.push({ ...layer, inputs: layers.slice(-1).map(({ name }) => name) } as Layer);
@@ -90,6 +92,8 @@ function glorotUniform(needed: ReturnType<typeof weightShapes>, random: Random):
 
 function checkShape(inputShape: Shape, hidden: readonly number[], dropout: number): void {
   const isSize = (size: number) => Number.isInteger(size) && size >= 1;
+  checkList("inputShape", inputShape, "the shape of one row of features, such as [512] or [7, 7, 512]");
+  checkList("hidden", hidden, "a list of the sizes of hidden layers, such as [256]");
   if (inputShape.length === 0 || !inputShape.every(isSize)) {
     throw new InvalidArgumentError(
       `\`inputShape\` is [${inputShape.join(", ")}]: expected the shape of one row of features, such as [512] or [7, 7, 512], every axis at least 1.`,
@@ -105,13 +109,15 @@ function checkShape(inputShape: Shape, hidden: readonly number[], dropout: numbe
   }
 }
 
-/** Checks the names of classes: at least two, none empty, none twice. @throws InvalidArgumentError if they are not so */
+/** Checks the names of classes: at least two, none empty, none twice, none that UTF-8 cannot hold. @throws InvalidArgumentError if they are not so */
 export function checkLabels(classLabels: readonly string[]): void {
+  checkTexts("classLabels", classLabels, '["cats", "dogs"]');
   if (classLabels.length < 2) {
     throw new InvalidArgumentError(
       `\`classLabels\` is [${classLabels.map((label) => `"${label}"`).join(", ")}]: expected the names of at least two classes.`,
     );
   }
+  checkWellFormed("classLabels", classLabels);
   const twice = classLabels.find((label, index) => label === "" || classLabels.indexOf(label) !== index);
   if (twice !== undefined) {
     throw new InvalidArgumentError(

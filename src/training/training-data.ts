@@ -1,5 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import { describeValue } from "../options/check-option.js";
 import { checkFinite, toFloat32 } from "./float32-rows.js";
 
 /** Rows with their classes. */
@@ -42,6 +43,11 @@ export interface Target {
  * @throws ShapeMismatchError if its rows have another shape
  */
 export function checkData(name: string, data: TrainingData, target: Target): void {
+  if (typeof data?.[Symbol.asyncIterator] !== "function") {
+    throw new InvalidArgumentError(
+      `\`${name}\` is ${describeValue(data)}: expected labelled rows in batches, such as an HDF5DatasetGenerator.`,
+    );
+  }
   if (!(data.length > 0)) {
     throw new InvalidArgumentError(`\`${name}\` has no rows (its \`length\` is ${data.length}): give at least one.`);
   }
