@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
+import { type AugmentOptions, augmentImages } from "../images/augment/augment-images.js";
+import type { ImageTransform } from "../images/augment/image-transform.js";
 import { checkSeed } from "../training/split.js";
 
 /**
@@ -33,6 +35,16 @@ export interface BatchOptions {
   readonly dropLast?: boolean | undefined;
   /** Batches that are read ahead while the receiver works. @default 1 */
   readonly prefetch?: number | undefined;
+  /**
+   * What each row goes through on its way, in this order. Rows come as uint8 if stored so, else as float32, whatever
+   * `dtype` says; the last result is what `dtype` turns into a batch. @default []
+   */
+  readonly preprocessors?: readonly ImageTransform[] | undefined;
+  /**
+   * Random variation of images, before the `preprocessors`: another one for each row in each pass, the same again for
+   * the same seed. Not done in the validation and test parts of splits.
+   */
+  readonly augment?: AugmentOptions | ImageTransform | undefined;
 }
 
 /** How one pass is to run. */
@@ -63,6 +75,8 @@ export interface ResolvedBatchOptions {
   readonly seed: number;
   readonly dropLast: boolean;
   readonly prefetch: number;
+  readonly preprocessors: readonly ImageTransform[];
+  readonly augment: ImageTransform | undefined;
 }
 
 /** Fills in defaults and checks ranges. */
@@ -81,7 +95,12 @@ export function resolveBatchOptions(options: BatchOptions): ResolvedBatchOptions
       '`sampling: "balanced"` draws rows at random from the whole file: it needs `shuffle: true`.',
     );
   }
-  return { batchSize, shuffle, sampling, seed: checkSeed(seed), dropLast, prefetch };
+  const { preprocessors = [] } = options;
+  if (!Array.isArray(preprocessors) || !preprocessors.every((step) => typeof step === "function")) {
+    throw new InvalidArgumentError("`preprocessors` must be a list of functions from one row to another.");
+  }
+  const augment = typeof options.augment === "object" ? augmentImages(options.augment) : options.augment;
+  return { batchSize, shuffle, sampling, seed: checkSeed(seed), dropLast, prefetch, preprocessors, augment };
 }
 
 function resolveShuffle(shuffle: boolean | BlockShuffle): ResolvedBatchOptions["shuffle"] {

@@ -12,6 +12,7 @@ import { type BatchDType, type DatasetBatch, type OneHotBatch, oneHot } from "./
 import { createFitDataset, type FitDataset, type FitDatasetOptions } from "./fit-dataset.js";
 import type { OpenDataset } from "./open-dataset.js";
 import { balancedLength, orderRows } from "./row-order.js";
+import { createRowPipeline, type RowPipeline, rowSeeds } from "./row-pipeline.js";
 import { rowsAsFloat32 } from "./row-reader.js";
 import { shuffleWarnings } from "./shuffle-warnings.js";
 import { createOrderReader } from "./stretch-reader.js";
@@ -24,7 +25,7 @@ export type { BatchDType, DatasetBatch, OneHotBatch } from "./dataset-batch.js";
  * passes can run at once.
  */
 export class DatasetView<D extends BatchDType = "float32"> {
-  /** Shape of one row. */
+  /** Shape of one row of a batch. */
   readonly rowShape: Shape;
   /** Names of the classes; empty if the file has none. */
   readonly classLabels: readonly string[];
@@ -34,13 +35,20 @@ export class DatasetView<D extends BatchDType = "float32"> {
   protected readonly dtype: D;
   readonly #options: ResolvedBatchOptions;
   readonly #passRows: number;
+  readonly #pipeline: RowPipeline | undefined;
   #passes = 0;
 
   constructor(source: OpenDataset, indices: Uint32Array, dtype: D, options: ResolvedBatchOptions) {
     this.source = source;
     this.indices = indices;
     this.dtype = dtype;
-    this.rowShape = source.rowShape;
+    const { augment, preprocessors } = options;
+    const transforms = augment ? [augment, ...preprocessors] : preprocessors;
+    if (transforms.length > 0) {
+      const stored = { dtype: source.dtype === "uint8" ? "uint8" : "float32", shape: source.rowShape } as const;
+      this.#pipeline = createRowPipeline(transforms, stored, dtype);
+    }
+    this.rowShape = this.#pipeline?.rowShape ?? source.rowShape;
     this.classLabels = source.classLabels;
     this.#options = options;
     this.#passRows =
@@ -115,6 +123,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
     const { batchSize, prefetch } = this.#options;
     const order = orderRows(this.indices, this.#options, pass, this.source.labels);
     const reader = createOrderReader(order, (indices, buffer) => this.source.read(indices, buffer), prefetch > 0);
+    const seeds = this.#pipeline && rowSeeds(order.rows, this.#options.seed, pass);
     const rows = this.length;
     const reads: Promise<DatasetBatch<D>>[] = [];
     const buffers: NdArray[] = [];
@@ -124,7 +133,11 @@ export class DatasetView<D extends BatchDType = "float32"> {
         signal?.throwIfAborted();
         for (; next < rows && reads.length <= prefetch; next += batchSize) {
           const end = Math.min(next + batchSize, rows);
-          const read = this.#batch(order.rows.slice(next, end), reader.read(next, end, buffers.pop()));
+          const read = this.#batch(
+            order.rows.slice(next, end),
+            reader.read(next, end, buffers.pop()),
+            seeds?.slice(next, end),
+          );
           // A read ahead may fail before anybody waits for it; the error is kept until then.
           read.catch(() => undefined);
           reads.push(read);
@@ -142,7 +155,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
   /**
    * Divides the rows at random. Equal, index for index, to scikit-learn's `train_test_split` with `random_state=seed`,
    * where `train` and `validation` are its train and test; with `test`, that part is split off first and `validation`
-   * from the rest, both sizes counted from all rows. Balanced sampling stays with `train`.
+   * from the rest, both sizes counted from all rows. Balanced sampling and `augment` stay with `train`.
    *
    * @throws InvalidArgumentError if a part would be empty, or a class has too few rows for `stratify`
    */
@@ -241,9 +254,9 @@ export class DatasetView<D extends BatchDType = "float32"> {
     return new DatasetView(this.source, indices, this.dtype, options);
   }
 
-  /** A part that measures: every row once. */
+  /** A part that measures: every row once, as it is. */
   #heldOut(places: Uint32Array): DatasetView<D> {
-    return this.#part(places, { ...this.#options, sampling: "each" });
+    return this.#part(places, { ...this.#options, sampling: "each", augment: undefined });
   }
 
   /** Number of classes of one-hot rows. */
@@ -266,10 +279,12 @@ export class DatasetView<D extends BatchDType = "float32"> {
     );
   }
 
-  async #batch(indices: Uint32Array, read: Promise<NdArray>): Promise<DatasetBatch<D>> {
+  async #batch(indices: Uint32Array, read: Promise<NdArray>, seeds?: Uint32Array): Promise<DatasetBatch<D>> {
     const { source } = this;
     const rows = await read;
-    const xs = this.dtype === "uint8" ? rows : rowsAsFloat32(rows, source.name, source.path);
+    const bytes = rows.dtype === "uint8" && (this.#pipeline || this.dtype === "uint8");
+    const given = bytes ? rows : rowsAsFloat32(rows, source.name, source.path);
+    const xs = this.#pipeline && seeds ? await this.#pipeline.apply(given, seeds) : given;
     const labels = source.labels;
     const ys = labels ? Int32Array.from(indices, (index) => labels[index] as number) : new Int32Array(0);
     return { xs: xs as NdArray<D>, ys: { dtype: "int32", shape: [ys.length], data: ys }, indices };
