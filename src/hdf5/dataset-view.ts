@@ -1,6 +1,6 @@
 import { InvalidArgumentError, InvalidDatasetError } from "../errors.js";
 import type { NdArray, Shape } from "../ndarray.js";
-import { foldRows, splitRows } from "../training/split.js";
+import { divideRows, foldRows } from "../training/split.js";
 import {
   type BatchOptions,
   type PartOptions,
@@ -164,25 +164,9 @@ export class DatasetView<D extends BatchDType = "float32"> {
   split(options: PartOptions): DatasetParts<D> & { readonly test?: DatasetView<D> } {
     const { seed = this.#options.seed, stratify = false } = options;
     const labels = stratify ? this.#labelsFor("split") : undefined;
-    const part = (rows: Uint32Array) => this.#part(rows);
-    const heldOut = (rows: Uint32Array) => this.#heldOut(rows);
-    const divide = (rows: Uint32Array, size: number) => {
-      const strata = labels && Array.from(rows, (row) => labels[row] as number);
-      const { first, second } = splitRows(rows.length, { size, stratify: strata, seed });
-      return {
-        first: first.map((at) => rows[at] as number),
-        second: second.map((at) => rows[at] as number),
-      };
-    };
-    const all = Uint32Array.from({ length: this.indices.length }, (_, i) => i);
-    const count = (size: number) => (size > 0 && size < 1 ? Math.ceil(size * all.length) : size);
-    if (options.test === undefined) {
-      const { first, second } = divide(all, options.validation);
-      return { train: part(first), validation: heldOut(second) };
-    }
-    const outer = divide(all, options.test);
-    const inner = divide(outer.first, count(options.validation));
-    return { train: part(inner.first), validation: heldOut(inner.second), test: heldOut(outer.second) };
+    const { train, validation, test } = divideRows(this.indices.length, { ...options, seed, labels });
+    const parts = { train: this.#part(train), validation: this.#heldOut(validation) };
+    return test ? { ...parts, test: this.#heldOut(test) } : parts;
   }
 
   /**

@@ -43,6 +43,41 @@ export function splitRows(count: number, options: SplitOptions): Split {
   return splitStratified(membersByClass(stratify), first, second, random);
 }
 
+/** Indices of the parts that rows were divided into. */
+export interface Division {
+  readonly train: Uint32Array;
+  readonly validation: Uint32Array;
+  readonly test: Uint32Array | undefined;
+}
+
+/**
+ * Divides `count` rows into those to train with and those to validate with, and perhaps others to test with, which are
+ * split off first. All sizes are fractions of `count`, rounded up, or numbers of rows.
+ *
+ * @throws InvalidArgumentError if a part would be empty or a class has too few members
+ */
+export function divideRows(
+  count: number,
+  options: {
+    readonly validation: number;
+    readonly test?: number | undefined;
+    readonly labels?: ArrayLike<number> | undefined;
+    readonly seed: number;
+  },
+): Division {
+  const { validation, test, labels, seed } = options;
+  if (test === undefined) {
+    const { first, second } = splitRows(count, { size: validation, stratify: labels, seed });
+    return { train: first, validation: second, test: undefined };
+  }
+  const outer = splitRows(count, { size: test, stratify: labels, seed });
+  const size = validation > 0 && validation < 1 ? Math.ceil(validation * count) : validation;
+  const stratify = labels && Array.from(outer.first, (row) => labels[row] as number);
+  const inner = splitRows(outer.first.length, { size, stratify, seed });
+  const rowsOf = (places: Uint32Array) => places.map((place) => outer.first[place] as number);
+  return { train: rowsOf(inner.first), validation: rowsOf(inner.second), test: outer.second };
+}
+
 /** Divides each class in the proportion of the whole, as scikit-learn's `StratifiedShuffleSplit` does. */
 function splitStratified(members: readonly Uint32Array[], first: number, second: number, random: Random): Split {
   const counts = members.map((rows) => rows.length);
