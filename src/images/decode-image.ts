@@ -113,6 +113,12 @@ async function bytesOf(
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
+  const url = urlOf(input);
+  if (url !== undefined) {
+    throw new InvalidArgumentError(
+      `Cannot decode "${url}": URLs are not fetched. ${/^file:/i.test(url) ? "Pass the path instead, as `fileURLToPath(url)` gives it." : "Fetch it and pass the bytes, such as `await (await fetch(url)).blob()`."}`,
+    );
+  }
   if (typeof input === "string") return readImageFile(input, signal);
   if (input instanceof Uint8Array) return input;
   if (input instanceof ArrayBuffer) return new Uint8Array(input);
@@ -127,6 +133,13 @@ async function bytesOf(
   throw new InvalidArgumentError(
     `Cannot decode ${Object.prototype.toString.call(input)}: an image is a path, the bytes of an image file (Uint8Array or ArrayBuffer), a Blob, or uint8 pixels of shape [height, width, 3].`,
   );
+}
+
+/** An input that is a URL, as text; one letter before the colon is a drive of Windows. */
+function urlOf(input: unknown): string | undefined {
+  if (input instanceof URL) return input.href.slice(0, 200);
+  const isUrl = typeof input === "string" && /^([a-z][a-z0-9+.-]+:\/\/|data:[a-z]+\/|blob:|file:\/)/i.test(input);
+  return isUrl ? input.slice(0, 200) : undefined;
 }
 
 function describe(input: Exclude<ImageInput, NdArray<"uint8">>): string {

@@ -20,7 +20,7 @@ export interface LoadImagesOptions extends Omit<LoadImageOptions, "name" | "size
    */
   readonly concurrency?: number | undefined;
   /**
-   * What happens to a picture that cannot be decoded, or whose file is missing or not permitted: `"throw"` ends the run,
+   * What happens to a picture that cannot be decoded, or whose file is missing, a folder or not permitted: `"throw"` ends the run,
    * `"skip"` leaves it out and reports it.
    *
    * @default "throw"
@@ -41,7 +41,7 @@ export interface ImageBatch {
   readonly pixels: NdArray<"uint8">;
   /** Name of each picture. */
   readonly names: readonly string[];
-  /** Label of each picture; `undefined` where the source has none. */
+  /** Label of each picture; `undefined` where the source has none, empty where only pictures were left out. */
   readonly labels: Int32Array | undefined;
   /** Pictures before or among these that were left out. They have no row here, no name and no label. */
   readonly skipped: readonly SkippedImage[];
@@ -56,7 +56,8 @@ export interface ImageBatch {
  *
  * @throws ImageDecodeError, FileAccessError if a picture cannot be decoded and `onError` is `"throw"`
  * @throws ShapeMismatchError if pixels in the source are not `[height, width, 3]`
- * @throws InvalidArgumentError if an option is wrong, or only some of the pictures have labels
+ * @throws InvalidArgumentError if an option is wrong, only some of the pictures have labels, or a label is no
+ *   index into the source's `classLabels`
  *
  * @example
  * for await (const { pixels, labels } of loadImages(await imageFolder("animals/"), { size: [224, 224] })) {
@@ -94,7 +95,7 @@ export async function* loadImages(
     }
   }
 
-  const batches = new BatchBuilder(size, batchSize);
+  const batches = new BatchBuilder(size, batchSize, source.classLabels.length);
   const ahead = batchSize + Math.max(batchSize, concurrency);
   for await (const loaded of runAhead(source, load, { concurrency, ahead, signal })) {
     batches.add(loaded);
@@ -115,16 +116,19 @@ class BatchBuilder {
   readonly #size: readonly [number, number];
   readonly #batchSize: number;
   readonly #imageBytes: number;
+  readonly #classes: number;
   #data = new Uint8Array(0);
   #names: string[] = [];
   #labels: number[] = [];
   #skipped: SkippedImage[] = [];
   #hasLabels: boolean | undefined;
 
-  constructor(size: readonly [number, number], batchSize: number) {
+  /** @param classes number of the source's classes; 0 where it names none, and labels may be any integers from 0 */
+  constructor(size: readonly [number, number], batchSize: number, classes: number) {
     this.#size = size;
     this.#batchSize = batchSize;
     this.#imageBytes = size[0] * size[1] * 3;
+    this.#classes = classes;
   }
 
   get isFull(): boolean {
@@ -136,18 +140,30 @@ class BatchBuilder {
   }
 
   add({ item, pixels, skipped }: Loaded): void {
+    // Of pictures that are skipped too: a batch of nothing else must still tell that its source has labels.
+    this.#checkLabel(item);
     if (skipped !== undefined) this.#skipped.push(skipped);
     if (pixels === undefined) return;
+    if (this.#names.length === 0) this.#data = new Uint8Array(this.#batchSize * this.#imageBytes);
+    this.#data.set(pixels.data, this.#names.length * this.#imageBytes);
+    this.#names.push(item.name);
+    if (item.label !== undefined) this.#labels.push(item.label);
+  }
+
+  #checkLabel(item: SourceImage): void {
     this.#hasLabels ??= item.label !== undefined;
     if (this.#hasLabels !== (item.label !== undefined)) {
       throw new InvalidArgumentError(
         `Cannot load images: "${item.name}" has ${this.#hasLabels ? "no label" : "a label"}, unlike those before it. Give a label to all images of a source, or to none.`,
       );
     }
-    if (this.#names.length === 0) this.#data = new Uint8Array(this.#batchSize * this.#imageBytes);
-    this.#data.set(pixels.data, this.#names.length * this.#imageBytes);
-    this.#names.push(item.name);
-    if (item.label !== undefined) this.#labels.push(item.label);
+    if (item.label === undefined) return;
+    const last = this.#classes === 0 ? 0x7fffffff : this.#classes - 1;
+    if (!Number.isInteger(item.label) || item.label < 0 || item.label > last) {
+      throw new InvalidArgumentError(
+        `Cannot load images: "${item.name}" has the label ${item.label}, expected an integer from 0 to ${last}${this.#classes === 0 ? "" : `, an index into the ${this.#classes} \`classLabels\` of its source`}.`,
+      );
+    }
   }
 
   take(): ImageBatch {
@@ -174,10 +190,15 @@ class BatchBuilder {
 /** Why a picture may be left out; `undefined` for errors that are not about one picture. */
 function skippable(error: unknown): string | undefined {
   if (isCnnTransferError(error, "ImageDecodeError")) return error.reason;
-  if (isCnnTransferError(error, "FileAccessError") && error.reason !== "other") {
+  if (isCnnTransferError(error, "FileAccessError")) {
+    if (error.reason === "other") return isFolder(error.cause) ? "it is a folder" : undefined;
     return error.reason === "missing" ? "there is no such file" : "reading it is not permitted";
   }
   return undefined;
+}
+
+function isFolder(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "EISDIR";
 }
 
 function checkCount(option: string, value: number): void {

@@ -207,6 +207,54 @@ describe("loadImages", () => {
     await expect(collect(loadImages(source, { size }))).rejects.toThrow(/"b" has no label/);
   });
 
+  test("labels exist also where all pictures were skipped", async () => {
+    const source = imageList([broken, broken], { labels: [0, 1] });
+    const [batch] = await collect(loadImages(source, { size, onError: "skip" }));
+    expect(batch).toMatchObject({ names: [], labels: new Int32Array(0) });
+    expect(batch?.skipped).toHaveLength(2);
+  });
+
+  test.each([
+    [["cat", "dog"], 2, /"b" has the label 2, expected an integer from 0 to 1, an index into the 2 `classLabels`/],
+    [["cat", "dog"], -1, /label -1/],
+    [["cat", "dog"], 0.9, /label 0.9/],
+    [["cat", "dog"], Number.NaN, /label NaN/],
+    [[], 7.9, /label 7.9, expected an integer from 0/],
+    [[], 2 ** 31, /label 2147483648/],
+  ])("of a source of classes %j, the label %d is refused with its picture", async (classLabels, label, message) => {
+    const images = [0, label].map((each, i) => ({
+      image: files[i] as Uint8Array,
+      name: "ab"[i] as string,
+      label: each,
+    }));
+    const run = collect(loadImages({ ...counted(images), classLabels }, { size }));
+    await expect(run).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test("a folder in the place of a picture is skipped or thrown as a missing file is", async () => {
+    const source = imageList([tmpdir(), files[0] as Uint8Array]);
+    const [batch] = await collect(loadImages(source, { size, onError: "skip" }));
+    expect(batch?.skipped).toEqual([{ name: tmpdir(), reason: "it is a folder" }]);
+    expect(batch?.names).toEqual(["image 1"]);
+    await expect(collect(loadImages(source, { size }))).rejects.toThrow(/it is a folder; use `imageFolder`/);
+  });
+
+  test.each([
+    ["http://localhost/cat.jpg", /"http:\/\/localhost\/cat.jpg": URLs are not fetched. Fetch it and pass the bytes/],
+    ["data:image/png;base64,AAAA", /URLs are not fetched. Fetch it/],
+    ["file:///cat.jpg", /URLs are not fetched. Pass the path instead/],
+    [new URL("file:///cat.jpg") as unknown as string, /URLs are not fetched. Pass the path instead/],
+    [new URL("https://localhost/cat.jpg") as unknown as string, /URLs are not fetched. Fetch it/],
+  ])("the URL %s is told apart from a missing file", async (url, message) => {
+    await expect(collect(loadImages(imageList([url]), { size, onError: "skip" }))).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+      message: expect.stringMatching(message),
+    });
+  });
+
   test("an empty source gives no batch", async () => {
     expect(await collect(loadImages(imageList([]), { size }))).toEqual([]);
   });
