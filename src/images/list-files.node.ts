@@ -1,5 +1,5 @@
 import type { Dirent, Stats } from "node:fs";
-import { readdir, realpath, stat } from "node:fs/promises";
+import { lstat, readdir, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { FileAccessError } from "../errors.js";
 import { compareCodePoints } from "./compare-code-points.js";
@@ -7,14 +7,16 @@ import { compareCodePoints } from "./compare-code-points.js";
 /**
  * Names of the folders right within a folder, links to folders included, sorted by code point.
  *
- * @throws FileAccessError if it is missing, not a folder, or cannot be read
+ * @throws FileAccessError if it is missing, not a folder, or cannot be read, or a folder in it has a name that is not UTF-8
  */
 export async function listFolders(directory: string): Promise<readonly string[]> {
   const names: string[] = [];
   for (const entry of await entriesOf(directory)) {
     const path = join(directory, entry.name);
     const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await statOf(path))?.isDirectory() === true);
-    if (isFolder) names.push(entry.name);
+    if (!isFolder) continue;
+    await checkName(path, entry.name);
+    names.push(entry.name);
   }
   return names.sort(compareCodePoints);
 }
@@ -30,7 +32,7 @@ export interface FoundFile {
  * the file names sorted, both by code point. Links to files are taken; links to folders only with `followLinks`, and
  * not where they lead back to a folder above.
  *
- * @throws FileAccessError if a folder cannot be read
+ * @throws FileAccessError if a folder cannot be read, or a name is not UTF-8
  */
 export async function listFiles(
   directory: string,
@@ -47,8 +49,11 @@ export async function listFiles(
       const isLink = entry.isSymbolicLink();
       const isFolder = isLink ? (await statOf(path))?.isDirectory() === true : entry.isDirectory();
       if (!isFolder) {
-        if (accept(entry.name)) names.push(entry.name);
+        if (!accept(entry.name)) continue;
+        await checkName(path, entry.name);
+        names.push(entry.name);
       } else if (!isLink || followLinks) {
+        await checkName(path, entry.name);
         const real = followLinks ? await realpath(path) : path;
         if (!above.includes(real)) await walk(`${key}${sep}${entry.name}`, [...above, real]);
       }
@@ -83,6 +88,23 @@ async function entriesOf(directory: string): Promise<Dirent[]> {
             ? (["not-permitted", "it is not permitted"] as const)
             : (["other", String(cause)] as const);
     throw new FileAccessError(`Cannot list images in "${directory}": ${why}.`, { path: directory, reason }, { cause });
+  }
+}
+
+/**
+ * Refuses a name that is not UTF-8: it was listed with replacement characters, and nothing of the name with these in it
+ * can be opened. A name may also hold that character rightly.
+ */
+async function checkName(path: string, name: string): Promise<void> {
+  if (!name.includes("\uFFFD")) return;
+  try {
+    await lstat(path);
+  } catch (cause) {
+    throw new FileAccessError(
+      `Cannot list images: the name of "${path}" is not valid UTF-8, so that it cannot be opened. Rename it, for example with convmv.`,
+      { path, reason: "other" },
+      { cause },
+    );
   }
 }
 

@@ -116,6 +116,36 @@ describe("imageFolder refuses", () => {
   });
 });
 
+/** The bytes of a name in Latin-1, as on disks from long ago: no UTF-8. */
+const latin1 = Buffer.from("caf\xe9", "latin1");
+
+describe.skipIf(process.platform !== "linux")("names that are not UTF-8 (Linux only: elsewhere there are none)", () => {
+  test.each([
+    [
+      "a picture",
+      (folder: Buffer) => ({ file: Buffer.concat([folder, Buffer.from("/cats/"), latin1, Buffer.from(".jpg")]) }),
+    ],
+    ["a class", (folder: Buffer) => ({ folder: Buffer.concat([folder, Buffer.from("/"), latin1]) })],
+    ["a folder in a class", (folder: Buffer) => ({ folder: Buffer.concat([folder, Buffer.from("/cats/"), latin1]) })],
+  ])("of %s are said to be so", async (_, make: (folder: Buffer) => { file?: Buffer; folder?: Buffer }) => {
+    const directory = await mkdtemp(path.join(tmpdir(), "image-folder-"));
+    try {
+      await mkdir(path.join(directory, "cats"));
+      await writeFile(path.join(directory, "cats", "good \uFFFD.jpg"), "");
+      expect(await imageFolder(directory)).toMatchObject({ length: 1 });
+      const made = make(Buffer.from(directory));
+      if (made.file) await writeFile(made.file, "");
+      if (made.folder) await mkdir(made.folder);
+      await expect(imageFolder(directory)).rejects.toMatchObject({
+        name: "FileAccessError",
+        message: expect.stringMatching(/caf\uFFFD.*" is not valid UTF-8.*Rename it/),
+      });
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
 test("code points order strings as Python does, also above U+FFFF", () => {
   const sorted = [
     "2",
