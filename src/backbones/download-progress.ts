@@ -8,9 +8,15 @@ export interface DownloadProgress {
   readonly totalBytes: number | undefined;
 }
 
+/** Carries what a progress callback has thrown, as its cause, past everything that takes errors for a failed download. */
+export class ProgressFailure extends Error {}
+
 const leastMilliseconds = 100;
 
-/** Passes progress on at most ten times a second, but always the first and, told by `last`, the last. */
+/**
+ * Passes progress on at most ten times a second, but always the first and, told by `last`, the last. The function that it
+ * gives throws a {@link ProgressFailure} where the callback throws.
+ */
 export function throttleProgress(
   onProgress: ((progress: DownloadProgress) => void) | undefined,
 ): (progress: DownloadProgress, last?: boolean) => void {
@@ -19,6 +25,10 @@ export function throttleProgress(
     const now = performance.now();
     if (onProgress === undefined || (!last && now - latest < leastMilliseconds)) return;
     latest = now;
-    onProgress(progress);
+    try {
+      onProgress(progress);
+    } catch (cause) {
+      throw new ProgressFailure("The progress callback failed.", { cause });
+    }
   };
 }

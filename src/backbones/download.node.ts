@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { WeightsDownloadError } from "../errors.js";
 import { type ContentRange, parseContentRange } from "./content-range.js";
-import type { DownloadProgress } from "./download-progress.js";
+import { type DownloadProgress, ProgressFailure } from "./download-progress.js";
 import { type IdleSignal, idleSignal } from "./idle-signal.js";
 import type { DownloadOrigin, PartialDownload } from "./partial-download.node.js";
 import { downloadError, type WeightsDownload } from "./weights-download.js";
@@ -84,7 +84,7 @@ async function fetchOnce(partial: PartialDownload, download: WeightsDownload, op
     return await receive(partial, download, response, delivery, idle, options);
   } catch (cause) {
     options.signal?.throwIfAborted();
-    if (cause instanceof WeightsDownloadError || isDiskError(cause)) throw cause;
+    if (cause instanceof ProgressFailure || cause instanceof WeightsDownloadError || isDiskError(cause)) throw cause;
     return { whole: false, discarded: false, cause: idle.expired() ?? cause };
   } finally {
     idle.stop();

@@ -2,7 +2,7 @@ import type { AbortOptions } from "../backends/backend.js";
 import { UnsupportedError } from "../errors.js";
 import type { HDF5Source } from "../hdf5/engine.js";
 import type { WeightsFile } from "./backbone.js";
-import { type DownloadProgress, throttleProgress } from "./download-progress.js";
+import { type DownloadProgress, ProgressFailure, throttleProgress } from "./download-progress.js";
 import { md5 } from "./md5.js";
 import { downloadError, type WeightsDownload } from "./weights-download.js";
 
@@ -77,6 +77,7 @@ async function fetchBytes(
     }
     return new Uint8Array(await new Blob(chunks).arrayBuffer());
   } catch (cause) {
+    if (cause instanceof ProgressFailure) throw cause.cause;
     signal?.throwIfAborted();
     if (!(cause instanceof TypeError)) throw cause;
     throw downloadError(

@@ -9,7 +9,7 @@ import { WeightsDownloadError } from "../errors.js";
 import type { HDF5Source } from "../hdf5/engine.js";
 import type { WeightsFile } from "./backbone.js";
 import { fetchInto, isDiskError } from "./download.node.js";
-import { type DownloadProgress, throttleProgress } from "./download-progress.js";
+import { type DownloadProgress, ProgressFailure, throttleProgress } from "./download-progress.js";
 import { takePartialDownload } from "./partial-download.node.js";
 import { downloadError, type WeightsDownload } from "./weights-download.js";
 
@@ -30,7 +30,8 @@ const hdf5Signature = "\x89HDF\r\n\x1a\n";
  * at once.
  *
  * @returns the path of the file in the cache
- * @throws WeightsDownloadError if the file in the cache has a wrong hash, or it cannot be downloaded, verified or stored
+ * @throws WeightsDownloadError if the file in the cache has a wrong hash, or it cannot be downloaded, verified or stored;
+ *   what `onProgress` throws comes through as it is
  */
 export async function obtainWeights(file: WeightsFile, options: WeightsCacheOptions): Promise<HDF5Source> {
   const cachePath = join(options.cacheDirectory ?? kerasModelsFolder(), file.fileName);
@@ -42,6 +43,7 @@ export async function obtainWeights(file: WeightsFile, options: WeightsCacheOpti
     await downloadToCache(download, options);
     return cachePath;
   } catch (cause) {
+    if (cause instanceof ProgressFailure) throw cause.cause;
     signal?.throwIfAborted();
     if (cause instanceof WeightsDownloadError || !isDiskError(cause)) throw cause;
     const full = cause.code === "ENOSPC" || cause.code === "EDQUOT";

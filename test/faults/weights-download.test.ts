@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { WeightsFile } from "../../src/backbones/backbone.js";
 import type { DownloadProgress } from "../../src/backbones/download-progress.js";
+import { obtainWeights as obtainInBrowser } from "../../src/backbones/weights-cache.browser.js";
 import { obtainWeights } from "../../src/backbones/weights-cache.node.js";
 import { isCnnTransferError, type WeightsDownloadError } from "../../src/errors.js";
 import { createRandom } from "../../src/random.js";
@@ -196,6 +197,36 @@ describe("a broken download", () => {
     expect(server.requests.at(-1)?.range).toMatch(/^bytes=\d+-$/);
     expect(await cached()).toBe(md5(published));
   });
+});
+
+describe("a progress callback that throws", () => {
+  // Node's own errors of files look like this one, and would else be taken for a disk that refuses.
+  const failures = [new Error("no such element"), new TypeError("x is not a function"), disk(), "text"];
+
+  test.each(failures)("stops the download, which rejects with just that: %s", async (failure) => {
+    for (const from of [0, 50_000]) {
+      const throwing = obtainWeights(file(), {
+        cacheDirectory,
+        onProgress: ({ receivedBytes }) => {
+          if (receivedBytes >= from) throw failure;
+        },
+      });
+      await expect(throwing).rejects.toBe(failure);
+    }
+    await obtainWeights(file(), { cacheDirectory });
+    expect(await cached()).toBe(md5(published));
+  });
+
+  test.each(failures)("does so in a browser: %s", async (failure) => {
+    const onProgress = () => {
+      throw failure;
+    };
+    await expect(obtainInBrowser(file(), { onProgress })).rejects.toBe(failure);
+  });
+
+  function disk(): Error {
+    return Object.assign(new Error("ENOSPC"), { code: "ENOSPC", syscall: "write" });
+  }
 });
 
 describe("two processes that download the same file at once", () => {
