@@ -144,6 +144,7 @@ describe("the example", () => {
       "backend",
       "batch-size",
       "output",
+      "resume",
       "epochs",
       "seed",
     ]) {
