@@ -3,7 +3,7 @@ import { type Shape, sizeOf } from "../ndarray.js";
 import type { Layer } from "../network/layer.js";
 import type { Network, NetworkWeights, Weight } from "../network/network.js";
 import { weightShapes } from "../network/weight-shapes.js";
-import { checkBoolean, checkList, checkTexts, checkWellFormed } from "../options/check-option.js";
+import { checkBoolean, checkList, checkTexts, checkWellFormed, describeValue } from "../options/check-option.js";
 import { createRandom, type Random } from "../random.js";
 
 /** What a head is made of. */
@@ -104,8 +104,10 @@ function checkShape(inputShape: Shape, hidden: readonly number[], dropout: numbe
       `\`hidden\` is [${hidden.join(", ")}]: expected sizes of hidden layers, integers of at least 1, such as [256].`,
     );
   }
-  if (!(dropout >= 0 && dropout < 1)) {
-    throw new InvalidArgumentError(`\`dropout\` is ${dropout}: expected a part from 0 to below 1, such as 0.5.`);
+  if (!(Number.isFinite(dropout) && dropout >= 0 && dropout < 1)) {
+    throw new InvalidArgumentError(
+      `\`dropout\` is ${describeValue(dropout)}: expected a part from 0 to below 1, such as 0.5.`,
+    );
   }
 }
 

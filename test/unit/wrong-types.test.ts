@@ -52,6 +52,7 @@ describe("what is of the wrong type is refused by the name of its option:", () =
     ["no input shape", () => createHead({ inputShape: undefined }), /^`inputShape` is undefined/],
     ["class labels as a text", () => createHead({ classLabels: "ab" }), /^`classLabels` is "ab": expected a list/],
     ["class labels as numbers", () => createHead({ classLabels: [0, 1] }), /^`classLabels` is \[0, 1\]/],
+    ["dropout as a text", () => createHead({ dropout: "0.5" }), /^`dropout` is "0.5": expected a part/],
     ["normalize as a text", () => createHead({ normalize: "no" }), /^`normalize` is "no": expected true or false/],
     ["half of a character", () => createHead({ classLabels: ["a", "b\ud800"] }), /"b\\ud800" as entry 1.*surrogate/],
     ["a list to predict", () => withHead((made) => made.predict(untyped([1, 2]))), /^`predict` got \[1, 2\]/],
