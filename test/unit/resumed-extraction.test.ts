@@ -86,6 +86,25 @@ describe("an extraction into a file that is gone on with", () => {
     expect(writer.rowsWritten).toBe(4);
   });
 
+  test("can be completed where all pictures that are left are broken, and have labels", async () => {
+    const broken = new TextEncoder().encode("not an image");
+    const labels = [0, 1, 0, 1, 0];
+    const first = pictures.slice(0, 3);
+    const source = imageList([...first, broken, broken], { names: names.slice(0, 5), labels });
+    await (async () => {
+      await using writer = await open({ classLabels: source.classLabels });
+      await extractor.extractTo(writer, source.select([0, 1, 2]), { batchSize: 2 });
+    })();
+    await using writer = await open({ classLabels: source.classLabels });
+    const options = { batchSize: 2, resume: true, onError: "skip" } as const;
+    expect(await extractor.extractTo(writer, source, options)).toMatchObject({
+      rows: 0,
+      skipped: [{ name: "p3.png" }, { name: "p4.png" }],
+    });
+    expect(writer).toMatchObject({ rowsWritten: 3, rowsSkipped: 2 });
+    await writer.close();
+  });
+
   test("goes on where its rows have no names, as far as their number tells", async () => {
     const rows: NdArray = { dtype: "float32", shape: [4, 512], data: new Float32Array(2048) };
     await (async () => {
