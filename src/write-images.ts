@@ -1,5 +1,5 @@
-import { InvalidArgumentError, isCnnTransferError } from "./errors.js";
 import { crc32 } from "./checksum/crc32.node.js";
+import { InvalidArgumentError, isCnnTransferError } from "./errors.js";
 import { HDF5DatasetGenerator } from "./hdf5-dataset-generator.js";
 import { HDF5DatasetWriter } from "./hdf5-dataset-writer.js";
 import { type ChannelSums, createChannelSums } from "./images/channel-sums.js";

@@ -22,14 +22,16 @@ function toAttribute(name: string, value: AttributeValue): HDF5Attribute {
   const scalar = !Array.isArray(value);
   const list = (scalar ? [value] : value) as readonly (string | number)[];
   const shape = scalar ? [] : [list.length];
-  if (name === "" || /[\0/]/u.test(name) || ["complete", "rows_written"].includes(name)) {
+  if (name === "" || /[\0/]|\p{Surrogate}/u.test(name) || ["complete", "rows_written"].includes(name)) {
     throw new InvalidArgumentError(
       `\`attributes\`: the name "${name}" is empty, reserved or has characters HDF5 lacks.`,
     );
   }
   if (list.every((item) => typeof item === "string")) {
-    if (list.some((item) => item.includes("\0"))) {
-      throw new InvalidArgumentError(`\`attributes\`: the text of "${name}" holds a NUL, where HDF5 would end it.`);
+    if (list.some((item) => /\0|\p{Surrogate}/u.test(item))) {
+      throw new InvalidArgumentError(
+        `\`attributes\`: the text of "${name}" holds a NUL, where HDF5 would end it, or half of a character.`,
+      );
     }
     return { dtype: "string", shape, data: list };
   }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { checkTexts } from "../options/check-option.js";
 
 /** Labels of some rows: class indices, class names, or an array of the writer's `labelShape`. */
 export type Labels = ArrayLike<number> | readonly string[] | NdArray;
@@ -44,8 +45,9 @@ export function encodeLabels(
 
 /** Checks names of classes: at least one, none twice. */
 export function checkClassLabels(classLabels: readonly string[], usedLabel: number): void {
+  checkTexts("classLabels", classLabels, '["cat", "dog"]');
   for (const [i, name] of classLabels.entries()) {
-    if (typeof name !== "string" || name.includes("\0")) {
+    if (typeof name !== "string" || /\0|\p{Surrogate}/u.test(name)) {
       throw new InvalidArgumentError(`\`classLabels\`: entry ${i} is not text that HDF5 can hold.`);
     }
     if (classLabels.indexOf(name) !== i) {

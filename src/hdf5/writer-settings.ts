@@ -1,5 +1,6 @@
 import { InvalidArgumentError, UnsupportedError } from "../errors.js";
 import { type Shape, sizeOf } from "../ndarray.js";
+import { checkBoolean, describeValue } from "../options/check-option.js";
 import type { RowDType } from "./convert-rows.js";
 import { type AttributeValue, toAttributes } from "./dataset-attributes.js";
 import type { HDF5Attribute } from "./engine.js";
@@ -107,7 +108,9 @@ const reservedNames: readonly string[] = ["label_names", "file_names"];
  */
 export function resolveSettings(options: HDF5DatasetWriterOptions): WriterSettings {
   const { rows, rowShape, dtype = "float32", dataKey = "features" } = options;
-  const { classLabels = [], durability = "process", attributes = {} } = options;
+  const { classLabels = [], durability = "process", attributes = {}, overwrite = false, resume = false } = options;
+  checkBoolean("overwrite", overwrite);
+  checkBoolean("resume", resume);
   if (rows !== undefined && (!Number.isSafeInteger(rows) || rows < 0)) {
     throw new InvalidArgumentError(`\`rows\` must be a whole number, or left out; received ${rows}.`);
   }
@@ -146,8 +149,14 @@ function resolveColumns(options: HDF5DatasetWriterOptions, dataKey: string): Wri
   if (dataKey === labelKey) throw new InvalidArgumentError(`\`dataKey\` and \`labelKey\` are both "${dataKey}".`);
   checkShape("labelShape", labelShape);
   checkDType("labelDtype", labelDtype, ["int32", "uint8"]);
-  const further = Object.entries(columns).map(([name, { dtype, shape = [] }]): RowColumn => {
+  const further = Object.entries(columns).map(([name, column]): RowColumn => {
     const option = `columns.${name}`;
+    if (typeof column !== "object" || column === null) {
+      throw new InvalidArgumentError(
+        `\`${option}\` is ${describeValue(column)}: expected such as \`{ dtype: "float32" }\`.`,
+      );
+    }
+    const { dtype, shape = [] } = column;
     checkKey(option, name);
     if (name === dataKey || name === labelKey) {
       throw new InvalidArgumentError(`\`${option}\`: "${name}" is the name of the rows or labels already.`);
@@ -204,7 +213,14 @@ function checkDType(option: string, dtype: string, known: readonly string[]): vo
 }
 
 function checkKey(option: string, key: string): void {
-  if (key !== "" && key !== "." && !/[\0/]/u.test(key) && !reservedNames.includes(key)) return;
+  if (
+    typeof key === "string" &&
+    key !== "" &&
+    key !== "." &&
+    !/[\0/]|\p{Surrogate}/u.test(key) &&
+    !reservedNames.includes(key)
+  )
+    return;
   throw new InvalidArgumentError(`\`${option}\`: "${key}" cannot name a dataset in the root of the file.`);
 }
 

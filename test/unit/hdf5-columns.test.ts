@@ -166,6 +166,8 @@ describe("further columns and labels of several values", () => {
     ["columns.file_names", { columns: { file_names: { dtype: "string" } } }],
     ["columns.a/b", { columns: { "a/b": { dtype: "int32" } } }],
     ["columns.a", { columns: { a: { dtype: "text" } } }],
+    ["columns.a", { columns: { a: null } }],
+    ["columns.a", { columns: { a: "float32" } }],
     ["columns.a", { columns: { a: { dtype: "string", shape: [2] } } }],
     ["columns.a", { columns: { a: { dtype: "int32", shape: [0.5] } } }],
     ["columns", { columns: Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`c${i}`, { dtype: "uint8" }])) }],

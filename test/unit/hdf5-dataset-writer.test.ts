@@ -303,11 +303,18 @@ describe("options out of range are errors before any file is made", () => {
     ["labelKey", { labelKey: "" }],
     ["labelKey", { labelKey: "features" }],
     ["classLabels", { classLabels: ["a", "a"] }],
+    ["classLabels", { classLabels: "cat" }],
+    ["classLabels", { classLabels: ["cat", "\ud83d"] }],
+    ["dataKey", { dataKey: "\ud83d" }],
+    ["dataKey", { dataKey: 5 }],
+    ["overwrite", { overwrite: "yes" }],
+    ["resume", { resume: 1 }],
     ["bufferSize", { bufferSize: 0 }],
     ["durability", { durability: "none" }],
     ["attributes", { attributes: { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7 } }],
     ["attributes", { attributes: { complete: 1 } }],
     ["attributes", { attributes: { mixed: [1, "a"] } }],
+    ["attributes", { attributes: { half: "\ud83d" } }],
   ])("%s: %o", async (name, bad) => {
     await expect(HDF5DatasetWriter.create(target, { ...options, ...bad } as never)).rejects.toThrow(`\`${name}\``);
     expect(await readdir(folder)).toEqual([]);
