@@ -1,5 +1,6 @@
 import { auto } from "./backends/auto.js";
 import type { AbortOptions, LoadedNetwork } from "./backends/backend.js";
+import { checkBackend } from "./backends/check-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import { ClosedError, InvalidArgumentError } from "./errors.js";
 import { type FeatureExtractorOptions, resolveExtractionModel } from "./extraction/extraction-model.js";
@@ -18,6 +19,7 @@ import type { ImageInput, ImageSource } from "./images/image-source.js";
 import { loadImages, type SkippedImage } from "./images/load-images.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import type { FeatureNetwork } from "./network/feature-network.js";
+import { checkBoolean } from "./options/check-option.js";
 
 /** How a run over many pictures behaves. */
 export interface StreamOptions extends AbortOptions {
@@ -128,6 +130,7 @@ export class FeatureExtractor implements AsyncDisposable {
    */
   static async create(options: FeatureExtractorOptions): Promise<FeatureExtractor> {
     const { backend = auto() } = options;
+    checkBackend(backend);
     const settings = resolvePictureOptions(options);
     const model = await resolveExtractionModel(options);
     const { network, features, pooling } = model.features;
@@ -241,6 +244,7 @@ export class FeatureExtractor implements AsyncDisposable {
     source: ImageSource,
     options: ExtractToOptions = {},
   ): Promise<ExtractionSummary> {
+    checkBoolean("resume", options.resume ?? false);
     const sinks: (LayerSink & { readonly done: number })[] = [];
     for (const each of sinksOfLayers(writer, this.featureShapes)) {
       const done = options.resume ? await countDone(each, source) : 0;

@@ -1,5 +1,6 @@
 import type { Backbone } from "../backbones/backbone.js";
 import type { DownloadProgress } from "../backbones/download-progress.js";
+import { checkImageSize } from "../backbones/image-size.js";
 import { loadBackboneWeights, type WeightsOptions } from "../backbones/load-weights.js";
 import { type BackboneName, resolveBackbone } from "../backbones/resolve-backbone.js";
 import type { Backend } from "../backends/backend.js";
@@ -8,6 +9,7 @@ import type { PreprocessMode } from "../images/preprocess.js";
 import { type FeatureNetwork, featureNetwork, type Pooling } from "../network/feature-network.js";
 import type { Network } from "../network/network.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
+import { checkBoolean, checkList } from "../options/check-option.js";
 import type { ExtractionPictureOptions } from "./picture-options.js";
 
 /** What a `FeatureExtractor` is made of. */
@@ -50,6 +52,8 @@ export async function resolveExtractionModel(options: FeatureExtractorOptions): 
   }
   const backbone = resolveBackbone(options.backbone);
   const { weights: origin = "imagenet", seed = 0, includeTop = false, imageSize = backbone.imageSize } = options;
+  checkBoolean("includeTop", includeTop);
+  checkImageSize(backbone, imageSize);
   const build = { includeTop, imageSize };
   const topology = backbone.topology(build);
   const preprocess = options.preprocess ?? backbone.preprocess;
@@ -87,6 +91,7 @@ function ownNetwork(
       `Network "${network.name}" does not say which pixels it expects. Pass \`preprocess\`: "caffe", "tf", "torch" or "none".`,
     );
   }
+  if (options.imageSize !== undefined) checkList("imageSize", options.imageSize, "[height, width]");
   const input = network.layers.find((layer) => layer.name === network.inputs[0]);
   const shape = input?.className === "InputLayer" ? input.config.shape : [];
   const [height, width] = options.imageSize ?? shape;

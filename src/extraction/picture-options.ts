@@ -1,6 +1,7 @@
 import { defaultMaximumPixels } from "../images/decode-image.js";
 import { checkInterpolation, type Interpolation } from "../images/interpolation.js";
 import type { PreprocessMode } from "../images/preprocess.js";
+import { checkBoolean } from "../options/check-option.js";
 
 /** How pictures are decoded and brought to the network's size. */
 export interface ExtractionPictureOptions {
@@ -24,15 +25,17 @@ export type PictureOptions = { readonly size: readonly [number, number] } & {
 /**
  * Settles the defaults.
  *
- * @throws InvalidArgumentError for an unknown filter
+ * @throws InvalidArgumentError for an unknown filter, or an option of the wrong type
  */
 export function resolvePictureOptions(options: ExtractionPictureOptions): Omit<PictureOptions, "size"> {
-  const { interpolation = "bilinear" } = options;
+  const { interpolation = "bilinear", keepAspectRatio = false, applyOrientation = false } = options;
   checkInterpolation(interpolation);
+  checkBoolean("keepAspectRatio", keepAspectRatio);
+  checkBoolean("applyOrientation", applyOrientation);
   return {
     interpolation,
-    keepAspectRatio: options.keepAspectRatio ?? false,
-    applyOrientation: options.applyOrientation ?? false,
+    keepAspectRatio,
+    applyOrientation,
     maximumPixels: options.maximumPixels ?? defaultMaximumPixels,
     concurrency: options.concurrency ?? 4,
   };
