@@ -83,9 +83,11 @@ export type { AttributeValue } from "./hdf5/dataset-attributes.js";
 export {
   type BatchDType,
   type BatchOptions,
+  type BlockShuffle,
   type DatasetBatch,
   type DatasetParts,
   DatasetView,
+  type OneHotBatch,
   type PartOptions,
   type PassOptions,
 } from "./hdf5/dataset-view.js";
@@ -106,6 +108,11 @@ export type { Labels } from "./hdf5/row-labels.js";
 export { HDF5DatasetGenerator, type HDF5DatasetGeneratorOptions } from "./hdf5-dataset-generator.js";
 export { type AddOptions, HDF5DatasetWriter, type HDF5DatasetWriterOptions } from "./hdf5-dataset-writer.js";
 // Pictures
+export { aspectAwareResize } from "./images/augment/aspect-aware-resize.js";
+export { type AugmentOptions, augmentImages } from "./images/augment/augment-images.js";
+export { randomCrop, tenCrop } from "./images/augment/crop.js";
+export type { Image, ImageTransform } from "./images/augment/image-transform.js";
+export { meanSubtract } from "./images/augment/mean-subtract.js";
 export { type DecodeOptions, decodeImage } from "./images/decode-image.js";
 export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./images/image-folder.js";
 export { type ImageListOptions, imageList } from "./images/image-list.js";
