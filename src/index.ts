@@ -75,7 +75,6 @@ export {
   FeatureExtractor,
   type StreamOptions,
 } from "./feature-extractor.js";
-// HDF5
 export { autoEngine } from "./hdf5/auto-engine.js";
 export { contiguous } from "./hdf5/contiguous-engine.js";
 export type { RowDType } from "./hdf5/convert-rows.js";
@@ -104,7 +103,10 @@ export type {
 export type { FitDataset, FitDatasetOptions, TensorFactory } from "./hdf5/fit-dataset.js";
 export { h5wasm } from "./hdf5/h5wasm.node.js";
 export { jsfive } from "./hdf5/jsfive.node.js";
+// HDF5
+export type { ColumnValues } from "./hdf5/row-column.js";
 export type { Labels } from "./hdf5/row-labels.js";
+export type { ColumnOptions } from "./hdf5/writer-settings.js";
 export { HDF5DatasetGenerator, type HDF5DatasetGeneratorOptions } from "./hdf5-dataset-generator.js";
 export { type AddOptions, HDF5DatasetWriter, type HDF5DatasetWriterOptions } from "./hdf5-dataset-writer.js";
 // Pictures
