@@ -1,11 +1,12 @@
-import { type FileHandle, open, rename, stat, statfs, unlink, writeFile } from "node:fs/promises";
+import { type FileHandle, open, rename, statfs, unlink, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { FileAccessError, InvalidArgumentError } from "../../errors.js";
+import { FileAccessError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
 import { takeLock } from "./file-lock.node.js";
-import { encodeJournalHead, type JournalEntry, readJournalEntries, readJournalHead } from "./journal.js";
+import { encodeJournalHead, type JournalEntry, readJournalEntries } from "./journal.js";
 import { endedEarly } from "./memory-source.js";
 import { openSource } from "./open-source.node.js";
+import { attempt, codeOf, inspectRun, settleReplacement, sizeOf } from "./unfinished-run.node.js";
 
 /** How an unfinished file is to be opened. */
 export interface PartialFileOptions {
@@ -62,7 +63,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
   let fresh = false;
   try {
     await settleReplacement({ path, partialPath, journalPath, replacementPath, markPath }, target);
-    const begun = await inspect(target, partialPath, journalPath, options);
+    const begun = await inspectRun(target, partialPath, journalPath, options);
     fresh = begun === undefined;
     // A file preallocated by an earlier run has holes; what is still to be written is not known exactly.
     if (fresh) await checkSpace(target, path, options.expectedBytes);
@@ -175,106 +176,6 @@ export async function openPartialFile(target: string, options: PartialFileOption
   }
 }
 
-interface ReplacementPaths {
-  readonly path: string;
-  readonly partialPath: string;
-  readonly journalPath: string;
-  readonly replacementPath: string;
-  readonly markPath: string;
-}
-
-/** Tidies up after a run that was killed while a replacement became the complete file. */
-async function settleReplacement(paths: ReplacementPaths, target: string): Promise<void> {
-  const { path, partialPath, journalPath, replacementPath, markPath } = paths;
-  if ((await sizeOf(markPath)) === undefined) return;
-  const completed = (await sizeOf(replacementPath)) === undefined && (await sizeOf(path)) !== undefined;
-  for (const leftover of completed ? [partialPath, journalPath, markPath] : [markPath]) {
-    if ((await sizeOf(leftover)) !== undefined) await attempt(target, () => unlink(leftover));
-  }
-}
-
-interface Begun {
-  /** Where the journal's entries begin and where the last whole one ends. */
-  readonly start: number;
-  readonly end: number;
-  /** Of the data file, if it came to be made. */
-  readonly bytes: number | undefined;
-}
-
-/** Looks at what lies there. `undefined` if a new file is to be begun. */
-async function inspect(
-  target: string,
-  partialPath: string,
-  journalPath: string,
-  options: PartialFileOptions,
-): Promise<Begun | undefined> {
-  const complete = (await sizeOf(target)) !== undefined;
-  if (complete && !options.overwrite) {
-    // A run that was killed just after giving the file its name leaves a journal without a file.
-    if ((await sizeOf(partialPath)) === undefined) await unlink(journalPath).catch(() => undefined);
-    throw new FileAccessError(
-      `Cannot write "${target}": it exists already and is complete. Choose another path, delete it, or pass \`overwrite: true\`.`,
-      { path: target, reason: "exists" },
-    );
-  }
-  const partialBytes = await sizeOf(partialPath);
-  if ((await sizeOf(journalPath)) === undefined) {
-    if (partialBytes !== undefined && !options.overwrite) {
-      throw new FileAccessError(
-        `Cannot write "${target}": there is a file "${partialPath}" that no journal belongs to. Delete it, or pass \`overwrite: true\`.`,
-        { path: target, reason: "exists" },
-      );
-    }
-    return undefined;
-  }
-  const source = await openSource(journalPath);
-  try {
-    const head = await readJournalHead(source);
-    // A journal without a whole head was begun by a run that never came to write a row.
-    if (!head) return undefined;
-    if (!options.resume) {
-      if (options.overwrite) return undefined;
-      throw new FileAccessError(
-        `Cannot write "${target}": there is an unfinished "${partialPath}" of an earlier run. Pass \`resume: true\` to continue it, or \`overwrite: true\` to start anew.`,
-        { path: target, reason: "exists" },
-      );
-    }
-    compareDescriptions(target, head.description as Readonly<Record<string, unknown>>, options.description);
-    let end = head.end;
-    let rows = 0;
-    for await (const found of readJournalEntries(source, head.end)) {
-      end = found.end;
-      rows += found.entry.rows;
-    }
-    if (partialBytes === undefined && rows > 0) {
-      if (complete) return undefined;
-      throw new FileAccessError(
-        `Cannot resume "${target}": its journal tells of ${rows} rows, but "${partialPath}" is gone. Pass \`overwrite: true\` to start anew.`,
-        { path: target, reason: "missing" },
-      );
-    }
-    return { start: head.end, end, bytes: partialBytes };
-  } finally {
-    await source.close();
-  }
-}
-
-function compareDescriptions(
-  target: string,
-  begun: Readonly<Record<string, unknown>>,
-  wanted: Readonly<Record<string, unknown>>,
-): void {
-  const normal = JSON.parse(JSON.stringify(wanted)) as Readonly<Record<string, unknown>>;
-  const differences = [...new Set([...Object.keys(begun), ...Object.keys(normal)])]
-    .filter((key) => JSON.stringify(begun[key]) !== JSON.stringify(normal[key]))
-    .map((key) => `\`${key}\` was ${JSON.stringify(begun[key])} and is now ${JSON.stringify(normal[key])}`);
-  if (differences.length > 0) {
-    throw new InvalidArgumentError(
-      `Cannot resume "${target}": it was begun differently: ${differences.join("; ")}. Use the same settings, or pass \`overwrite: true\` without \`resume\` to start anew.`,
-    );
-  }
-}
-
 async function checkSpace(target: string, path: string, bytes: number): Promise<void> {
   if (bytes <= 0) return;
   const status = await attempt(target, () => statfs(dirname(path)));
@@ -302,30 +203,9 @@ async function openHandle(path: string, flags: string, target: string): Promise<
   return attempt(target, () => open(path, flags));
 }
 
-async function attempt<T>(target: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (cause) {
-    throw fileAccessError("write", target, cause);
-  }
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return undefined;
-    throw fileAccessError("open", path, cause);
-  }
-}
-
 /** Makes the new name durable. Not every system lets a folder be synced; there the rename is as durable as it gets. */
 async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, "r").catch(() => undefined);
   await handle?.sync().catch(() => undefined);
   await handle?.close();
-}
-
-function codeOf(cause: unknown): string | undefined {
-  return typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : undefined;
 }
