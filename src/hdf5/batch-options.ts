@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import { type AugmentOptions, augmentImages } from "../images/augment/augment-images.js";
 import type { ImageTransform } from "../images/augment/image-transform.js";
+import { checkBoolean, describeValue } from "../options/check-option.js";
 import { checkSeed } from "../training/split.js";
 
 /**
@@ -86,6 +87,7 @@ export function resolveBatchOptions(options: BatchOptions): ResolvedBatchOptions
   if (!Number.isSafeInteger(prefetch) || prefetch < 0 || prefetch > 64) {
     throw new InvalidArgumentError(`\`prefetch\` must be a number of batches from 0 to 64; received ${prefetch}.`);
   }
+  checkBoolean("dropLast", dropLast);
   const shuffle = resolveShuffle(options.shuffle ?? false);
   if (sampling !== "each" && sampling !== "balanced") {
     throw new InvalidArgumentError(`\`sampling\` must be "each" or "balanced"; received "${String(sampling)}".`);
@@ -105,6 +107,11 @@ export function resolveBatchOptions(options: BatchOptions): ResolvedBatchOptions
 
 function resolveShuffle(shuffle: boolean | BlockShuffle): ResolvedBatchOptions["shuffle"] {
   if (typeof shuffle === "boolean") return shuffle;
+  if (typeof shuffle !== "object" || shuffle === null) {
+    throw new InvalidArgumentError(
+      `\`shuffle\` is ${describeValue(shuffle)}: expected true, false or { blockRows, bufferRows }.`,
+    );
+  }
   const { blockRows = 32, bufferRows = 1024 } = shuffle;
   checkRows("shuffle.blockRows", blockRows);
   checkRows("shuffle.bufferRows", bufferRows);

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, InvalidDatasetError } from "../errors.js";
 import type { NdArray, Shape } from "../ndarray.js";
+import { checkBoolean, describeValue } from "../options/check-option.js";
 import { divideRows, foldRows } from "../training/split.js";
 import {
   type BatchOptions,
@@ -108,6 +109,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
   batches(
     options: PassOptions & { readonly binarize?: boolean | undefined } = {},
   ): AsyncGenerator<DatasetBatch<D> | OneHotBatch<D>, void, undefined> {
+    checkBoolean("binarize", options.binarize ?? false);
     return options.binarize ? this.#binarized(options) : this.#batches(options);
   }
 
@@ -120,6 +122,10 @@ export class DatasetView<D extends BatchDType = "float32"> {
 
   async *#batches(options: PassOptions): AsyncGenerator<DatasetBatch<D>, void, undefined> {
     const { signal, pass = this.#passes++, reuse = false } = options;
+    if (!Number.isSafeInteger(pass) || pass < 0) {
+      throw new InvalidArgumentError(`\`pass\` must be a whole number from 0 on, received ${describeValue(pass)}.`);
+    }
+    checkBoolean("reuse", reuse);
     const { batchSize, prefetch } = this.#options;
     const order = orderRows(this.indices, this.#options, pass, this.source.labels);
     const reader = createOrderReader(order, (indices, buffer) => this.source.read(indices, buffer), prefetch > 0);
@@ -193,6 +199,11 @@ export class DatasetView<D extends BatchDType = "float32"> {
    * @throws InvalidArgumentError for a place outside of the view
    */
   subset(places: ArrayLike<number>): DatasetView<D> {
+    if (!Number.isInteger((places as Partial<ArrayLike<number>> | null | undefined)?.length)) {
+      throw new InvalidArgumentError(
+        `\`subset\` expected a list of places of rows, received ${describeValue(places)}.`,
+      );
+    }
     return this.#part(
       Uint32Array.from(places, (place) => {
         if (!Number.isInteger(place) || place < 0 || place >= this.indices.length) {

@@ -48,6 +48,11 @@ export function createFitDataset<T>(source: FitDatasetSource, options: FitDatase
       `\`dataset\`: one-hot labels need \`classes\`, at least ${Math.max(1, source.classes)}; received ${classes}.`,
     );
   }
+  if (repeat && source.batchesPerPass === 0) {
+    throw new InvalidArgumentError(
+      "`dataset`: without a single batch there is nothing to `repeat`. Give more rows, a smaller `batchSize`, or no `dropLast`.",
+    );
+  }
   return {
     size: repeat ? Number.POSITIVE_INFINITY : source.batchesPerPass,
     async iterator() {

@@ -1,11 +1,13 @@
 import { crc32 } from "../checksum/crc32.node.js";
-import { ClosedError, InvalidDatasetError, isCnnTransferError } from "../errors.js";
+import { ClosedError, InvalidArgumentError, InvalidDatasetError, isCnnTransferError } from "../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import { checkBoolean, describeValue } from "../options/check-option.js";
 import { openAuto } from "./auto-engine.js";
 import type { ContiguousFile } from "./contiguous/contiguous-file.js";
 import { type AttributeValue, plainAttribute } from "./dataset-attributes.js";
 import { type FoundDataset, findDatasets, type KeyOptions } from "./dataset-keys.js";
 import type { HDF5DType, HDF5Engine, HDF5File, HDF5Source } from "./engine.js";
+import { checkClassLabels } from "./row-labels.js";
 import { createEngineReader, createLocatedReader, type RowReader } from "./row-reader.js";
 import { itemSize } from "./typed-array.js";
 
@@ -45,6 +47,16 @@ export interface OpenDataset {
 
 /** Opens a data set and checks that its parts fit together. */
 export async function openDataset(source: HDF5Source, options: OpenDatasetOptions): Promise<OpenDataset> {
+  checkBoolean("allowIncomplete", options.allowIncomplete ?? false);
+  if (options.classLabels !== undefined) {
+    if (!Array.isArray(options.classLabels)) {
+      throw new InvalidArgumentError(
+        `\`classLabels\` is ${describeValue(options.classLabels)}: expected a list of names of classes.`,
+      );
+    }
+    // Whether there are enough is seen once the labels are read.
+    checkClassLabels(options.classLabels, -1);
+  }
   const file: HDF5File & Partial<Pick<ContiguousFile, "locate" | "isUnwritten">> = options.engine
     ? await options.engine.open(source)
     : await openAuto(source);

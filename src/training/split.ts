@@ -66,6 +66,7 @@ export function divideRows(
   },
 ): Division {
   const { validation, test, labels, seed } = options;
+  checkParts(count, { validation, test });
   if (test === undefined) {
     const { first, second } = splitRows(count, { size: validation, stratify: labels, seed });
     return { train: first, validation: second, test: undefined };
@@ -76,6 +77,27 @@ export function divideRows(
   const inner = splitRows(outer.first.length, { size, stratify, seed });
   const rowsOf = (places: Uint32Array) => places.map((place) => outer.first[place] as number);
   return { train: rowsOf(inner.first), validation: rowsOf(inner.second), test: outer.second };
+}
+
+/** Checks sizes of parts, by the names that the caller gave them. */
+function checkParts(count: number, sizes: Readonly<Record<string, number | undefined>>): void {
+  let taken = 0;
+  for (const [name, size] of Object.entries(sizes)) {
+    if (size === undefined) continue;
+    const fraction = size > 0 && size < 1;
+    if (!fraction && !(Number.isInteger(size) && size >= 1 && size <= count)) {
+      throw new InvalidArgumentError(
+        `Splitting ${count} rows: \`${name}\` must be a fraction between 0 and 1, or a whole number of rows up to ${count}; received ${size}.`,
+      );
+    }
+    taken += fraction ? Math.ceil(size * count) : size;
+  }
+  if (taken >= count) {
+    const given = Object.entries(sizes).flatMap(([name, size]) => (size === undefined ? [] : `\`${name}: ${size}\``));
+    throw new InvalidArgumentError(
+      `Splitting ${count} rows: ${given.join(" and ")} take${given.length === 1 ? "s" : ""} ${taken} of them, which leaves none to train with. Choose smaller parts.`,
+    );
+  }
 }
 
 /** Divides each class in the proportion of the whole, as scikit-learn's `StratifiedShuffleSplit` does. */

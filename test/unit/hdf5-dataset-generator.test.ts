@@ -382,6 +382,37 @@ describe("options out of range", () => {
     });
   });
 
+  test.each([
+    [{ shuffle: "false" }, "`shuffle`"],
+    [{ dropLast: "no" }, "`dropLast`"],
+    [{ allowIncomplete: 1 }, "`allowIncomplete`"],
+    [{ classLabels: ["x", "y", "x"] }, "`classLabels`"],
+    [{ classLabels: "xyz" }, "`classLabels`"],
+  ])("of the wrong type: %o", async (bad, named) => {
+    const opening = HDF5DatasetGenerator.open(target, bad as never);
+    await expect(opening).rejects.toMatchObject({ name: "InvalidArgumentError" });
+    await expect(opening).rejects.toThrow(named);
+  });
+
+  test("of a pass and of parts", async () => {
+    await using data = await HDF5DatasetGenerator.open(target, { dropLast: true, batchSize: 32 });
+    for (const bad of [{ pass: Number.NaN }, { pass: 0.5 }, { pass: -1 }, { reuse: "no" }, { binarize: "no" }]) {
+      await expect((async () => data.batches(bad as never).next())(), JSON.stringify(bad)).rejects.toMatchObject({
+        name: "InvalidArgumentError",
+      });
+    }
+    for (const bad of [3, undefined, null, [0.5], [-1]]) {
+      expect(() => data.subset(bad as never), String(bad)).toThrowError(
+        expect.objectContaining({ name: "InvalidArgumentError" }),
+      );
+    }
+    expect(() => data.subset([1, 2, 3]).dataset({ repeat: true })).toThrowError("`repeat`");
+    expect(() => data.split({ validation: 0.5, test: 0.5 })).toThrowError(
+      "Splitting 103 rows: `validation: 0.5` and `test: 0.5` take 104",
+    );
+    expect(() => data.split({ validation: 104 })).toThrowError("`validation`");
+  });
+
   test("class names that do not cover the labels", async () => {
     await expect(HDF5DatasetGenerator.open(target, { classLabels: ["one", "two"] })).rejects.toMatchObject({
       name: "InvalidDatasetError",

@@ -89,7 +89,7 @@ function parseLayout(view: DataView, fill: () => Uint8Array): Storage {
     const rank = view.getUint8(1);
     const start = old ? 8 + 4 * rank + 4 : 4;
     const size = old ? view.getUint32(start - 4, true) : view.getUint16(2, true);
-    return { kind: "compact", bytes: new Uint8Array(view.buffer, view.byteOffset + start, size) };
+    return { kind: "compact", bytes: bytesWithin(view, start, size) };
   }
   if (layoutClass === 2) return { kind: "other", reason: "it is stored in chunks" };
   return { kind: "other", reason: "it is virtual" };
@@ -115,5 +115,13 @@ function fillElement(messages: readonly HeaderMessage[], type: Datatype): Uint8A
   const size = view.getUint32(offset, true);
   if (size === 0) return zero;
   if (size !== type.size) throw new RangeError(`its fill value has ${size} bytes, its elements ${type.size}`);
-  return new Uint8Array(view.buffer, view.byteOffset + offset + 4, size).slice();
+  return bytesWithin(view, offset + 4, size).slice();
+}
+
+/** Bytes of a message, which must not reach into the next. */
+function bytesWithin(view: DataView, start: number, size: number): Uint8Array {
+  if (start + size > view.byteLength) {
+    throw new RangeError(`${size} bytes are announced where only ${Math.max(0, view.byteLength - start)} are left`);
+  }
+  return new Uint8Array(view.buffer, view.byteOffset + start, size);
 }

@@ -21,6 +21,8 @@ const paddings = ["nul-terminated", "nul-padded", "space-padded"] as const;
 /** Parses a datatype message (HDF5 file format 3.0, IV.A.2.d). Types that are neither numbers nor strings are `other`. */
 export function parseDatatype(view: DataView, offset: number): Datatype {
   const classAndVersion = view.getUint8(offset);
+  const version = classAndVersion >> 4;
+  if (version < 1 || version > 5) throw new RangeError(`datatype version ${version} is not possible`);
   const flags = view.getUint8(offset + 1);
   const size = view.getUint32(offset + 4, true);
   const bigEndian = (flags & 1) === 1;
