@@ -10,7 +10,7 @@ import { HDF5DatasetWriter } from "../../src/hdf5-dataset-writer.js";
 import { createRandom } from "../../src/random.js";
 import { TransferHead } from "../../src/transfer-head.js";
 
-const chunked = path.resolve(import.meta.dirname, "../fixtures/hdf5/chunked_rows.h5");
+const chunked = path.resolve(import.meta.dirname, "../fixtures/hdf5-chunked/chunked_rows.h5");
 /** Sorted by class: 500, 200 and 47 rows. */
 const sizes = [500, 200, 47];
 const count = 747;
