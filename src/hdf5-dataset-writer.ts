@@ -1,6 +1,7 @@
 import { ClosedError, InvalidArgumentError, ShapeMismatchError } from "./errors.js";
 import { completeDataset } from "./hdf5/complete-dataset.js";
-import { openPartialFile, type PartialFile } from "./hdf5/contiguous/partial-file.node.js";
+import type { PartialFile } from "./hdf5/contiguous/partial-file.js";
+import { openPartialFile } from "./hdf5/contiguous/partial-file.node.js";
 import { convertRows, type RowDType } from "./hdf5/convert-rows.js";
 import { type AttributeValue, toAttributes } from "./hdf5/dataset-attributes.js";
 import { type DatasetLayout, layOutDataset } from "./hdf5/dataset-layout.js";

@@ -1,7 +1,7 @@
 import { type Shape, sizeOf } from "../ndarray.js";
 import { createHeapCollection, type HeapCollection } from "./contiguous/global-heap.js";
 import type { HeadDataset } from "./contiguous/head.js";
-import type { PartialFile } from "./contiguous/partial-file.node.js";
+import type { PartialFile } from "./contiguous/partial-file.js";
 import type { RowDType } from "./convert-rows.js";
 import { itemSize } from "./typed-array.js";
 

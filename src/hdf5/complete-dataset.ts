@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "../errors.js";
 import { createColumnWriter } from "./column-writer.js";
 import { type CompressedRows, writeCompressedRows } from "./compressed-rows.js";
 import { buildHead, type HeadDataset } from "./contiguous/head.js";
-import type { PartialFile } from "./contiguous/partial-file.node.js";
+import type { PartialFile } from "./contiguous/partial-file.js";
 import { type DatasetLayout, rootAttributes, slackBytes } from "./dataset-layout.js";
 import type { HDF5Attribute } from "./engine.js";
 import { decodeTexts, type RowColumn } from "./row-column.js";

@@ -1,5 +1,5 @@
 import { buildChunkTree, type StoredChunk } from "./contiguous/chunk-tree.js";
-import type { PartialFile } from "./contiguous/partial-file.node.js";
+import type { PartialFile } from "./contiguous/partial-file.js";
 import { deflate } from "./deflate.node.js";
 
 /** A chunk is what has to be unpacked for a single row: large enough to be worth it, small enough to be quick. */

@@ -2,7 +2,7 @@ import { crc32 } from "../checksum/crc32.node.js";
 import { FileAccessError } from "../errors.js";
 import type { Head } from "./contiguous/head.js";
 import { encodeJournalEntry, type JournalEntry } from "./contiguous/journal.js";
-import type { PartialFile } from "./contiguous/partial-file.node.js";
+import type { PartialFile } from "./contiguous/partial-file.js";
 import type { RowBatch } from "./row-buffer.js";
 
 /** Where the rows of an unfinished file go. */

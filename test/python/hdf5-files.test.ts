@@ -130,7 +130,7 @@ test.each(
   expect(file.superblock).toBe(0);
   expect(file.attributes).toEqual({ complete: 1, rows_written: rows, ...attributes });
   expect(Object.keys(file.datasets)).toEqual(["features", "file_names", "label_names", "labels"]);
-  const features = file.datasets["features"] as FoundDataset;
+  const features = file.datasets.features as FoundDataset;
   expect([features.dtype, features.shape]).toEqual([spelled, [rows, ...rowShape]]);
   expect((features.offset ?? 1) % 4096).toBe(0);
   expect(features.attributes).toEqual({ crc32: features.crc32 });
@@ -144,11 +144,11 @@ test.each(
     "<f8": (i: number) => bytes.readDoubleLE(i * 8),
   }[spelled];
   expect(Array.from(values.data, (_, i) => read(i))).toEqual([...values.data]);
-  const stored = file.datasets["labels"] as FoundDataset;
+  const stored = file.datasets.labels as FoundDataset;
   expect([stored.dtype, stored.shape]).toEqual(["<i4", [rows]]);
   expect(Buffer.from(stored.bytes, "base64").equals(Buffer.from(labels.buffer))).toBe(true);
-  expect(file.datasets["label_names"]).toMatchObject({ dtype: "utf-8 variable", strings: ["cats", "dogs", "panda ü"] });
-  expect(file.datasets["file_names"]).toMatchObject({ dtype: "utf-8 variable", strings: names });
+  expect(file.datasets.label_names).toMatchObject({ dtype: "utf-8 variable", strings: ["cats", "dogs", "panda ü"] });
+  expect(file.datasets.file_names).toMatchObject({ dtype: "utf-8 variable", strings: names });
 });
 
 test("h5py reads multi-hot labels and further columns exactly", () => {
@@ -163,11 +163,11 @@ test("h5py reads multi-hot labels and further columns exactly", () => {
     expect([dataset.dtype, dataset.shape]).toEqual([dtype, shape]);
     expect(Buffer.from(dataset.bytes, "base64").equals(Buffer.from(data.buffer))).toBe(true);
   }
-  const half = datasets["half"] as FoundDataset;
+  const half = datasets.half as FoundDataset;
   expect([half.dtype, half.shape]).toEqual(["<f2", [rows]]);
   const bytes = Buffer.from(half.bytes, "base64");
   expect(Array.from(weights, (_, i) => halfAt(bytes, i))).toEqual([...weights]);
-  expect(datasets["photographer"]).toMatchObject({ dtype: "utf-8 variable", shape: [rows], strings: names });
+  expect(datasets.photographer).toMatchObject({ dtype: "utf-8 variable", shape: [rows], strings: names });
   expect(Object.keys(datasets)).toEqual(["boxes", "features", "half", "labels", "photographer", "sample_weights"]);
 });
 
@@ -176,7 +176,7 @@ test.each([true, false])(
   (known) => {
     const file = found.get(`unfinished-${known}.partial`) as Found;
     expect(file.attributes).toMatchObject({ complete: 0, rows_written: 10 });
-    const features = file.datasets["features"] as FoundDataset;
+    const features = file.datasets.features as FoundDataset;
     expect(features.shape).toEqual([known ? rows : 10, ...rowShape]);
     const bytes = Buffer.from(features.bytes, "base64").subarray(0, 240);
     expect(bytes.equals(Buffer.from(values.data.buffer, 0, 240))).toBe(true);

@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../../errors.js";
-import type { PartialFile, PartialFileOptions } from "./partial-file.node.js";
+import type { PartialFile, PartialFileOptions } from "./partial-file.js";
 
 /** @throws UnsupportedError always: a browser has no files that are written by path */
 export async function openPartialFile(target: string, _options: PartialFileOptions): Promise<PartialFile> {
@@ -7,5 +7,3 @@ export async function openPartialFile(target: string, _options: PartialFileOptio
     `Cannot write "${target}": a browser has no file paths. Make the file's bytes with \`h5wasm().encode(items)\`.`,
   );
 }
-
-export type { PartialFile, PartialFileOptions };

@@ -3,48 +3,11 @@ import { dirname, resolve } from "node:path";
 import { FileAccessError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
 import { takeLock } from "./file-lock.node.js";
-import { encodeJournalHead, type JournalEntry, readJournalEntries } from "./journal.js";
+import { encodeJournalHead, readJournalEntries } from "./journal.js";
 import { endedEarly } from "./memory-source.js";
 import { openSource } from "./open-source.node.js";
+import type { PartialFile, PartialFileOptions } from "./partial-file.js";
 import { attempt, codeOf, inspectRun, settleReplacement, sizeOf } from "./unfinished-run.node.js";
-
-/** How an unfinished file is to be opened. */
-export interface PartialFileOptions {
-  /** Goes into the journal's head; what an earlier run put there must be equal to resume. */
-  readonly description: Readonly<Record<string, unknown>>;
-  readonly overwrite: boolean;
-  readonly resume: boolean;
-  /** Bytes that the whole file will take, as far as known. */
-  readonly expectedBytes: number;
-}
-
-/** A file under construction: `X.partial` with its journal, under a lock, which becomes `X` in the end. */
-export interface PartialFile {
-  /** Whether there was an unfinished file of an earlier run. */
-  readonly resumed: boolean;
-  /** Bytes of the unfinished file when it was opened. */
-  readonly size: number;
-  /** Entries of the journal, in order. */
-  entries(): AsyncIterable<JournalEntry>;
-  read(position: number, target: Uint8Array): Promise<void>;
-  write(position: number, bytes: Uint8Array): Promise<void>;
-  /**
-   * Begins a new file that takes this one's place in the end. From now on `read` is of the old one; `write`, `truncate`
-   * and `complete` are of the new one. Called again, it begins anew.
-   */
-  replace(): Promise<void>;
-  /** Appends an entry. After a failure the same place is written again. */
-  append(entry: Uint8Array): Promise<void>;
-  truncate(size: number): Promise<void>;
-  /** Waits until the disk itself has everything. */
-  sync(): Promise<void>;
-  /** Gives the file its name. Nothing of the journal or lock remains. */
-  complete(): Promise<void>;
-  /** Closes everything and leaves the unfinished file to a later run. */
-  release(): Promise<void>;
-  /** Removes everything. */
-  discard(): Promise<void>;
-}
 
 /**
  * Opens a file for writing under a lock of its own.

@@ -3,7 +3,7 @@ import { FileAccessError, InvalidArgumentError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
 import { readJournalEntries, readJournalHead } from "./journal.js";
 import { openSource } from "./open-source.node.js";
-import type { PartialFileOptions } from "./partial-file.node.js";
+import type { PartialFileOptions } from "./partial-file.js";
 
 /** The files of a run that is not complete. */
 export interface RunFiles {
