@@ -91,19 +91,22 @@ test("a thread that cannot be started is the backend's error", async () => {
   });
 });
 
-describe.skipIf(missing)(`a process that ends in the middle of a run${missing ? ` (skipped where something is missing: ${missing})` : ""}`, () => {
-  test("by process.exit keeps its exit code", async () => {
-    await expect(runProgram("exit")).rejects.toMatchObject({ code: 7, signal: null, stderr: "" });
-  });
-
-  test("by an uncaught error shows that error", async () => {
-    await expect(runProgram("throw")).rejects.toMatchObject({
-      code: 1,
-      signal: null,
-      stderr: expect.stringContaining("RangeError: out of luck"),
+describe.skipIf(missing)(
+  `a process that ends in the middle of a run${missing ? ` (skipped where something is missing: ${missing})` : ""}`,
+  () => {
+    test("by process.exit keeps its exit code", async () => {
+      await expect(runProgram("exit")).rejects.toMatchObject({ code: 7, signal: null, stderr: "" });
     });
-  });
-});
+
+    test("by an uncaught error shows that error", async () => {
+      await expect(runProgram("throw")).rejects.toMatchObject({
+        code: 1,
+        signal: null,
+        stderr: expect.stringContaining("RangeError: out of luck"),
+      });
+    });
+  },
+);
 
 describe("when the thread breaks", () => {
   const workerUrl = new URL("../support/failing-session-worker.mjs", import.meta.url);
