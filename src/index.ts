@@ -25,7 +25,6 @@
  * @packageDocumentation
  */
 
-// Backbones
 export type { Backbone, TopologyOptions, WeightsFile } from "./backbones/backbone.js";
 export { type CreateNetworkOptions, createNetwork, type DownloadProgress } from "./backbones/create-network.js";
 export { loadBackboneWeights, type WeightsOptions } from "./backbones/load-weights.js";
@@ -33,7 +32,6 @@ export { type MobileNetAlpha, mobilenet } from "./backbones/mobilenet.js";
 export { type BackboneName, resolveBackbone } from "./backbones/resolve-backbone.js";
 export { squeezenet } from "./backbones/squeezenet.js";
 export { vgg16, vgg19 } from "./backbones/vgg.js";
-// Backends
 export {
   type AutoBackend,
   type AutoOptions,
@@ -61,12 +59,10 @@ export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
 export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
-// Words
 export * from "./errors.js";
 export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
-// The pipeline
 export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
 export {
   type ExtractionSummary,
@@ -103,13 +99,11 @@ export type {
 export type { FitDataset, FitDatasetOptions, TensorFactory } from "./hdf5/fit-dataset.js";
 export { h5wasm } from "./hdf5/h5wasm.node.js";
 export { jsfive } from "./hdf5/jsfive.node.js";
-// HDF5
 export type { ColumnValues } from "./hdf5/row-column.js";
 export type { Labels } from "./hdf5/row-labels.js";
 export type { ColumnOptions } from "./hdf5/writer-settings.js";
 export { HDF5DatasetGenerator, type HDF5DatasetGeneratorOptions } from "./hdf5-dataset-generator.js";
 export { type AddOptions, HDF5DatasetWriter, type HDF5DatasetWriterOptions } from "./hdf5-dataset-writer.js";
-// Pictures
 export { aspectAwareResize } from "./images/augment/aspect-aware-resize.js";
 export { type AugmentOptions, augmentImages } from "./images/augment/augment-images.js";
 export { randomCrop, tenCrop } from "./images/augment/crop.js";
@@ -124,13 +118,11 @@ export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
-// Keras files
 export { type KerasModel, readKerasModel } from "./keras/read-model.js";
 export { readKerasWeights } from "./keras/read-weights.js";
 export type { CompileConfig } from "./keras/training-config.js";
 export { type EncodeModelOptions, encodeKerasModel, type ModelNotes } from "./keras/write-model.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
-// Networks
 export { cut } from "./network/cut.js";
 export {
   type FeatureNetwork,
@@ -147,7 +139,6 @@ export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
-// Training
 export {
   type AverageScores,
   type ClassificationReport,
