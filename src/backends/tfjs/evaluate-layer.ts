@@ -129,11 +129,11 @@ function activate(tf: Tfjs, x: Tensor, activation: Activation): Tensor {
 function padWideStrides(
   tf: Tfjs,
   x: Tensor4D,
-  { kernelSize, strides, padding, dilationRate }: LayerConfigs["Conv2D"] | LayerConfigs["DepthwiseConv2D"],
+  config: LayerConfigs["Conv2D"] | LayerConfigs["DepthwiseConv2D"],
 ): { readonly input: Tensor4D; readonly padding: Padding } {
-  const reach = kernelSize.map((size, axis) => (size - 1) * (dilationRate[axis] as number) + 1);
-  if (padding === "valid" || reach.every((size, axis) => (strides[axis] as number) <= size))
-    return { input: x, padding };
+  const { strides, padding } = config;
+  if (!hasWideStrides(config)) return { input: x, padding };
+  const reach = reachOf(config);
   const [vertical, horizontal] = reach.map((size, axis): [number, number] => {
     const stride = strides[axis] as number;
     const length = x.shape[axis + 1] as number;
@@ -141,6 +141,19 @@ function padWideStrides(
     return [Math.floor(total / 2), Math.ceil(total / 2)];
   }) as [[number, number], [number, number]];
   return { input: tf.pad(x, [[0, 0], vertical, horizontal, [0, 0]]), padding: "valid" };
+}
+
+/** Whether a convolution with `same` padding steps over pixels, which tfjs pads wrongly on wasm. */
+export function hasWideStrides(config: LayerConfigs["Conv2D"] | LayerConfigs["DepthwiseConv2D"]): boolean {
+  return config.padding === "same" && reachOf(config).some((size, axis) => (config.strides[axis] as number) > size);
+}
+
+/** `[height, width]` that a kernel spans, its dilation included. */
+function reachOf({
+  kernelSize,
+  dilationRate,
+}: Pick<LayerConfigs["Conv2D"], "kernelSize" | "dilationRate">): readonly number[] {
+  return kernelSize.map((size, axis) => (size - 1) * (dilationRate[axis] as number) + 1);
 }
 
 function convolve(

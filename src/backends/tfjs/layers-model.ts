@@ -5,6 +5,7 @@ import type { Network } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
 import { validateNetwork } from "../../network/validate.js";
 import { defineComposedLayer } from "./composed-layer.js";
+import { hasWideStrides } from "./evaluate-layer.js";
 import { loadTfjs } from "./shared-tfjs.js";
 
 /** What `toLayersModel` needs of `@tensorflow/tfjs-layers`, or of `@tensorflow/tfjs`, which contains it. */
@@ -21,8 +22,8 @@ type TfjsLayer = layers.Layer;
  * Turns a network into a `LayersModel` of TensorFlow.js, for an app to fine-tune, save or combine with tfjs itself. It
  * computes on whatever backend the app has made current, and the app disposes it.
  *
- * Layers are tfjs's own wherever those compute what Keras does. The others (PreprocessInput, grouped or dilated depthwise
- * convolution, ReLU with slope or threshold, pooling that keeps its axes) are of one class of ours, `CnnTransferLayer`,
+ * Layers are tfjs's own wherever those compute what Keras does. The others (PreprocessInput, grouped, dilated depthwise
+ * and wide-stepping convolution, ReLU with slope or threshold, pooling that keeps its axes) are of one class of ours, `CnnTransferLayer`,
  * which this function registers with tfjs so that a saved model loads again. Inputs are float32; pixels 0..255 are given
  * as such.
  *
@@ -84,7 +85,7 @@ type Makers = { readonly [C in LayerClassName]?: Maker<Layer<C>> };
 
 const makers: Makers = {
   Conv2D: (tfl, { name, config }) =>
-    config.groups === 1
+    config.groups === 1 && !hasWideStrides(config)
       ? tfl.layers.conv2d({
           name,
           filters: config.filters,
@@ -99,7 +100,7 @@ const makers: Makers = {
       : undefined,
   // tfjs reads no dilation here.
   DepthwiseConv2D: (tfl, { name, config }) =>
-    config.dilationRate.every((rate) => rate === 1)
+    config.dilationRate.every((rate) => rate === 1) && !hasWideStrides(config)
       ? tfl.layers.depthwiseConv2d({
           name,
           depthMultiplier: config.depthMultiplier,
