@@ -25,12 +25,13 @@ const browserSiblings: Plugin = {
 };
 
 export default defineConfig(async (flags) => {
-  // Both builds write below dist/ at the same time, so neither may do the cleaning.
+  // Both builds write below dist/ at the same time, so neither may do the cleaning. Each has a folder of its own there, which
+  // makes code as far from assets/ when built as it is in src/.
   await rm("dist", { recursive: true, force: true });
   return [
     {
       entry: { index: "src/index.ts" },
-      outDir: "dist",
+      outDir: "dist/node",
       format: "esm",
       platform: "node",
       target: "node20",
@@ -42,7 +43,7 @@ export default defineConfig(async (flags) => {
       async onSuccess() {
         // Runs in a thread of its own and is found beside the code that starts it, so that it is a file and not a part.
         const worker = "src/backends/onnx/session-worker.mjs";
-        if (existsSync(worker)) await copyFile(worker, "dist/session-worker.mjs");
+        if (existsSync(worker)) await copyFile(worker, "dist/node/session-worker.mjs");
       },
     },
     {

@@ -18,7 +18,7 @@ const backends: Readonly<Record<string, () => Backend>> = {
   "tfjs-node-gpu": tfjsNodeGpu,
   "tfjs-cpu": tfjsCpu,
 };
-const backbones = ["vgg16", "vgg19", "squeezenet", "mobilenet"] as const;
+const backbones = ["vgg-mini", "vgg16", "vgg19", "squeezenet", "mobilenet"] as const;
 const poolings = ["avg", "max", "flatten", "none"] as const;
 
 export const help = `Usage: npm run example -- [folder] [options]
@@ -26,7 +26,7 @@ export const help = `Usage: npm run example -- [folder] [options]
 Learns to tell the pictures in a folder apart: one sub-folder per class, as in Keras.
 Without a folder it draws its own: cartoon cats, dogs and pandas.
 
-  --backbone <name>      ${backbones.join(", ")}  (vgg16)
+  --backbone <name>      ${backbones.join(", ")}  (vgg-mini, which comes with the package)
   --weights <which>      imagenet, random, or a path or URL of a Keras weights file  (imagenet)
   --layer <name>         layer whose values are the features  (the backbone's last; of random weights an early one)
   --pooling <how>        ${poolings.join(", ")}  (avg; of random weights max)
@@ -92,7 +92,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        backbone: { type: "string", default: "vgg16" },
+        backbone: { type: "string", default: "vgg-mini" },
         weights: { type: "string" },
         layer: { type: "string" },
         pooling: { type: "string" },

@@ -30,6 +30,7 @@ const earlyLayers = {
   vgg19: "block3_pool",
   squeezenet: "fire3/concat",
   mobilenet: "conv_pw_3_relu",
+  "vgg-mini": "block2_pool",
 };
 
 async function main(options: TransferOptions, signal: AbortSignal): Promise<void> {
@@ -165,7 +166,7 @@ function holdOut(
   return { seen: folder.select(seen), unseen: folder.select(unseen) };
 }
 
-/** ImageNet's weights if they can be had. The library never takes others by itself; this example does, and says so. */
+/** Trained weights if they can be had: those of vgg-mini always can, others are downloaded. The library never takes others by itself; this example does, and says so. */
 async function createExtractor(options: TransferOptions, signal: AbortSignal): Promise<FeatureExtractor> {
   const { backbone, weights, layer, pooling = "avg", backend } = options;
   if (weights === "random") return createRandomExtractor(options);

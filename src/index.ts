@@ -32,6 +32,7 @@ export { type MobileNetAlpha, mobilenet } from "./backbones/mobilenet.js";
 export { type BackboneName, resolveBackbone } from "./backbones/resolve-backbone.js";
 export { squeezenet } from "./backbones/squeezenet.js";
 export { vgg16, vgg19 } from "./backbones/vgg.js";
+export { vggMini } from "./backbones/vgg-mini.js";
 export {
   type AutoBackend,
   type AutoOptions,

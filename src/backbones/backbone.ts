@@ -3,6 +3,7 @@ import type { Topology } from "../network/network.js";
 
 /** A published weights file. */
 export interface WeightsFile {
+  /** `https:`; of weights that come inside a package, where they lie beside its code (in Node a `file:` URL). */
   readonly url: string;
   /** Name in Keras's cache folder. */
   readonly fileName: string;
@@ -10,6 +11,11 @@ export interface WeightsFile {
   readonly hash?: { readonly algorithm: "md5" | "sha256"; readonly hex: string };
   /** Size in bytes, where known. */
   readonly bytes?: number;
+  /**
+   * The file holds the top's weights also where the network is wanted without top; those are left out. Holds for a file
+   * of one's own, given in its place, as well.
+   */
+  readonly holdsTop?: boolean;
 }
 
 /** What to build of a backbone. */

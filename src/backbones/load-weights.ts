@@ -13,7 +13,8 @@ import { isDownloadUrl, localWeights, obtainWeights } from "./weights-cache.node
 /** Where a backbone's weights come from. */
 export interface WeightsOptions extends AbortOptions {
   /**
-   * - `"imagenet"`: the published ones, from Keras's cache folder, else downloaded, verified and kept there;
+   * - `"imagenet"`: the published ones, from Keras's cache folder, else downloaded, verified and kept there; those of
+   *   `vgg-mini` are inside this package;
    * - `"random"`: made from `seed`, by the rule of `randomWeights`;
    * - the path or `file:` URL of a Keras `.h5` file;
    * - an `http:` or `https:` URL of one, which is downloaded and kept as published ones are.
@@ -65,7 +66,11 @@ export async function loadBackboneWeights(
   signal?.throwIfAborted();
   const file = await engine.open(source.hdf5);
   try {
-    return await readKerasWeights(file, topology, source.name);
+    const holdsTop = backbone.weightsFile(build)?.holdsTop === true;
+    if (!holdsTop || build.includeTop) return await readKerasWeights(file, topology, source.name);
+    const whole = await readKerasWeights(file, backbone.topology({ ...build, includeTop: true }), source.name);
+    const names = new Set(topology.layers.map(({ name }) => name));
+    return new Map([...whole].filter(([layer]) => names.has(layer)));
   } finally {
     await file.close();
   }

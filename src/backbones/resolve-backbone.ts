@@ -4,15 +4,17 @@ import type { Backbone } from "./backbone.js";
 import { mobilenet } from "./mobilenet.js";
 import { squeezenet } from "./squeezenet.js";
 import { vgg16, vgg19 } from "./vgg.js";
+import { vggMini } from "./vgg-mini.js";
 
 /** Names of the backbones that come with the library. `mobilenet` is the one of full width (alpha 1). */
-export type BackboneName = "vgg16" | "vgg19" | "squeezenet" | "mobilenet";
+export type BackboneName = "vgg16" | "vgg19" | "squeezenet" | "mobilenet" | "vgg-mini";
 
 const backbones: Readonly<Record<BackboneName, () => Backbone>> = {
   vgg16: () => vgg16,
   vgg19: () => vgg19,
   squeezenet: () => squeezenet,
   mobilenet: () => mobilenet(),
+  "vgg-mini": () => vggMini,
 };
 
 /**

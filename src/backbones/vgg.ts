@@ -2,6 +2,7 @@ import type { Layer } from "../network/layer.js";
 import type { Topology } from "../network/network.js";
 import type { Backbone, TopologyOptions, WeightsFile } from "./backbone.js";
 import { checkImageSize } from "./image-size.js";
+import { vggBlocks } from "./vgg-blocks.js";
 import { kerasApplicationsUrl } from "./weights-url.js";
 
 /** Filters of each of the five blocks. */
@@ -52,44 +53,16 @@ function vgg(
 function vggTopology(
   name: string,
   convolutions: readonly number[],
-  [height, width]: readonly [number, number],
+  imageSize: readonly [number, number],
   includeTop: boolean,
 ): Topology {
-  const input = "input_layer";
-  const layers: Layer[] = [
-    { className: "InputLayer", name: input, inputs: [], config: { shape: [height, width, 3], dtype: "float32" } },
-  ];
-  let previous = input;
+  const filters = blockFilters.map((count, index) => Array.from({ length: convolutions[index] ?? 0 }, () => count));
+  const layers = [...vggBlocks(filters, imageSize)];
+  let previous = "block5_pool";
   const add = (layer: Layer): void => {
     layers.push(layer);
     previous = layer.name;
   };
-  for (const [index, filters] of blockFilters.entries()) {
-    const block = `block${index + 1}`;
-    for (let conv = 1; conv <= (convolutions[index] ?? 0); conv++) {
-      add({
-        className: "Conv2D",
-        name: `${block}_conv${conv}`,
-        inputs: [previous],
-        config: {
-          filters,
-          kernelSize: [3, 3],
-          strides: [1, 1],
-          padding: "same",
-          dilationRate: [1, 1],
-          groups: 1,
-          useBias: true,
-          activation: "relu",
-        },
-      });
-    }
-    add({
-      className: "MaxPooling2D",
-      name: `${block}_pool`,
-      inputs: [previous],
-      config: { poolSize: [2, 2], strides: [2, 2], padding: "valid" },
-    });
-  }
   if (includeTop) {
     add({ className: "Flatten", name: "flatten", inputs: [previous], config: {} });
     for (const [dense, units, activation] of [
@@ -100,7 +73,7 @@ function vggTopology(
       add({ className: "Dense", name: dense, inputs: [previous], config: { units, useBias: true, activation } });
     }
   }
-  return { name, layers, inputs: [input], outputs: [previous] };
+  return { name, layers, inputs: ["input_layer"], outputs: [previous] };
 }
 
 function vggWeightsFile(

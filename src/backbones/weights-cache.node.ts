@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { open, rename, stat } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { access, open, rename, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AbortOptions } from "../backends/backend.js";
-import { WeightsDownloadError } from "../errors.js";
+import { FileAccessError, WeightsDownloadError } from "../errors.js";
 import type { HDF5Source } from "../hdf5/engine.js";
 import type { WeightsFile } from "./backbone.js";
 import { fetchInto, isDiskError } from "./download.node.js";
@@ -25,7 +25,7 @@ export interface WeightsCacheOptions extends AbortOptions {
 const hdf5Signature = "\x89HDF\r\n\x1a\n";
 
 /**
- * A published weights file: the one in the cache, else it is downloaded, verified and put there. An interrupted download
+ * A published weights file: the one inside the package, the one in the cache, else it is downloaded, verified and put there. An interrupted download
  * is continued by the next call. The finished file appears under its name in one step; several processes may do this
  * at once.
  *
@@ -38,6 +38,7 @@ export async function obtainWeights(file: WeightsFile, options: WeightsCacheOpti
   const download: WeightsDownload = { file, cachePath };
   const { signal } = options;
   signal?.throwIfAborted();
+  if (!isDownloadUrl(file.url)) return await packagedWeights(file);
   try {
     if (await isCached(download, signal)) return cachePath;
     await downloadToCache(download, options);
@@ -56,6 +57,21 @@ export async function obtainWeights(file: WeightsFile, options: WeightsCacheOpti
       cause,
     );
   }
+}
+
+/** Path of a file that lies beside the code. @throws FileAccessError if whoever moved the code has left it behind */
+async function packagedWeights({ url, fileName }: WeightsFile): Promise<string> {
+  const path = fileURLToPath(url);
+  try {
+    await access(path, constants.R_OK);
+  } catch (cause) {
+    throw new FileAccessError(
+      `The weights file "${fileName}", which comes with cnn-transfer, is not at "${path}" or cannot be read. If the app was bundled, have the bundler leave cnn-transfer out of the bundle, or pass the path of a copy of node_modules/cnn-transfer/assets/${fileName} as \`weights\`.`,
+      { path, reason: (cause as NodeJS.ErrnoException).code === "ENOENT" ? "missing" : "not-permitted" },
+      { cause },
+    );
+  }
+  return path;
 }
 
 /** Folder of Keras's own cache of weights. */

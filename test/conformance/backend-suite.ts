@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createNetwork } from "../../src/backbones/create-network.js";
 import type { Backend, LoadedNetwork } from "../../src/backends/backend.js";
 import { isCnnTransferError } from "../../src/errors.js";
 import type { NdArray } from "../../src/ndarray.js";
+import { featureNetwork } from "../../src/network/feature-network.js";
 import type { Layer } from "../../src/network/layer.js";
 import type { Network } from "../../src/network/network.js";
 import { randomWeights } from "../../src/network/random-weights.js";
@@ -14,6 +16,7 @@ import {
   relativeError,
   takeRows,
 } from "../support/conformance-networks.js";
+import { readVggMiniGolden, vggMiniPixels } from "../support/vgg-mini-golden.js";
 
 /** Difference that is allowed, relative to an output's greatest value. */
 const tolerance = 1e-5;
@@ -49,6 +52,30 @@ export function describeBackend(subject: BackendUnderTest): void {
         expect(wrong).toEqual([]);
       });
     }
+  });
+
+  describe("computes what Keras computes with trained weights, from pixels to pooled features and classes", () => {
+    test.each(readVggMiniGolden().cases)("vgg-mini at $size", async (golden) => {
+      const pixels = vggMiniPixels(golden);
+      const network = await createNetwork("vgg-mini", { includeTop: true, imageSize: golden.size });
+      const { network: both, features } = featureNetwork(
+        { ...network, outputs: ["block5_pool", "predictions"] },
+        { layers: ["block5_pool", "predictions"], preprocess: "caffe", imageSize: golden.size },
+      );
+      await using loaded = await load(subject.create(), both, { outputs: features.map(({ output }) => output) });
+      const [pooled, probabilities] = await loaded.run([pixels]);
+      const expected = {
+        dtype: "float32",
+        shape: [golden.rows, 256],
+        data: Float32Array.from(golden.features.flat()),
+      } as const;
+      expect(relativeError(pooled as NdArray<"float32">, expected)).toBeLessThanOrEqual(tolerance);
+      for (const [row, best] of golden.best.entries()) {
+        for (const [label, probability] of best) {
+          expect(probabilities?.data[row * 200 + label]).toBeCloseTo(probability, 5);
+        }
+      }
+    });
   });
 
   describe("takes batches of any size", () => {

@@ -21,7 +21,7 @@ function read(page: string): string {
 
 describe("the pages", () => {
   test("hold TypeScript that compiles against the package", () => {
-    const declarations = readFileSync(join(consumer, "node_modules/cnn-transfer/dist/index.d.ts"), "utf8");
+    const declarations = readFileSync(join(consumer, "node_modules/cnn-transfer/dist/node/index.d.ts"), "utf8");
     const exported = [...declarations.matchAll(/^export \{ (.*) \};$/gm)].flatMap(([, list = ""]) => list.split(", "));
     expect(exported.length).toBeGreaterThan(20);
     const programs = Object.fromEntries(

@@ -3,7 +3,7 @@ import ts from "typescript";
 import { describe, expect, inject, test } from "vitest";
 
 const { consumer } = inject("installed");
-const declarations = join(consumer, "node_modules/cnn-transfer/dist/index.d.ts");
+const declarations = join(consumer, "node_modules/cnn-transfer/dist/node/index.d.ts");
 const program = ts.createProgram([declarations], { strict: true, types: [], lib: ["lib.es2022.d.ts", "lib.dom.d.ts"] });
 const checker = program.getTypeChecker();
 const source = program.getSourceFile(declarations);
@@ -260,7 +260,7 @@ describe("the public list", () => {
   });
 
   test("is what the built module exports at run time", async () => {
-    const built = (await import(join(consumer, "node_modules/cnn-transfer/dist/index.js"))) as object;
+    const built = (await import(join(consumer, "node_modules/cnn-transfer/dist/node/index.js"))) as object;
     expect(Object.keys(built).sort()).toEqual(names(values));
   });
 

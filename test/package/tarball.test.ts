@@ -15,9 +15,11 @@ describe("the packed package", () => {
       .trim()
       .split("\n")
       .map((file) => file.replace("package/", ""));
-    const others = files.filter((file) => !/^dist\/(browser\/)?[\w.-]+\.(js|mjs|d\.ts)$/.test(file));
-    expect(others.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
-    expect(files).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/session-worker.mjs"]));
+    const others = files.filter((file) => !/^dist\/(node|browser)\/[\w.-]+\.(js|mjs|d\.ts)$/.test(file));
+    expect(others.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "assets/vgg-mini.h5", "package.json"]);
+    expect(files).toEqual(
+      expect.arrayContaining(["dist/node/index.js", "dist/node/index.d.ts", "dist/node/session-worker.mjs"]),
+    );
     expect(files).toContain("dist/browser/index.js");
   });
 

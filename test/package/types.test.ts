@@ -51,7 +51,7 @@ describe("an app in strict TypeScript without skipLibCheck", () => {
 
 describe("the declarations", () => {
   test("import from no other package", () => {
-    const text = readFileSync(join(consumer, "node_modules/cnn-transfer/dist/index.d.ts"), "utf8");
+    const text = readFileSync(join(consumer, "node_modules/cnn-transfer/dist/node/index.d.ts"), "utf8");
     const { importedFiles, typeReferenceDirectives } = ts.preProcessFile(text);
     expect([...importedFiles, ...typeReferenceDirectives].map((file) => file.fileName)).toEqual([]);
   });

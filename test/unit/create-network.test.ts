@@ -142,23 +142,28 @@ describe("createNetwork", () => {
 
 describe("backbones", () => {
   test("are found by name, and given back as they are", () => {
-    for (const name of ["vgg16", "vgg19", "squeezenet", "mobilenet"] as const) {
+    for (const name of ["vgg16", "vgg19", "squeezenet", "mobilenet", "vgg-mini"] as const) {
       expect(resolveBackbone(name).name).toBe(name);
     }
     expect(resolveBackbone(small)).toBe(small);
   });
 
   test.each(["VGG16", "resnet50", "toString"])('"%s" is refused with the names there are', (name) => {
-    expect(() => resolveBackbone(name as "vgg16")).toThrow('"vgg16", "vgg19", "squeezenet", "mobilenet" or a Backbone');
+    expect(() => resolveBackbone(name as "vgg16")).toThrow(
+      '"vgg16", "vgg19", "squeezenet", "mobilenet", "vgg-mini" or a Backbone',
+    );
   });
 
-  test.each(["vgg16", "vgg19", "squeezenet", "mobilenet"] as const)("%s ends in its features layer", (name) => {
-    const backbone = resolveBackbone(name);
-    const { imageSize } = backbone;
-    expect(backbone.topology({ includeTop: false, imageSize }).outputs).toEqual([backbone.layer]);
-    const smallest = [backbone.minimumSize, backbone.minimumSize] as const;
-    expect(backbone.topology({ includeTop: false, imageSize: smallest }).outputs).toEqual([backbone.layer]);
-  });
+  test.each(["vgg16", "vgg19", "squeezenet", "mobilenet", "vgg-mini"] as const)(
+    "%s ends in its features layer",
+    (name) => {
+      const backbone = resolveBackbone(name);
+      const { imageSize } = backbone;
+      expect(backbone.topology({ includeTop: false, imageSize }).outputs).toEqual([backbone.layer]);
+      const smallest = [backbone.minimumSize, backbone.minimumSize] as const;
+      expect(backbone.topology({ includeTop: false, imageSize: smallest }).outputs).toEqual([backbone.layer]);
+    },
+  );
 
   // Names as in keras.applications 3.15.1.
   test.each([
