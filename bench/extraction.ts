@@ -14,10 +14,10 @@ import {
   loadImages,
   type NdArray,
   onnx,
-  vgg16,
 } from "cnn-transfer";
 import { drawAnimals } from "../examples/draw-animals.js";
 import { kerasPipeline } from "./keras.js";
+import { type MeasuredNetwork, measuredNetworks } from "./networks.js";
 import { printTable } from "./report.js";
 
 const batchSize = 32;
@@ -30,43 +30,54 @@ export async function extraction(): Promise<void> {
     const folder = existsSync(photographs) ? photographs : path.join(temporary, "drawn");
     if (folder !== photographs) await drawAnimals(folder, 100, 0);
     const images = await imageFolder(folder);
-    const bare = await bareForward(images);
-    const whole = await wholeJob(images, path.join(temporary, "features.hdf5"));
-    const keras = await kerasPipeline("extraction", folder);
-    printTable(`VGG16 features of ${images.length} pictures, batch ${batchSize}`, [
-      { what: "bare forward of decoded pictures", figure: `${bare.toFixed(2)} images/s`, ratio: "1.00" },
-      {
-        what: "JPEG folder to closed HDF5 file",
-        figure: `${whole.toFixed(2)} images/s`,
-        ratio: (whole / bare).toFixed(2),
-      },
-      ...(keras?.imagesPerSecond
-        ? [
-            {
-              what: "the same in Python: Keras, Pillow, h5py",
-              figure: `${keras.imagesPerSecond.toFixed(2)} images/s`,
-              ratio: (keras.imagesPerSecond / bare).toFixed(2),
-            },
-          ]
-        : []),
-    ]);
+    for (const measured of measuredNetworks) {
+      await extractionOf(measured, images, folder, path.join(temporary, `${measured.backbone}.hdf5`));
+    }
     await memory(images, path.join(temporary, "many.hdf5"));
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
-async function bareForward(images: ImageSource): Promise<number> {
-  const network = await createNetwork(vgg16, { weights: "random", includeTop: false, imageSize: [224, 224] });
+async function extractionOf(
+  measured: MeasuredNetwork,
+  images: ImageSource,
+  folder: string,
+  file: string,
+): Promise<void> {
+  const bare = await bareForward(measured, images);
+  const whole = await wholeJob(measured, images, file);
+  const keras = await kerasPipeline("extraction", measured.backbone, folder);
+  printTable(`${measured.backbone} features of ${images.length} pictures, batch ${batchSize}`, [
+    { what: "bare forward of decoded pictures", figure: `${bare.toFixed(2)} images/s`, ratio: "1.00" },
+    {
+      what: "JPEG folder to closed HDF5 file",
+      figure: `${whole.toFixed(2)} images/s`,
+      ratio: (whole / bare).toFixed(2),
+    },
+    ...(keras?.imagesPerSecond
+      ? [
+          {
+            what: "the same in Python: Keras, Pillow, h5py",
+            figure: `${keras.imagesPerSecond.toFixed(2)} images/s`,
+            ratio: (keras.imagesPerSecond / bare).toFixed(2),
+          },
+        ]
+      : []),
+  ]);
+}
+
+async function bareForward({ backbone, weights, size, layer }: MeasuredNetwork, images: ImageSource): Promise<number> {
+  const network = await createNetwork(backbone, { weights, imageSize: size });
   const features = featureNetwork(network, {
-    layers: ["block5_pool"],
+    layers: [layer],
     pooling: "avg",
     preprocess: "caffe",
-    imageSize: [224, 224],
+    imageSize: size,
   });
   const loaded = await onnx().load(features.network);
   const decoded: NdArray<"uint8">[] = [];
-  for await (const batch of loadImages(images, { size: [224, 224], batchSize })) decoded.push(batch.pixels);
+  for await (const batch of loadImages(images, { size, batchSize })) decoded.push(batch.pixels);
   await loaded.run([decoded[0] as NdArray<"uint8">]);
   const start = performance.now();
   await Promise.all(decoded.map((pixels) => loaded.run([pixels])));
@@ -75,10 +86,10 @@ async function bareForward(images: ImageSource): Promise<number> {
   return images.length / seconds;
 }
 
-async function wholeJob(images: ImageSource, file: string): Promise<number> {
+async function wholeJob({ backbone, weights }: MeasuredNetwork, images: ImageSource, file: string): Promise<number> {
   await using extractor = await FeatureExtractor.create({
-    backbone: "vgg16",
-    weights: "random",
+    backbone,
+    weights,
     pooling: "avg",
     backend: onnx(),
   });

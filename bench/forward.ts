@@ -9,30 +9,35 @@ import {
   onnx,
   tfjsNode,
   tfjsWasm,
-  vgg16,
 } from "cnn-transfer";
 import { kerasPipeline } from "./keras.js";
+import { type MeasuredNetwork, measuredNetworks } from "./networks.js";
 import { fastest, printTable, type Row } from "./report.js";
 
 const builtTfjsNode = fileURLToPath(new URL("../.tfjs-node/node_modules/@tensorflow/tfjs-node", import.meta.url));
 
-/** VGG16 without top at 224x224, uint8 pixels in, pooled features out: each backend and batch size, beside Keras. */
+/** Networks without top, uint8 pixels in, pooled features out: each backend and batch size, beside Keras. */
 export async function forward(): Promise<void> {
-  const network = await createNetwork(vgg16, { weights: "random", includeTop: false, imageSize: [224, 224] });
+  for (const measured of measuredNetworks) await forwardOf(measured);
+}
+
+async function forwardOf({ backbone, weights, size, layer, times }: MeasuredNetwork): Promise<void> {
+  const network = await createNetwork(backbone, { weights, imageSize: size });
   const { network: features } = featureNetwork(network, {
-    layers: ["block5_pool"],
+    layers: [layer],
     pooling: "avg",
     preprocess: "caffe",
-    imageSize: [224, 224],
+    imageSize: size,
   });
+  const [height, width] = size;
   const rows: Row[] = [];
   const best = new Map<number, number>();
-  const plans: readonly (readonly [Backend, readonly number[], number])[] = [
-    [onnx(), [1, 8, 32], 3],
-    [existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode }) : tfjsNode(), [1, 8, 32], 2],
-    [tfjsWasm(), [1, 8], 1],
+  const plans: readonly (readonly [Backend, readonly number[]])[] = [
+    [onnx(), [1, 8, 32]],
+    [existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode }) : tfjsNode(), [1, 8, 32]],
+    [tfjsWasm(), [1, 8]],
   ];
-  for (const [backend, batchSizes, times] of plans) {
+  for (const [backend, batchSizes] of plans) {
     try {
       await backend.init();
     } catch (error) {
@@ -44,8 +49,8 @@ export async function forward(): Promise<void> {
     for (const batchSize of batchSizes) {
       const pixels: NdArray<"uint8"> = {
         dtype: "uint8",
-        shape: [batchSize, 224, 224, 3],
-        data: Uint8Array.from({ length: batchSize * 224 * 224 * 3 }, (_, i) => (i * 2654435761) >>> 24),
+        shape: [batchSize, height, width, 3],
+        data: Uint8Array.from({ length: batchSize * height * width * 3 }, (_, i) => (i * 2654435761) >>> 24),
       };
       await loaded.run([pixels]);
       const perImage = (await fastest(times, () => loaded.run([pixels]))) / batchSize;
@@ -53,19 +58,19 @@ export async function forward(): Promise<void> {
       best.set(batchSize, reference);
       rows.push({
         what: `${backend.description}, batch ${batchSize}`,
-        figure: `${perImage.toFixed(1)} ms/image`,
+        figure: `${perImage.toFixed(2)} ms/image`,
         ratio: `${(perImage / reference).toFixed(2)}x`,
       });
     }
     await loaded.dispose();
   }
-  const keras = await kerasPipeline("forward");
+  const keras = await kerasPipeline("forward", backbone);
   for (const [batchSize, perImage] of Object.entries(keras ?? {})) {
     rows.push({
       what: `Keras on TensorFlow, batch ${batchSize}`,
-      figure: `${perImage.toFixed(1)} ms/image`,
+      figure: `${perImage.toFixed(2)} ms/image`,
       ratio: `${(perImage / (best.get(Number(batchSize)) ?? perImage)).toFixed(2)}x`,
     });
   }
-  printTable("VGG16 without top, 224x224, forward", rows);
+  printTable(`${backbone} without top, ${height}x${width}, forward`, rows);
 }

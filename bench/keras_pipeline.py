@@ -1,7 +1,9 @@
-"""The peer of the benches: VGG16 without top in Keras on TensorFlow, pictures by Pillow, rows by h5py.
+"""The peer of the benches: a network without top in Keras on TensorFlow, pictures by Pillow, rows by h5py.
 
-keras_pipeline.py forward               -> ms per image of predict_on_batch, by batch size
-keras_pipeline.py extraction FOLDER     -> images per second from a folder of class folders to a closed HDF5 file
+keras_pipeline.py forward NETWORK             -> ms per image of predict_on_batch, by batch size
+keras_pipeline.py extraction NETWORK FOLDER   -> images per second from a folder of class folders to a closed HDF5 file
+
+NETWORK: vgg16, with random weights, or vgg-mini
 """
 
 import json
@@ -9,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import h5py
 import keras
@@ -16,16 +19,20 @@ import numpy as np
 from keras.applications.vgg16 import preprocess_input
 
 
-def network():
+def network(name):
     keras.utils.set_random_seed(0)
-    return keras.applications.VGG16(weights=None, include_top=False, pooling="avg", input_shape=(224, 224, 3))
+    if name == "vgg16":
+        return keras.applications.VGG16(weights=None, include_top=False, pooling="avg", input_shape=(224, 224, 3))
+    model = keras.models.load_model(Path(__file__).parents[1] / "assets/vgg-mini.h5", compile=False)
+    inputs = keras.Input((64, 64, 3))
+    return keras.Model(inputs, keras.Model(model.input, model.get_layer("avg_pool").output)(inputs))
 
 
-def forward():
-    model = network()
+def forward(name):
+    model = network(name)
     figures = {}
     for batch in (1, 8, 32):
-        x = np.random.default_rng(0).uniform(0, 255, (batch, 224, 224, 3)).astype("float32")
+        x = np.random.default_rng(0).uniform(0, 255, (batch, *model.input_shape[1:])).astype("float32")
         model.predict_on_batch(x)
         best = min(timed(lambda: model.predict_on_batch(x)) for _ in range(3))
         figures[str(batch)] = best * 1000 / batch
@@ -38,19 +45,20 @@ def timed(work):
     return time.perf_counter() - start
 
 
-def extraction(folder):
-    model = network()
-    model.predict_on_batch(np.zeros((32, 224, 224, 3), "float32"))
+def extraction(name, folder):
+    model = network(name)
+    size = model.input_shape[1:3]
+    model.predict_on_batch(np.zeros((32, *size, 3), "float32"))
     paths = sorted(
         os.path.join(root, name) for root, _, names in os.walk(folder) for name in names if name.lower().endswith(".jpg")
     )
     with tempfile.TemporaryDirectory() as temporary:
         start = time.perf_counter()
         with h5py.File(os.path.join(temporary, "features.hdf5"), "w") as file:
-            features = file.create_dataset("features", (len(paths), 512), "float32")
+            features = file.create_dataset("features", (len(paths), model.output_shape[-1]), "float32")
             for first in range(0, len(paths), 32):
                 pictures = [
-                    keras.utils.img_to_array(keras.utils.load_img(path, target_size=(224, 224), interpolation="bilinear"))
+                    keras.utils.img_to_array(keras.utils.load_img(path, target_size=size, interpolation="bilinear"))
                     for path in paths[first : first + 32]
                 ]
                 rows = model.predict_on_batch(preprocess_input(np.stack(pictures)))
@@ -60,4 +68,4 @@ def extraction(folder):
 
 
 if __name__ == "__main__":
-    print(json.dumps(forward() if sys.argv[1] == "forward" else extraction(sys.argv[2])))
+    print(json.dumps({"forward": forward, "extraction": extraction}[sys.argv[1]](*sys.argv[2:])))
