@@ -1,9 +1,8 @@
 import { InvalidArgumentError } from "../errors.js";
-import type { Layer, Size2D } from "../network/layer.js";
-import type { Topology } from "../network/network.js";
 import type { Backbone, TopologyOptions, WeightsFile } from "./backbone.js";
-import { checkImageSize } from "./image-size.js";
-import { kerasApplicationsUrl } from "./weights-url.js";
+import type { GraphBuilder } from "./graph-builder.js";
+import { kerasApplication } from "./keras-application.js";
+import { kerasApplicationsUrl } from "./published-weights.js";
 
 /** Widths that weights are published for: the share of filters of the full network in each layer. */
 export type MobileNetAlpha = 0.25 | 0.5 | 0.75 | 1;
@@ -28,6 +27,11 @@ const blocks: readonly (readonly [filters: number, stride: 1 | 2])[] = [
 /** How weights files spell each width. */
 const alphaNames: Readonly<Record<MobileNetAlpha, string>> = { 0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1: "1_0" };
 
+const belowAndRight = [
+  [0, 1],
+  [0, 1],
+] as const;
+
 const publishedSizes: readonly number[] = [128, 160, 192, 224];
 
 /**
@@ -51,99 +55,42 @@ export function mobilenet(options: { readonly alpha?: MobileNetAlpha } = {}): Ba
   if (!(alpha in alphaNames)) {
     throw new InvalidArgumentError(`\`alpha\` is ${alpha}: expected 0.25, 0.5, 0.75 or 1.`);
   }
-  const sizes = { name: "mobilenet", imageSize: [224, 224], minimumSize: 32 } as const;
-  return {
-    ...sizes,
+  return kerasApplication({
+    name: "mobilenet",
+    modelName: ([height]) => `mobilenet_${alpha.toFixed(2)}_${height}`,
+    size: 224,
     preprocess: "tf",
     layer: "conv_pw_13_relu",
-    topology: ({ includeTop, imageSize }) => mobilenetTopology(alpha, checkImageSize(sizes, imageSize), includeTop),
+    build: (graph, includeTop) => buildMobilenet(graph, alpha, includeTop),
     weightsFile: (wanted) => mobilenetWeightsFile(alpha, wanted),
-  };
+  });
 }
 
-function mobilenetTopology(
-  alpha: MobileNetAlpha,
-  [height, width]: readonly [number, number],
-  includeTop: boolean,
-): Topology {
-  const input = "input_layer";
-  const layers: Layer[] = [
-    { className: "InputLayer", name: input, inputs: [], config: { shape: [height, width, 3], dtype: "float32" } },
-  ];
-  let previous = input;
-  const add = (layer: Layer): void => {
-    layers.push(layer);
-    previous = layer.name;
+function buildMobilenet(graph: GraphBuilder, alpha: MobileNetAlpha, includeTop: boolean): string {
+  const normalized = (from: string, name: string): string => {
+    const x = graph.batchNormalization(from, { name: `${name}_bn` });
+    return graph.reLU(x, { maxValue: 6, name: `${name}_relu` });
   };
-  const convolution = (name: string, filters: number, kernelSize: Size2D, strides: Size2D, useBias: boolean): void =>
-    add({
-      className: "Conv2D",
-      name,
-      inputs: [previous],
-      config: {
-        filters,
-        kernelSize,
-        strides,
-        padding: "same",
-        dilationRate: [1, 1],
-        groups: 1,
-        useBias,
-        activation: "linear",
-      },
-    });
-  const normalized = (name: string): void => {
-    add({
-      className: "BatchNormalization",
-      name: `${name}_bn`,
-      inputs: [previous],
-      config: { epsilon: 1e-3, momentum: 0.99, scale: true, center: true },
-    });
-    add({
-      className: "ReLU",
-      name: `${name}_relu`,
-      inputs: [previous],
-      config: { maxValue: 6, negativeSlope: 0, threshold: 0 },
-    });
-  };
-
-  convolution("conv1", Math.trunc(32 * alpha), [3, 3], [2, 2], false);
-  normalized("conv1");
-  for (const [index, [filters, stride]] of blocks.entries()) {
+  const stemFilters = Math.trunc(32 * alpha);
+  const stem = { strides: 2, padding: "same", useBias: false, name: "conv1" } as const;
+  let x = normalized(graph.conv2D(graph.input, stemFilters, 3, stem), "conv1");
+  for (const [index, [filters, strides]] of blocks.entries()) {
     const block = index + 1;
-    if (stride === 2) {
-      const padding = [
-        [0, 1],
-        [0, 1],
-      ] as const;
-      add({ className: "ZeroPadding2D", name: `conv_pad_${block}`, inputs: [previous], config: { padding } });
-    }
-    add({
-      className: "DepthwiseConv2D",
-      name: `conv_dw_${block}`,
-      inputs: [previous],
-      config: {
-        depthMultiplier: 1,
-        kernelSize: [3, 3],
-        strides: [stride, stride],
-        padding: stride === 1 ? "same" : "valid",
-        dilationRate: [1, 1],
-        useBias: false,
-        activation: "linear",
-      },
-    });
-    normalized(`conv_dw_${block}`);
-    convolution(`conv_pw_${block}`, Math.trunc(filters * alpha), [1, 1], [1, 1], false);
-    normalized(`conv_pw_${block}`);
+    const depthwise = `conv_dw_${block}`;
+    const pointwise = `conv_pw_${block}`;
+    // Not `padForStride2`: this network pads below and right at odd sizes too.
+    if (strides === 2) x = graph.zeroPadding2D(x, belowAndRight, { name: `conv_pad_${block}` });
+    const padding = strides === 1 ? "same" : "valid";
+    x = normalized(graph.depthwiseConv2D(x, 3, { strides, padding, useBias: false, name: depthwise }), depthwise);
+    const width = Math.trunc(filters * alpha);
+    x = normalized(graph.conv2D(x, width, 1, { padding: "same", useBias: false, name: pointwise }), pointwise);
   }
-  if (includeTop) {
-    const average = "global_average_pooling2d";
-    add({ className: "GlobalAveragePooling2D", name: average, inputs: [previous], config: { keepdims: true } });
-    add({ className: "Dropout", name: "dropout", inputs: [previous], config: { rate: 1e-3 } });
-    convolution("conv_preds", 1000, [1, 1], [1, 1], true);
-    add({ className: "Reshape", name: "reshape_2", inputs: [previous], config: { targetShape: [1000] } });
-    add({ className: "Activation", name: "predictions", inputs: [previous], config: { activation: "softmax" } });
-  }
-  return { name: `mobilenet_${alpha.toFixed(2)}_${height}`, layers, inputs: [input], outputs: [previous] };
+  if (!includeTop) return x;
+  x = graph.globalAveragePooling2D(x, { keepdims: true });
+  x = graph.dropout(x, 1e-3, { name: "dropout" });
+  x = graph.conv2D(x, 1000, 1, { padding: "same", name: "conv_preds" });
+  x = graph.reshape(x, [1000], { name: "reshape_2" });
+  return graph.activation(x, "softmax", { name: "predictions" });
 }
 
 function publishedRows(height: number, width: number): number | undefined {

@@ -1,8 +1,6 @@
-import type { Layer } from "../network/layer.js";
-import type { Topology } from "../network/network.js";
-import type { Backbone, TopologyOptions, WeightsFile } from "./backbone.js";
+import type { Backbone, WeightsFile } from "./backbone.js";
+import { GraphBuilder } from "./graph-builder.js";
 import { checkImageSize } from "./image-size.js";
-import { vggBlocks } from "./vgg-blocks.js";
 
 /** Filters of each convolution of each block, as in training/vgg-mini/network.py. */
 const blockFilters = [[24], [48], [96, 104], [160, 168, 176], [256]] as const;
@@ -27,31 +25,26 @@ export const vggMini: Backbone = {
   ...sizes,
   preprocess: "caffe",
   layer: "block5_pool",
-  topology: ({ includeTop, imageSize }) => vggMiniTopology(checkImageSize(sizes, imageSize), includeTop),
-  weightsFile: vggMiniWeightsFile,
-};
-
-function vggMiniTopology(imageSize: TopologyOptions["imageSize"], includeTop: boolean): Topology {
-  const layers: Layer[] = [...vggBlocks(blockFilters, imageSize)];
-  if (includeTop) {
-    layers.push(
-      { className: "GlobalAveragePooling2D", name: "avg_pool", inputs: ["block5_pool"], config: { keepdims: false } },
-      {
-        className: "Dense",
-        name: "predictions",
-        inputs: ["avg_pool"],
-        config: { units: classes, useBias: true, activation: "softmax" },
-      },
-    );
-  }
-  return { name: sizes.name, layers, inputs: ["input_layer"], outputs: [includeTop ? "predictions" : "block5_pool"] };
-}
-
-function vggMiniWeightsFile(): WeightsFile {
-  return {
+  topology({ includeTop, imageSize }) {
+    const graph = new GraphBuilder(checkImageSize(sizes, imageSize));
+    let x = graph.input;
+    for (const [index, filters] of blockFilters.entries()) {
+      const block = `block${index + 1}`;
+      for (const [conv, count] of filters.entries()) {
+        x = graph.conv2D(x, count, 3, { padding: "same", activation: "relu", name: `${block}_conv${conv + 1}` });
+      }
+      x = graph.maxPooling2D(x, 2, { name: `${block}_pool` });
+    }
+    if (includeTop) {
+      const average = graph.globalAveragePooling2D(x, { name: "avg_pool" });
+      x = graph.dense(average, classes, { activation: "softmax", name: "predictions" });
+    }
+    return graph.topology(sizes.name, x);
+  },
+  weightsFile: (): WeightsFile => ({
     // In this form, and only in it, bundlers see that the file belongs to the code and bring it along.
     url: new URL("../../assets/vgg-mini.h5", import.meta.url).href,
     fileName: "vgg-mini.h5",
     holdsTop: true,
-  };
-}
+  }),
+};

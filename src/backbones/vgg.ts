@@ -1,9 +1,7 @@
-import type { Layer } from "../network/layer.js";
-import type { Topology } from "../network/network.js";
-import type { Backbone, TopologyOptions, WeightsFile } from "./backbone.js";
-import { checkImageSize } from "./image-size.js";
-import { vggBlocks } from "./vgg-blocks.js";
-import { kerasApplicationsUrl } from "./weights-url.js";
+import type { Backbone } from "./backbone.js";
+import type { GraphBuilder } from "./graph-builder.js";
+import { kerasApplication } from "./keras-application.js";
+import { type PublishedPair, publishedPair } from "./published-weights.js";
 
 /** Filters of each of the five blocks. */
 const blockFilters = [64, 128, 256, 512, 512] as const;
@@ -29,66 +27,36 @@ export const vgg19: Backbone = vgg("vgg19", [2, 2, 4, 4, 4], {
   noTop: { hash: "253f8cb515780f3b799900260a226db6", bytes: 80134624 },
 });
 
-interface Published {
-  readonly hash: string;
-  readonly bytes?: number;
-}
-
-function vgg(
-  name: string,
-  convolutions: readonly number[],
-  published: { readonly top: Published; readonly noTop: Published },
-): Backbone {
-  const sizes = { name, imageSize: [224, 224], minimumSize: 32 } as const;
-  return {
-    ...sizes,
+function vgg(name: string, convolutions: readonly number[], published: PublishedPair): Backbone {
+  const size = 224;
+  return kerasApplication({
+    name,
+    size,
     preprocess: "caffe",
     layer: "block5_pool",
-    topology: (options) =>
-      vggTopology(name, convolutions, checkImageSize(sizes, options.imageSize), options.includeTop),
-    weightsFile: (options) => vggWeightsFile(name, published, options),
-  };
+    build: (graph, includeTop) => {
+      const features = blocks(graph, convolutions);
+      return includeTop ? classifier(graph, features) : features;
+    },
+    weightsFile: publishedPair({ folder: name, stem: name, size }, published),
+  });
 }
 
-function vggTopology(
-  name: string,
-  convolutions: readonly number[],
-  imageSize: readonly [number, number],
-  includeTop: boolean,
-): Topology {
-  const filters = blockFilters.map((count, index) => Array.from({ length: convolutions[index] ?? 0 }, () => count));
-  const layers = [...vggBlocks(filters, imageSize)];
-  let previous = "block5_pool";
-  const add = (layer: Layer): void => {
-    layers.push(layer);
-    previous = layer.name;
-  };
-  if (includeTop) {
-    add({ className: "Flatten", name: "flatten", inputs: [previous], config: {} });
-    for (const [dense, units, activation] of [
-      ["fc1", 4096, "relu"],
-      ["fc2", 4096, "relu"],
-      ["predictions", 1000, "softmax"],
-    ] as const) {
-      add({ className: "Dense", name: dense, inputs: [previous], config: { units, useBias: true, activation } });
+function blocks(graph: GraphBuilder, convolutions: readonly number[]): string {
+  let x = graph.input;
+  for (const [index, filters] of blockFilters.entries()) {
+    const block = `block${index + 1}`;
+    for (let conv = 1; conv <= (convolutions[index] ?? 0); conv++) {
+      x = graph.conv2D(x, filters, 3, { padding: "same", activation: "relu", name: `${block}_conv${conv}` });
     }
+    x = graph.maxPooling2D(x, 2, { name: `${block}_pool` });
   }
-  return { name, layers, inputs: ["input_layer"], outputs: [previous] };
+  return x;
 }
 
-function vggWeightsFile(
-  name: string,
-  published: { readonly top: Published; readonly noTop: Published },
-  { includeTop, imageSize: [height, width] }: TopologyOptions,
-): WeightsFile | undefined {
-  // The dense layers of the published top were trained on the 7x7 values that 224x224 images give.
-  if (includeTop && (height !== 224 || width !== 224)) return undefined;
-  const { hash, bytes } = includeTop ? published.top : published.noTop;
-  const fileName = `${name}_weights_tf_dim_ordering_tf_kernels${includeTop ? "" : "_notop"}.h5`;
-  return {
-    url: `${kerasApplicationsUrl}${name}/${fileName}`,
-    fileName,
-    hash: { algorithm: "md5", hex: hash },
-    ...(bytes === undefined ? {} : { bytes }),
-  };
+function classifier(graph: GraphBuilder, features: string): string {
+  const flat = graph.flatten(features, { name: "flatten" });
+  const fc1 = graph.dense(flat, 4096, { activation: "relu", name: "fc1" });
+  const fc2 = graph.dense(fc1, 4096, { activation: "relu", name: "fc2" });
+  return graph.dense(fc2, 1000, { activation: "softmax", name: "predictions" });
 }

@@ -1,2 +1,0 @@
-/** Where Keras publishes the weights of `keras.applications`. */
-export const kerasApplicationsUrl = "https://storage.googleapis.com/tensorflow/keras-applications/";
