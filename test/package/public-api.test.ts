@@ -114,6 +114,7 @@ describe("the public list", () => {
         "validateNetwork",
         "vgg16",
         "vgg19",
+        "vggMini",
         "weightShapes",
         "writeImages",
       ]
