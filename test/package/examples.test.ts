@@ -40,7 +40,7 @@ describe("the example", () => {
     await mkdir(join(consumer, "output/drawings"), { recursive: true });
     await writeFile(join(consumer, "output/drawings/mine.txt"), "not the example's");
     const { code, stdout, stderr } = await runExample("transfer");
-    expect(stdout).toContain("vgg-mini up to block5_pool, weights: vgg-mini.h5");
+    expect(stdout).toContain("vgg-mini up to block5_pool, weights: imagenet");
     expect(stderr).toMatch(/extracting 144\/144/);
     expect(stderr).toMatch(/training {3}30\/30/);
     expect(code).toBe(0);
