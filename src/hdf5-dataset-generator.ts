@@ -11,8 +11,16 @@ import { openDatasets } from "./hdf5/open-datasets.js";
 export interface HDF5DatasetGeneratorOptions extends BatchOptions {
   /** Dataset of the rows. @default `features` or `images`, or the only dataset that can be meant */
   readonly dataKey?: string | undefined;
-  /** Dataset of the labels; `null` if there are none. @default `labels`, or the only one that can be meant */
+  /**
+   * Dataset of the labels; `null` if there are none. One class for each row, or labels of any shape: several for each
+   * row, or multi-hot ones. @default `labels`, or the only one with a single label for each row
+   */
   readonly labelKey?: string | null | undefined;
+  /**
+   * Further datasets with values for each row, such as sample weights or names of files: each batch then has those of
+   * its rows in `columns`. Of several files each must have them. Texts are kept in memory. @default none
+   */
+  readonly columns?: readonly string[] | undefined;
   /** Names of the classes, instead of those in the file. */
   readonly classLabels?: readonly string[] | undefined;
   /**

@@ -76,6 +76,7 @@ export { contiguous } from "./hdf5/contiguous-engine.js";
 export type { RowDType } from "./hdf5/convert-rows.js";
 export type { AttributeValue } from "./hdf5/dataset-attributes.js";
 export {
+  type BatchColumn,
   type BatchDType,
   type BatchOptions,
   type BlockShuffle,
@@ -96,7 +97,7 @@ export type {
   HDF5Source,
   WritableHDF5Engine,
 } from "./hdf5/engine.js";
-export type { FitDataset, FitDatasetOptions, TensorFactory } from "./hdf5/fit-dataset.js";
+export type { FitBatch, FitDataset, FitDatasetOptions, TensorFactory } from "./hdf5/fit-dataset.js";
 export { h5wasm } from "./hdf5/h5wasm.node.js";
 export { jsfive } from "./hdf5/jsfive.node.js";
 export type { ColumnValues } from "./hdf5/row-column.js";
