@@ -103,7 +103,11 @@ export { jsfive } from "./hdf5/jsfive.node.js";
 export type { ColumnValues } from "./hdf5/row-column.js";
 export type { Labels } from "./hdf5/row-labels.js";
 export type { ColumnOptions } from "./hdf5/writer-settings.js";
-export { HDF5DatasetGenerator, type HDF5DatasetGeneratorOptions } from "./hdf5-dataset-generator.js";
+export {
+  HDF5DatasetGenerator,
+  type HDF5DatasetGeneratorOptions,
+  type Verification,
+} from "./hdf5-dataset-generator.js";
 export { type AddOptions, HDF5DatasetWriter, type HDF5DatasetWriterOptions } from "./hdf5-dataset-writer.js";
 export { aspectAwareResize } from "./images/augment/aspect-aware-resize.js";
 export { type AugmentOptions, augmentImages } from "./images/augment/augment-images.js";

@@ -16,6 +16,8 @@ export interface DatasetKeys {
   readonly labels: FoundDataset | undefined;
   /** The further columns asked for, in their order. */
   readonly columns: readonly FoundDataset[];
+  /** All but the rows that are in the same group as these. */
+  readonly others: readonly FoundDataset[];
   readonly labelNames: FoundDataset | undefined;
   readonly fileNames: FoundDataset | undefined;
 }
@@ -135,7 +137,7 @@ export async function findDatasets(file: HDF5File, name: string, options: KeyOpt
   const labelNames =
     strings.find((found) => found.path === `${folder}label_names`) ??
     single(strings.filter((found) => found !== fileNames && found.shape[0] !== rows));
-  return { data, labels, columns, labelNames, fileNames };
+  return { data, labels, columns, others, labelNames, fileNames };
 }
 
 async function listDatasets(file: HDF5File): Promise<readonly FoundDataset[]> {

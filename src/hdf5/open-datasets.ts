@@ -5,6 +5,7 @@ import type { AttributeValue } from "./dataset-attributes.js";
 import type { HDF5Source } from "./engine.js";
 import { type DatasetColumn, type OpenDataset, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
 import { ndArray, typedArrays } from "./typed-array.js";
+import type { Verification } from "./verify-dataset.js";
 
 /**
  * Opens several files as one data set: the rows of the second follow those of the first, and so on.
@@ -150,7 +151,11 @@ function joined(parts: readonly [OpenDataset, ...OpenDataset[]]): OpenDataset {
       return common;
     },
     async verify(signal) {
-      for (const part of parts) await part.verify(signal);
+      const found: Verification[] = [];
+      for (const part of parts) found.push(await part.verify(signal));
+      const unverified = new Set(found.flatMap((one) => one.unverified));
+      const verified = new Set(found.flatMap((one) => one.verified).filter((path) => !unverified.has(path)));
+      return { verified: [...verified], unverified: [...unverified] };
     },
     close: () => closeAll(parts),
   };

@@ -248,6 +248,7 @@ describe("the public list", () => {
         "TrainingProgress",
         "TransferHeadOptions",
         "TypedArrays",
+        "Verification",
         "Weight",
         "WeightShape",
         "WeightsFile",
