@@ -6,13 +6,24 @@ import { DatasetView } from "./hdf5/dataset-view.js";
 import type { HDF5Engine, HDF5Source } from "./hdf5/engine.js";
 import { openDataset } from "./hdf5/open-dataset.js";
 import { openDatasets } from "./hdf5/open-datasets.js";
+import type { Verification } from "./hdf5/verify-dataset.js";
+
+export type { Verification } from "./hdf5/verify-dataset.js";
 
 /** How a data set is to be opened and given out. */
 export interface HDF5DatasetGeneratorOptions extends BatchOptions {
   /** Dataset of the rows. @default `features` or `images`, or the only dataset that can be meant */
   readonly dataKey?: string | undefined;
-  /** Dataset of the labels; `null` if there are none. @default `labels`, or the only one that can be meant */
+  /**
+   * Dataset of the labels; `null` if there are none. One class for each row, or labels of any shape: several for each
+   * row, or multi-hot ones. @default `labels`, or the only one with a single label for each row
+   */
   readonly labelKey?: string | null | undefined;
+  /**
+   * Further datasets with values for each row, such as sample weights or names of files: each batch then has those of
+   * its rows in `columns`. Of several files each must have them. Texts are kept in memory. @default none
+   */
+  readonly columns?: readonly string[] | undefined;
   /** Names of the classes, instead of those in the file. */
   readonly classLabels?: readonly string[] | undefined;
   /**
@@ -96,11 +107,12 @@ export class HDF5DatasetGenerator<D extends BatchDType = "float32"> extends Data
   }
 
   /**
-   * Reads all rows and compares them with the checksum that {@link HDF5DatasetWriter} stores.
+   * Reads the whole data set, rows, labels, names and further columns, and compares each with the checksum that
+   * {@link HDF5DatasetWriter} stores. What has none is told; of several files, what has none in one of them.
    *
-   * @throws InvalidDatasetError if they differ, or the file has no checksum; of several, the first that is so
+   * @throws InvalidDatasetError if one differs, or the rows have no checksum; of several files, the first that is so
    */
-  verify(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  verify(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Verification> {
     return this.source.verify(options.signal);
   }
 

@@ -77,6 +77,7 @@ export { contiguous } from "./hdf5/contiguous-engine.js";
 export type { RowDType } from "./hdf5/convert-rows.js";
 export type { AttributeValue } from "./hdf5/dataset-attributes.js";
 export {
+  type BatchColumn,
   type BatchDType,
   type BatchOptions,
   type BlockShuffle,
@@ -97,13 +98,17 @@ export type {
   HDF5Source,
   WritableHDF5Engine,
 } from "./hdf5/engine.js";
-export type { FitDataset, FitDatasetOptions, TensorFactory } from "./hdf5/fit-dataset.js";
+export type { FitBatch, FitDataset, FitDatasetOptions, TensorFactory } from "./hdf5/fit-dataset.js";
 export { h5wasm } from "./hdf5/h5wasm.node.js";
 export { jsfive } from "./hdf5/jsfive.node.js";
 export type { ColumnValues } from "./hdf5/row-column.js";
 export type { Labels } from "./hdf5/row-labels.js";
 export type { ColumnOptions } from "./hdf5/writer-settings.js";
-export { HDF5DatasetGenerator, type HDF5DatasetGeneratorOptions } from "./hdf5-dataset-generator.js";
+export {
+  HDF5DatasetGenerator,
+  type HDF5DatasetGeneratorOptions,
+  type Verification,
+} from "./hdf5-dataset-generator.js";
 export { type AddOptions, HDF5DatasetWriter, type HDF5DatasetWriterOptions } from "./hdf5-dataset-writer.js";
 export { aspectAwareResize } from "./images/augment/aspect-aware-resize.js";
 export { type AugmentOptions, augmentImages } from "./images/augment/augment-images.js";

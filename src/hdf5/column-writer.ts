@@ -1,8 +1,11 @@
+import { crc32 } from "../checksum/crc32.node.js";
 import { type Shape, sizeOf } from "../ndarray.js";
 import { createHeapCollection, type HeapCollection } from "./contiguous/global-heap.js";
 import type { HeadDataset } from "./contiguous/head.js";
 import type { PartialFile } from "./contiguous/partial-file.js";
 import type { RowDType } from "./convert-rows.js";
+import { checksumAttributes } from "./dataset-layout.js";
+import { textChecksum } from "./text-checksum.js";
 import { itemSize } from "./typed-array.js";
 
 /** Writes the small columns of a data set behind its rows: labels, names. */
@@ -13,7 +16,7 @@ export interface ColumnWriter {
   numbers(name: string, dtype: RowDType, shape: Shape): (values: Uint8Array) => Promise<void>;
   /** Begins a column of strings and returns what appends to it. */
   strings(name: string, rows: number): (values: readonly string[]) => Promise<void>;
-  /** Writes what is left and returns the columns for the head. */
+  /** Writes what is left and returns the columns for the head, each with its checksum. */
   finish(): Promise<readonly HeadDataset[]>;
 }
 
@@ -21,7 +24,7 @@ const align = (position: number) => Math.ceil(position / 8) * 8;
 
 /** Starts writing columns at `start`. All columns must be begun before the first value is appended. */
 export function createColumnWriter(file: PartialFile, start: number): ColumnWriter {
-  const datasets: HeadDataset[] = [];
+  const datasets: { readonly dataset: HeadDataset; checksum: number }[] = [];
   const gaps: { readonly position: number; readonly size: number }[] = [];
   let end = start;
   skipGap();
@@ -34,12 +37,12 @@ export function createColumnWriter(file: PartialFile, start: number): ColumnWrit
     end += size;
   }
 
-  function begin(name: string, dtype: RowDType | "string", shape: Shape): number {
-    const position = end;
-    datasets.push({ name, dtype, shape, position });
-    end = position + sizeOf(shape) * (dtype === "string" ? 16 : itemSize(dtype));
+  function begin(name: string, dtype: RowDType | "string", shape: Shape) {
+    const begun = { dataset: { name, dtype, shape, position: end }, checksum: 0 };
+    datasets.push(begun);
+    end += sizeOf(shape) * (dtype === "string" ? 16 : itemSize(dtype));
     skipGap();
-    return position;
+    return begun;
   }
 
   /** Only one collection is filled at a time, so its place is known before its size. */
@@ -56,14 +59,17 @@ export function createColumnWriter(file: PartialFile, start: number): ColumnWrit
       return end;
     },
     numbers(name, dtype, shape) {
-      let position = begin(name, dtype, shape);
+      const begun = begin(name, dtype, shape);
+      let { position } = begun.dataset;
       return async (values) => {
         await file.write(position, values);
         position += values.length;
+        begun.checksum = crc32(values, begun.checksum);
       };
     },
     strings(name, rows) {
-      let position = begin(name, "string", [rows]);
+      const begun = begin(name, "string", [rows]);
+      let { position } = begun.dataset;
       return async (values) => {
         const references = new Uint8Array(16 * values.length);
         for (const [i, value] of values.entries()) {
@@ -73,12 +79,13 @@ export function createColumnWriter(file: PartialFile, start: number): ColumnWrit
         }
         await file.write(position, references);
         position += references.length;
+        begun.checksum = textChecksum(values, begun.checksum);
       };
     },
     async finish() {
       await closeCollection();
       for (const { position, size } of gaps) await file.write(position, new Uint8Array(size));
-      return datasets;
+      return datasets.map(({ dataset, checksum }) => ({ ...dataset, attributes: checksumAttributes(checksum) }));
     },
   };
 }

@@ -3,7 +3,7 @@ import { createColumnWriter } from "./column-writer.js";
 import { type CompressedRows, writeCompressedRows } from "./compressed-rows.js";
 import { buildHead, type HeadDataset } from "./contiguous/head.js";
 import type { PartialFile } from "./contiguous/partial-file.js";
-import { type DatasetLayout, rootAttributes, slackBytes } from "./dataset-layout.js";
+import { checksumAttributes, type DatasetLayout, rootAttributes, slackBytes } from "./dataset-layout.js";
 import type { HDF5Attribute } from "./engine.js";
 import { decodeTexts, type RowColumn } from "./row-column.js";
 import type { WriterSettings } from "./writer-settings.js";
@@ -60,7 +60,7 @@ export async function completeDataset(
       shape: [rows, ...rowShape],
       position: data?.tree ?? dataPosition,
       ...(data && gzip !== undefined ? { compressed: { chunkRows: data.chunkRows, level: gzip } } : {}),
-      attributes: new Map([["crc32", { dtype: "uint32", shape: [], data: Uint32Array.of(checksum) }]]),
+      attributes: checksumAttributes(checksum),
     },
     ...(await writer.finish()),
   ];

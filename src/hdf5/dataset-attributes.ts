@@ -1,5 +1,5 @@
-import { InvalidArgumentError } from "../errors.js";
-import type { HDF5Attribute } from "./engine.js";
+import { InvalidArgumentError, isCnnTransferError } from "../errors.js";
+import type { HDF5Attribute, HDF5File } from "./engine.js";
 
 /** Value of an attribute that tells what a data set is: text, a number, or a list of either. */
 export type AttributeValue = string | number | readonly string[] | readonly number[];
@@ -48,4 +48,15 @@ export function plainAttribute(attribute: HDF5Attribute): AttributeValue {
   if (attribute.dtype === "string") return attribute.shape.length === 0 ? (attribute.data[0] ?? "") : attribute.data;
   const numbers = Array.from(attribute.data as ArrayLike<number | bigint>, Number);
   return attribute.shape.length === 0 ? (numbers[0] ?? Number.NaN) : numbers;
+}
+
+/** An attribute that may or may not be there. Foreign files have attributes of any form, which are none of ours. */
+export async function numberAttribute(file: HDF5File, path: string, attribute: string): Promise<number | undefined> {
+  try {
+    const value = await file.attribute(path, attribute);
+    return value && value.dtype !== "string" && value.shape.length === 0 ? Number(value.data[0]) : undefined;
+  } catch (error) {
+    if (!isCnnTransferError(error, "UnsupportedError")) throw error;
+    return undefined;
+  }
 }

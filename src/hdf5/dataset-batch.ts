@@ -1,4 +1,5 @@
 import type { NdArray } from "../ndarray.js";
+import type { BatchColumn } from "./column-reader.js";
 
 /** Element types in which rows can be given out. */
 export type BatchDType = "float32" | "uint8";
@@ -10,10 +11,15 @@ export type BatchDType = "float32" | "uint8";
 export interface DatasetBatch<D extends BatchDType = BatchDType> {
   /** `[rows, ...rowShape]` */
   readonly xs: NdArray<D>;
-  /** `[rows]` class indices; `[0]` if the data set has no labels. */
+  /**
+   * `[rows]` class indices; `[0]` if the data set has no labels. Where each row has several labels, or multi-hot ones,
+   * `[rows, ...labelShape]`, as they are in the file.
+   */
   readonly ys: NdArray<"int32">;
   /** Where each row stands in the file. */
   readonly indices: Uint32Array;
+  /** Values of the `columns` asked for, by name: `[rows, ...]` each. */
+  readonly columns: Readonly<Record<string, BatchColumn>>;
 }
 
 /** Some rows with their labels as one-hot rows: what a pass with `binarize: true` gives. */
@@ -24,6 +30,8 @@ export interface OneHotBatch<D extends BatchDType = BatchDType> {
   readonly ys: NdArray<"float32">;
   /** Where each row stands in the file. */
   readonly indices: Uint32Array;
+  /** Values of the `columns` asked for, by name: `[rows, ...]` each. */
+  readonly columns: Readonly<Record<string, BatchColumn>>;
 }
 
 /** Class indices `[rows]` as one-hot rows `[rows, classes]`. Every index must be below `classes`. */

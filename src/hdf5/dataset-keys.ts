@@ -12,7 +12,12 @@ export interface FoundDataset {
 /** The datasets of a file that make a data set. */
 export interface DatasetKeys {
   readonly data: FoundDataset;
+  /** One label for each row, or several. */
   readonly labels: FoundDataset | undefined;
+  /** The further columns asked for, in their order. */
+  readonly columns: readonly FoundDataset[];
+  /** All but the rows that are in the same group as these. */
+  readonly others: readonly FoundDataset[];
   readonly labelNames: FoundDataset | undefined;
   readonly fileNames: FoundDataset | undefined;
 }
@@ -21,6 +26,7 @@ export interface DatasetKeys {
 export interface KeyOptions {
   readonly dataKey?: string | undefined;
   readonly labelKey?: string | null | undefined;
+  readonly columns?: readonly string[] | undefined;
 }
 
 const greatestCount = 200;
@@ -40,14 +46,17 @@ export async function findDatasets(file: HDF5File, name: string, options: KeyOpt
     all.map((found) => `"${found.path}" ${found.dtype} [${found.shape.join(", ")}]`).join(", ") || "nothing";
   const isColumn = ({ shape }: FoundDataset) => shape.length === 1 || (shape.length === 2 && shape[1] === 1);
   const isNumber = (found: FoundDataset) => found.dtype !== "string" && found.dtype !== "other";
-  const byKey = (key: string, option: string) => {
+  const at = (key: string, option: string) => {
     const path = key.replace(/^\/+/, "");
     const found = all.find((candidate) => candidate.path === path);
-    if (!found)
-      throw new InvalidDatasetError(
-        name,
-        `"${name}" has no dataset "${key}", which \`${option}\` names. It has: ${shown}.`,
-      );
+    if (found) return found;
+    throw new InvalidDatasetError(
+      name,
+      `"${name}" has no dataset "${key}", which \`${option}\` names. It has: ${shown}.${option === "columns" ? " If it has not been closed, its columns are still in the journal beside it." : ""}`,
+    );
+  };
+  const byKey = (key: string, option: string) => {
+    const found = at(key, option);
     if (!isNumber(found))
       throw new InvalidDatasetError(name, `"${key}" in "${name}" holds ${found.dtype} values, not numbers.`);
     return found;
@@ -95,13 +104,30 @@ export async function findDatasets(file: HDF5File, name: string, options: KeyOpt
         );
       }
     }
-    if (!isColumn(labels) || labels.shape[0] !== rows) {
+    if (labels.shape[0] !== rows) {
       throw new InvalidDatasetError(
         name,
-        `"${labels.path}" in "${name}" has shape [${labels.shape.join(", ")}], but "${data.path}" has ${rows} rows: one label for each row was expected. The file may not have been closed.`,
+        `"${labels.path}" in "${name}" has shape [${labels.shape.join(", ")}], but "${data.path}" has ${rows} rows: a label for each row was expected. The file may not have been closed.`,
       );
     }
   }
+
+  const columns = (options.columns ?? []).map((key) => {
+    const found = at(key, "columns");
+    if (found.dtype === "other") {
+      throw new InvalidDatasetError(
+        name,
+        `"${key}" in "${name}", which \`columns\` names, holds neither numbers nor texts. Convert it with h5py.`,
+      );
+    }
+    if (found.shape[0] !== rows) {
+      throw new InvalidDatasetError(
+        name,
+        `"${key}" in "${name}", which \`columns\` names, has shape [${found.shape.join(", ")}], but "${data.path}" has ${rows} rows: values for each row were expected.`,
+      );
+    }
+    return found;
+  });
 
   const strings = others.filter((found) => found.dtype === "string" && found.shape.length === 1);
   const single = (found: readonly FoundDataset[]) => (found.length === 1 ? found[0] : undefined);
@@ -111,7 +137,7 @@ export async function findDatasets(file: HDF5File, name: string, options: KeyOpt
   const labelNames =
     strings.find((found) => found.path === `${folder}label_names`) ??
     single(strings.filter((found) => found !== fileNames && found.shape[0] !== rows));
-  return { data, labels, labelNames, fileNames };
+  return { data, labels, columns, others, labelNames, fileNames };
 }
 
 async function listDatasets(file: HDF5File): Promise<readonly FoundDataset[]> {

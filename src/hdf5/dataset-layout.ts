@@ -21,12 +21,24 @@ export function layOutDataset(settings: WriterSettings): DatasetLayout {
       attributes: rootAttributes(attributes, 0, false),
       endOfFile: position + rows * rowBytes,
     });
+  const checksum = checksumAttributes(0);
   const largest = build(pageBytes, [
-    ...columns.map(({ name, dtype, shape }) => ({ name, dtype, shape: [1, ...shape], position: 0 })),
-    { name: "label_names", dtype: "string", shape: [1], position: 0 },
+    ...columns.map(({ name, dtype, shape }) => ({
+      name,
+      dtype,
+      shape: [1, ...shape],
+      position: 0,
+      attributes: checksum,
+    })),
+    { name: "label_names", dtype: "string", shape: [1], position: 0, attributes: checksum },
   ]);
   const dataPosition = Math.ceil((largest.bytes.length + slackBytes) / pageBytes) * pageBytes;
   return { head: build(dataPosition, []), dataPosition };
+}
+
+/** Attribute of a dataset that tells whether it still holds what was written. */
+export function checksumAttributes(checksum: number): ReadonlyMap<string, HDF5Attribute> {
+  return new Map([["crc32", { dtype: "uint32", shape: [], data: Uint32Array.of(checksum) }]]);
 }
 
 /** Attributes of the file's root: how complete it is, and the given ones. */

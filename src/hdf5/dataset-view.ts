@@ -19,6 +19,7 @@ import { shuffleWarnings } from "./shuffle-warnings.js";
 import { createOrderReader } from "./stretch-reader.js";
 
 export type { BatchOptions, BlockShuffle, PartOptions, PassOptions } from "./batch-options.js";
+export type { BatchColumn } from "./column-reader.js";
 export type { BatchDType, DatasetBatch, OneHotBatch } from "./dataset-batch.js";
 
 /**
@@ -28,6 +29,11 @@ export type { BatchDType, DatasetBatch, OneHotBatch } from "./dataset-batch.js";
 export class DatasetView<D extends BatchDType = "float32"> {
   /** Shape of one row of a batch. */
   readonly rowShape: Shape;
+  /**
+   * Shape of the labels of one row: `[]` for a class, `[k]` for k labels or multi-hot ones; `undefined` if the data set
+   * has no labels.
+   */
+  readonly labelShape: Shape | undefined;
   /** Names of the classes; empty if the file has none. */
   readonly classLabels: readonly string[];
   /** Where each row of this view stands in the file, in the order of a pass that is not shuffled. */
@@ -50,6 +56,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
       this.#pipeline = createRowPipeline(transforms, stored, dtype);
     }
     this.rowShape = this.#pipeline?.rowShape ?? source.rowShape;
+    this.labelShape = source.labelShape;
     this.classLabels = source.classLabels;
     this.#options = options;
     this.#passRows =
@@ -67,7 +74,10 @@ export class DatasetView<D extends BatchDType = "float32"> {
     return Math.ceil(this.length / this.#options.batchSize);
   }
 
-  /** Class index of each row, in the order of `indices`; `undefined` if the data set has no labels. */
+  /**
+   * Class index of each row, in the order of `indices`; `undefined` if the data set has no labels, or several for each
+   * row: those come with the batches only.
+   */
   get labels(): Int32Array | undefined {
     const { labels } = this.source;
     return labels && Int32Array.from(this.indices, (index) => labels[index] as number);
@@ -100,7 +110,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
    * most of the time of large batches that are done with at once.
    *
    * @throws ClosedError if the file is closed
-   * @throws InvalidDatasetError if rows cannot be read, or with `binarize` there are no labels
+   * @throws InvalidDatasetError if rows cannot be read, or with `binarize` there is not one class for each row
    */
   batches(options: PassOptions & { readonly binarize: true }): AsyncGenerator<OneHotBatch<D>, void, undefined>;
   batches(
@@ -115,9 +125,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
 
   async *#binarized(options: PassOptions): AsyncGenerator<OneHotBatch<D>, void, undefined> {
     const classes = this.#classes("binarize");
-    for await (const { xs, ys, indices } of this.#batches(options)) {
-      yield { xs, ys: oneHot(ys.data, classes), indices };
-    }
+    for await (const batch of this.#batches(options)) yield { ...batch, ys: oneHot(batch.ys.data, classes) };
   }
 
   async *#batches(options: PassOptions): AsyncGenerator<DatasetBatch<D>, void, undefined> {
@@ -215,19 +223,21 @@ export class DatasetView<D extends BatchDType = "float32"> {
   }
 
   /**
-   * What `fitDataset` and `evaluateDataset` of an app's own TensorFlow.js model take.
+   * What `fitDataset` and `evaluateDataset` of an app's own TensorFlow.js model take. Labels of several values come as
+   * they are, `[batch, ...labelShape]`: multi-hot ones fit `binaryCrossentropy`.
    *
    * @example
    * await model.fitDataset(train.dataset({ tf }), { epochs: 20, validationData: validation.dataset({ tf }) });
    *
    * @throws InvalidDatasetError if the data set has no labels
+   * @throws InvalidArgumentError if labels of several values are to be one-hot rows
    */
   dataset<T = unknown>(options: FitDatasetOptions<T> = {}): FitDataset<T> {
-    const classes = this.#classes("dataset");
+    const several = (this.labelShape?.length ?? 0) > 0;
     return createFitDataset(
       {
         batchesPerPass: this.batchesPerPass,
-        classes,
+        classes: several ? undefined : this.#classes("dataset"),
         batches: () => this.batches() as AsyncIterator<DatasetBatch>,
       },
       options,
@@ -266,8 +276,14 @@ export class DatasetView<D extends BatchDType = "float32"> {
   }
 
   #sourceLabels(what: string): Int32Array {
-    const { name, labels } = this.source;
+    const { name, labels, labelShape } = this.source;
     if (labels) return labels;
+    if (labelShape) {
+      throw new InvalidDatasetError(
+        name,
+        `\`${what}\` needs one class for each row, but the labels of a row of "${name}" have shape [${labelShape.join(", ")}]. They come with the batches as they are; \`labelKey\` may name a dataset with one class for each row.`,
+      );
+    }
     throw new InvalidDatasetError(
       name,
       `\`${what}\` needs labels, but "${name}" was opened without. Name them with \`labelKey\`.`,
@@ -276,13 +292,16 @@ export class DatasetView<D extends BatchDType = "float32"> {
 
   async #batch(indices: Uint32Array, read: Promise<NdArray>, seeds?: Uint32Array): Promise<DatasetBatch<D>> {
     const { source } = this;
-    const rows = await read;
+    const others = Promise.allSettled([source.readLabels(indices), source.readColumns(indices)]);
+    // Also where rows cannot be read: nothing is still being read once a pass has ended.
+    const rows = await read.finally(() => others);
+    const [labels, columns] = await others;
+    if (labels.status === "rejected") throw labels.reason;
+    if (columns.status === "rejected") throw columns.reason;
     const bytes = rows.dtype === "uint8" && (this.#pipeline || this.dtype === "uint8");
     const given = bytes ? rows : rowsAsFloat32(rows, source.name, source.path);
     const xs = this.#pipeline && seeds ? await this.#pipeline.apply(given, seeds) : given;
-    const labels = source.labels;
-    const ys = labels ? Int32Array.from(indices, (index) => labels[index] as number) : new Int32Array(0);
-    return { xs: xs as NdArray<D>, ys: { dtype: "int32", shape: [ys.length], data: ys }, indices };
+    return { xs: xs as NdArray<D>, ys: labels.value, indices, columns: columns.value };
   }
 }
 

@@ -1,19 +1,21 @@
-let table: Float32Array | undefined;
+let table: Uint32Array | undefined;
 
-/** Every IEEE 754 half-precision value as float32, by its bits. Made at first use: 256 kB. */
-function float16Table(): Float32Array {
+/** The bits of every IEEE 754 half-precision value as float32, by its own bits. Made at first use: 256 kB. */
+function float16Table(): Uint32Array {
   if (table) return table;
   const values = new Float32Array(65536);
+  const wide = new Uint32Array(values.buffer);
   for (let bits = 0; bits < 65536; bits++) {
     const sign = bits & 0x8000 ? -1 : 1;
     const exponent = (bits >>> 10) & 31;
     const fraction = bits & 1023;
     if (exponent === 0) values[bits] = sign * fraction * 2 ** -24;
-    else if (exponent === 31) values[bits] = fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+    // As numbers, NaNs would lose their sign and payload.
+    else if (exponent === 31) wide[bits] = ((bits & 0x8000) << 16) | 0x7f800000 | (fraction << 13);
     else values[bits] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
   }
-  table = values;
-  return values;
+  table = wide;
+  return wide;
 }
 
 /** Half-precision numbers, given as their bits, as float32. Exact: every half-precision number is a float32. */
@@ -22,7 +24,8 @@ export function float16ToFloat32(
   target: Float32Array = new Float32Array(bits.length),
 ): Float32Array {
   const values = float16Table();
-  for (let i = 0; i < bits.length; i++) target[i] = values[bits[i] as number] as number;
+  const wide = new Uint32Array(target.buffer, target.byteOffset, target.length);
+  for (let i = 0; i < bits.length; i++) wide[i] = values[bits[i] as number] as number;
   return target;
 }
 

@@ -1,21 +1,29 @@
-import { crc32 } from "../checksum/crc32.node.js";
-import { ClosedError, InvalidArgumentError, InvalidDatasetError, isCnnTransferError } from "../errors.js";
+import { ClosedError, InvalidArgumentError, InvalidDatasetError } from "../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
-import { checkBoolean, describeValue } from "../options/check-option.js";
+import { checkBoolean, checkTexts, describeValue } from "../options/check-option.js";
 import { openAuto } from "./auto-engine.js";
-import type { ContiguousFile } from "./contiguous/contiguous-file.js";
-import { type AttributeValue, plainAttribute } from "./dataset-attributes.js";
+import { type BatchColumn, type LocatingFile, openColumnReader, openRowReader } from "./column-reader.js";
+import { type AttributeValue, numberAttribute, plainAttribute } from "./dataset-attributes.js";
 import { type FoundDataset, findDatasets, type KeyOptions } from "./dataset-keys.js";
 import type { HDF5DType, HDF5Engine, HDF5File, HDF5Source } from "./engine.js";
 import { checkClassLabels } from "./row-labels.js";
-import { createEngineReader, createLocatedReader, type RowReader } from "./row-reader.js";
 import { itemSize } from "./typed-array.js";
+import { type Verification, verifyDatasets } from "./verify-dataset.js";
 
 /** How a data set is to be opened. */
 export interface OpenDatasetOptions extends KeyOptions {
   readonly engine?: HDF5Engine | undefined;
   readonly classLabels?: readonly string[] | undefined;
   readonly allowIncomplete?: boolean | undefined;
+}
+
+/** A further column of a data set. */
+export interface DatasetColumn {
+  /** As it was asked for. */
+  readonly key: string;
+  readonly dtype: HDF5DType;
+  /** Shape of the value of one row. */
+  readonly shape: Shape;
 }
 
 /** An open data set: its columns in memory, its rows on demand. What views of it share. */
@@ -26,7 +34,12 @@ export interface OpenDataset {
   readonly rowShape: Shape;
   /** As stored. */
   readonly dtype: Exclude<HDF5DType, "string" | "other">;
+  /** Class index of each row; `undefined` without labels, or where a row has several. */
   readonly labels: Int32Array | undefined;
+  /** Shape of the labels of one row: `[]` for a class. `undefined` without labels. */
+  readonly labelShape: Shape | undefined;
+  /** The further columns asked for. */
+  readonly columns: readonly DatasetColumn[];
   readonly classLabels: readonly string[];
   /** Bytes of a row as stored. */
   readonly rowBytes: number;
@@ -34,14 +47,18 @@ export interface OpenDataset {
   readonly blockRows: number;
   /** @throws ClosedError after `close` */
   read(indices: Uint32Array, buffer?: NdArray): Promise<NdArray>;
+  /** Labels of these rows, `[indices.length, ...labelShape]`; `[0]` without labels. */
+  readLabels(indices: Uint32Array): Promise<NdArray<"int32">>;
+  /** Values of the further columns for these rows. */
+  readColumns(indices: Uint32Array): Promise<Readonly<Record<string, BatchColumn>>>;
   fileNames(): Promise<readonly string[] | undefined>;
   attributes(): Promise<ReadonlyMap<string, AttributeValue>>;
   /**
-   * Compares all rows with the checksum that the writer has stored.
+   * Compares the rows, and what else has one, with the checksums that the writer has stored.
    *
-   * @throws InvalidDatasetError if they differ or there is none
+   * @throws InvalidDatasetError if one differs or there is none of the rows
    */
-  verify(signal?: AbortSignal): Promise<void>;
+  verify(signal?: AbortSignal): Promise<Verification>;
   close(): Promise<void>;
 }
 
@@ -57,9 +74,8 @@ export async function openDataset(source: HDF5Source, options: OpenDatasetOption
     // Whether there are enough is seen once the labels are read.
     checkClassLabels(options.classLabels, -1);
   }
-  const file: HDF5File & Partial<Pick<ContiguousFile, "locate" | "isUnwritten">> = options.engine
-    ? await options.engine.open(source)
-    : await openAuto(source);
+  checkColumnKeys(options.columns);
+  const file: LocatingFile = options.engine ? await options.engine.open(source) : await openAuto(source);
   try {
     return await inspect(file, nameOf(source), options);
   } catch (error) {
@@ -73,11 +89,14 @@ function nameOf(source: HDF5Source): string {
   return source instanceof Blob && "name" in source ? String(source.name) : "HDF5 bytes";
 }
 
-async function inspect(
-  file: HDF5File & Partial<Pick<ContiguousFile, "locate" | "isUnwritten">>,
-  name: string,
-  options: OpenDatasetOptions,
-): Promise<OpenDataset> {
+function checkColumnKeys(columns: readonly string[] | undefined): void {
+  if (columns === undefined) return;
+  checkTexts("columns", columns, '["sample_weights"]');
+  const twice = columns.find((key, i) => columns.indexOf(key) !== i);
+  if (twice !== undefined) throw new InvalidArgumentError(`\`columns\`: "${twice}" stands there twice.`);
+}
+
+async function inspect(file: LocatingFile, name: string, options: OpenDatasetOptions): Promise<OpenDataset> {
   const incomplete = (await numberAttribute(file, "/", "complete")) === 0;
   if (incomplete && !options.allowIncomplete) {
     throw new InvalidDatasetError(
@@ -104,17 +123,19 @@ async function inspect(
       );
     }
   }
-  const labels = keys.labels && (await readLabels(file, name, keys.labels));
+  const labelShape = keys.labels && (isSingle(keys.labels.shape) ? [] : keys.labels.shape.slice(1));
+  const labels = keys.labels && labelShape?.length === 0 ? await readClasses(file, name, keys.labels) : undefined;
+  const severalLabels =
+    keys.labels && !labels ? await openColumnReader(file, name, keys.labels.path, keys.labels) : undefined;
+  const columns = await Promise.all(
+    keys.columns.map((found, i) => openColumnReader(file, name, options.columns?.[i] as string, found)),
+  );
   const classLabels =
     options.classLabels ?? (keys.labelNames ? await file.readStrings(keys.labelNames.path) : ([] as readonly string[]));
   checkLabelRange(name, labels, classLabels);
 
   const dtype = data.dtype as Exclude<HDF5DType, "string" | "other">;
-  const location = await file.locate?.(data.path);
-  const what = `"${data.path}"`;
-  const reader: RowReader = location
-    ? createLocatedReader(location, what)
-    : await createEngineReader(file, data.path, data.shape, itemSize(dtype));
+  const reader = await openRowReader(file, data);
   let closed = false;
   const checkOpen = () => {
     if (closed)
@@ -131,10 +152,24 @@ async function inspect(
     blockRows: reader.blockRows,
     dtype,
     labels,
+    labelShape,
+    columns,
     classLabels,
     async read(indices, buffer) {
       checkOpen();
       return reader.read(indices, buffer);
+    },
+    async readLabels(indices) {
+      checkOpen();
+      if (severalLabels)
+        return asLabels(name, severalLabels.key, indices, (await severalLabels.read(indices)) as NdArray);
+      const own = labels ? Int32Array.from(indices, (index) => labels[index] as number) : new Int32Array(0);
+      return { dtype: "int32", shape: [own.length], data: own };
+    },
+    async readColumns(indices) {
+      checkOpen();
+      const values = await Promise.all(columns.map((column) => column.read(indices)));
+      return Object.fromEntries(columns.map(({ key }, i) => [key, values[i] as BatchColumn]));
     },
     async fileNames() {
       checkOpen();
@@ -151,33 +186,18 @@ async function inspect(
     },
     async verify(signal) {
       checkOpen();
-      const expected = await numberAttribute(file, data.path, "crc32");
-      if (expected === undefined) {
-        throw new InvalidDatasetError(
-          name,
-          `"${name}" has no checksum to compare with: it was not made by HDF5DatasetWriter.`,
-        );
-      }
-      let checksum = 0;
-      const step = Math.max(
-        1,
-        Math.floor((4 * 1024 * 1024) / (itemSize(dtype) * data.shape.slice(1).reduce((a, b) => a * b, 1))),
+      const own = (await numberAttribute(file, "/", "complete")) !== undefined;
+      // Of files that others made nothing else is looked at: an attribute of this name need not be a checksum there.
+      return verifyDatasets(
+        file,
+        name,
+        { ...data, shape: [rows, ...data.shape.slice(1)] },
+        own ? keys.others : [],
+        () => {
+          signal?.throwIfAborted();
+          checkOpen();
+        },
       );
-      for (let start = 0; start < rows; start += step) {
-        signal?.throwIfAborted();
-        checkOpen();
-        const count = Math.min(step, rows - start);
-        const bytes = location
-          ? await rawRows(location, start, count)
-          : bytesOf(await reader.read(Uint32Array.from({ length: count }, (_, i) => start + i)));
-        checksum = crc32(bytes, checksum);
-      }
-      if (checksum !== expected) {
-        throw new InvalidDatasetError(
-          name,
-          `The rows of "${name}" are not those that were written: their checksum differs. The file is damaged.`,
-        );
-      }
     },
     async close() {
       if (closed) return;
@@ -187,32 +207,29 @@ async function inspect(
   };
 }
 
-async function rawRows(
-  location: NonNullable<Awaited<ReturnType<ContiguousFile["locate"]>>>,
-  start: number,
-  count: number,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(count * location.rowBytes);
-  await location.source.read(location.position + start * location.rowBytes, bytes);
-  return bytes;
+function isSingle(shape: Shape): boolean {
+  return shape.length === 1 || (shape.length === 2 && shape[1] === 1);
 }
 
-function bytesOf({ data }: NdArray): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-/** An attribute that may or may not be there. Foreign files have attributes of any form, which are none of ours. */
-async function numberAttribute(file: HDF5File, path: string, attribute: string): Promise<number | undefined> {
-  try {
-    const value = await file.attribute(path, attribute);
-    return value && value.dtype !== "string" && value.shape.length === 0 ? Number(value.data[0]) : undefined;
-  } catch (error) {
-    if (!isCnnTransferError(error, "UnsupportedError")) throw error;
-    return undefined;
+/** Several labels of each row as int32, whatever their type in the file. */
+function asLabels(name: string, path: string, indices: Uint32Array, values: NdArray): NdArray<"int32"> {
+  const { shape, dtype } = values;
+  if (dtype === "int32") return values as NdArray<"int32">;
+  const perRow = sizeOf(shape.slice(1));
+  const data = new Int32Array(values.data.length);
+  for (let i = 0; i < data.length; i++) {
+    const label = Number(values.data[i]);
+    data[i] = label;
+    if (data[i] === label) continue;
+    throw new InvalidDatasetError(
+      name,
+      `"${path}" in "${name}" has ${dtype} label ${String(values.data[i])} in row ${indices[Math.floor(i / perRow)]}; labels are whole numbers of 32 bits. For other values open the file with \`labelKey: null, columns: ["${path}"]\`.`,
+    );
   }
+  return { dtype: "int32", shape, data };
 }
 
-async function readLabels(file: HDF5File, name: string, labels: FoundDataset): Promise<Int32Array> {
+async function readClasses(file: HDF5File, name: string, labels: FoundDataset): Promise<Int32Array> {
   const { data, dtype } = await file.read(labels.path);
   const result = new Int32Array(data.length);
   for (let i = 0; i < data.length; i++) {

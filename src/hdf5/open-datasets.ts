@@ -1,9 +1,11 @@
 import { InvalidArgumentError, InvalidDatasetError } from "../errors.js";
-import { type NdArray, sizeOf } from "../ndarray.js";
+import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import type { BatchColumn } from "./column-reader.js";
 import type { AttributeValue } from "./dataset-attributes.js";
 import type { HDF5Source } from "./engine.js";
-import { type OpenDataset, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
+import { type DatasetColumn, type OpenDataset, type OpenDatasetOptions, openDataset } from "./open-dataset.js";
 import { ndArray, typedArrays } from "./typed-array.js";
+import type { Verification } from "./verify-dataset.js";
 
 /**
  * Opens several files as one data set: the rows of the second follow those of the first, and so on.
@@ -42,11 +44,17 @@ function checkFits(first: OpenDataset, part: OpenDataset): void {
   };
   const shape = (dataset: OpenDataset) => `[${dataset.rowShape.join(", ")}]`;
   const classes = (dataset: OpenDataset) => JSON.stringify(dataset.classLabels);
-  const labelled = (dataset: OpenDataset) => (dataset.labels ? "given" : "missing");
+  const labelled = ({ labelShape }: OpenDataset) =>
+    labelShape === undefined ? "missing" : labelShape.length === 0 ? "given" : `of shape [${labelShape.join(", ")}]`;
+  const form = ({ dtype, shape }: DatasetColumn) => `${dtype} of shape [${shape.join(", ")}]`;
   if (shape(part) !== shape(first)) differ("rows of shape", shape(part), shape(first));
   if (part.dtype !== first.dtype) differ("rows of type", part.dtype, first.dtype);
   if (labelled(part) !== labelled(first)) differ("labels", labelled(part), labelled(first));
   if (classes(part) !== classes(first)) differ("the class names", classes(part), classes(first));
+  for (const [i, column] of part.columns.entries()) {
+    const expected = first.columns[i] as DatasetColumn;
+    if (form(column) !== form(expected)) differ(`column "${column.key}"`, form(column), form(expected));
+  }
 }
 
 function joined(parts: readonly [OpenDataset, ...OpenDataset[]]): OpenDataset {
@@ -67,6 +75,28 @@ function joined(parts: readonly [OpenDataset, ...OpenDataset[]]): OpenDataset {
     return part;
   }
 
+  /** What each file has of some rows; `only` where a single one has them all. */
+  async function gather<T>(
+    indices: Uint32Array,
+    read: (part: OpenDataset, local: Uint32Array, only: boolean) => Promise<T>,
+  ): Promise<{ readonly only: T | undefined; readonly pieces: readonly Piece<T>[] }> {
+    const places = parts.map((): number[] => []);
+    for (const [place, row] of indices.entries()) places[partOf(row)]?.push(place);
+    const only = places.findIndex((own) => own.length === indices.length);
+    if (only >= 0) {
+      const piece = await read(parts[only] as OpenDataset, within(indices, starts[only] as number), true);
+      return { only: piece, pieces: [] };
+    }
+    const pieces = await Promise.all(
+      parts.map(async (part, i) => {
+        const own = places[i] as number[];
+        const local = Uint32Array.from(own, (place) => (indices[place] as number) - (starts[i] as number));
+        return own.length === 0 ? [] : [{ places: own, piece: await read(part, local, false) }];
+      }),
+    );
+    return { only: undefined, pieces: pieces.flat() };
+  }
+
   return {
     name: `${first.name}" and ${parts.length - 1} more, "${parts
       .slice(1)
@@ -79,34 +109,27 @@ function joined(parts: readonly [OpenDataset, ...OpenDataset[]]): OpenDataset {
     blockRows: Math.max(...parts.map(({ blockRows }) => blockRows)),
     dtype: first.dtype,
     labels,
+    labelShape: first.labelShape,
+    columns: first.columns,
     classLabels: first.classLabels,
     async read(indices, buffer) {
-      const places = parts.map((): number[] => []);
-      for (const [place, row] of indices.entries()) places[partOf(row)]?.push(place);
-      const only = places.findIndex((own) => own.length === indices.length);
-      if (only >= 0) return (parts[only] as OpenDataset).read(within(indices, starts[only] as number), buffer);
-      const pieces = await Promise.all(
-        parts.map(async (part, i) => {
-          const own = places[i] as number[];
-          const local = Uint32Array.from(own, (place) => (indices[place] as number) - (starts[i] as number));
-          return own.length === 0 ? undefined : { own, piece: await part.read(local) };
+      const gathered = await gather(indices, (part, local, only) => part.read(local, only ? buffer : undefined));
+      return gathered.only ?? (scattered(gathered.pieces, indices.length, first.rowShape) as NdArray);
+    },
+    async readLabels(indices) {
+      if (first.labelShape === undefined) return first.readLabels(indices);
+      const gathered = await gather(indices, (part, local) => part.readLabels(local));
+      return gathered.only ?? (scattered(gathered.pieces, indices.length, first.labelShape) as NdArray<"int32">);
+    },
+    async readColumns(indices) {
+      const { only, pieces } = await gather(indices, (part, local) => part.readColumns(local));
+      if (only) return only;
+      return Object.fromEntries(
+        first.columns.map(({ key, shape }) => {
+          const own = pieces.map(({ places, piece }) => ({ places, piece: piece[key] as BatchColumn }));
+          return [key, scattered(own, indices.length, shape)];
         }),
       );
-      const length = sizeOf(first.rowShape);
-      let result: NdArray | undefined;
-      for (const found of pieces) {
-        if (!found) continue;
-        const { own, piece } = found;
-        result ??= ndArray(
-          piece.dtype,
-          [indices.length, ...first.rowShape],
-          new typedArrays[piece.dtype](indices.length * length) as never,
-        );
-        for (const [i, place] of own.entries()) {
-          result.data.set(piece.data.subarray(i * length, (i + 1) * length) as never, place * length);
-        }
-      }
-      return result as NdArray;
     },
     async fileNames() {
       const names: string[] = [];
@@ -128,10 +151,43 @@ function joined(parts: readonly [OpenDataset, ...OpenDataset[]]): OpenDataset {
       return common;
     },
     async verify(signal) {
-      for (const part of parts) await part.verify(signal);
+      const found: Verification[] = [];
+      for (const part of parts) found.push(await part.verify(signal));
+      const unverified = new Set(found.flatMap((one) => one.unverified));
+      const verified = new Set(found.flatMap((one) => one.verified).filter((path) => !unverified.has(path)));
+      return { verified: [...verified], unverified: [...unverified] };
     },
     close: () => closeAll(parts),
   };
+}
+
+/** What one of several files has of some rows, and which of them these are. */
+interface Piece<T> {
+  readonly places: readonly number[];
+  readonly piece: T;
+}
+
+/** Puts the rows of several files where they belong among `rows`. */
+function scattered(pieces: readonly Piece<BatchColumn>[], rows: number, rowShape: Shape): BatchColumn {
+  const length = sizeOf(rowShape);
+  const shape = [rows, ...rowShape];
+  const { dtype } = (pieces[0] as Piece<BatchColumn>).piece;
+  if (dtype === "string") {
+    const data = Array<string>(rows * length);
+    for (const { places, piece } of pieces) {
+      for (const [i, place] of places.entries()) {
+        for (let at = 0; at < length; at++) data[place * length + at] = piece.data[i * length + at] as string;
+      }
+    }
+    return { dtype, shape, data };
+  }
+  const result = ndArray(dtype, shape, new typedArrays[dtype](rows * length) as never);
+  for (const { places, piece } of pieces as readonly Piece<NdArray>[]) {
+    for (const [i, place] of places.entries()) {
+      result.data.set(piece.data.subarray(i * length, (i + 1) * length) as never, place * length);
+    }
+  }
+  return result;
 }
 
 function within(indices: Uint32Array, start: number): Uint32Array {

@@ -188,7 +188,7 @@ export function describeSettings(settings: WriterSettings): Readonly<Record<stri
     Object.entries(plainAttributes).map(([name, value]) => [`attributes.${name}`, value]),
   );
   return {
-    format: 2,
+    format: 3,
     rows,
     rowShape,
     dtype,

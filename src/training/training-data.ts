@@ -105,6 +105,12 @@ export async function* checkedBatches(
   signal?.throwIfAborted();
   for await (const { xs, ys } of data) {
     signal?.throwIfAborted();
+    if (ys.shape.length > 1) {
+      throw new ShapeMismatchError(
+        `A batch of \`${name}\` has labels of shape [${ys.shape.join(", ")}] in \`ys\`: this head learns one class for each row, [${ys.shape[0]}]. Name a dataset with one class for each row as \`labelKey\`, or train a tfjs model of your own on \`dataset()\`.`,
+        { expected: [ys.shape[0] ?? null], received: ys.shape },
+      );
+    }
     const count = ys.data.length;
     const expected = [count, ...target.inputShape];
     if (count === 0 && (xs.shape[0] ?? 0) > 0) {

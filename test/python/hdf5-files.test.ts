@@ -171,6 +171,18 @@ test("h5py reads multi-hot labels and further columns exactly", () => {
   expect(Object.keys(datasets)).toEqual(["boxes", "features", "half", "labels", "photographer", "sample_weights"]);
 });
 
+test("the checksum of each dataset is what Python computes of what h5py reads", () => {
+  let datasets = 0;
+  for (const [name, file] of found) {
+    if (name.endsWith(".partial")) continue;
+    for (const [dataset, { attributes, crc32 }] of Object.entries(file.datasets)) {
+      expect([name, dataset, attributes]).toEqual([name, dataset, { crc32 }]);
+      datasets++;
+    }
+  }
+  expect(datasets).toBe(12 * 4 + 6);
+});
+
 test.each([true, false])(
   "h5py opens an unfinished file and finds the rows so far (number of rows known: %s)",
   (known) => {

@@ -28,6 +28,8 @@ def contents(path):
                     "dtype": f"{info.encoding} {'variable' if info.length is None else info.length}",
                     "shape": dataset.shape,
                     "strings": list(dataset.asstr()[()]),
+                    "attributes": {key: plain(value) for key, value in dataset.attrs.items()},
+                    "crc32": zlib.crc32(b"".join(text + b"\0" for text in dataset[()])),
                 }
                 continue
             data = dataset[()]

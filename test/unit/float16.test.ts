@@ -27,6 +27,7 @@ test("every half-precision number comes back as it was", () => {
   const back = float32ToFloat16(values);
   const wrong = all.filter((bits) => isNumber(bits) && back[bits] !== bits);
   expect([...wrong]).toEqual([]);
+  expect([back[0x7e00], back[0xfe00]]).toEqual([0x7e00, 0xfe00]);
   expect(Number.isNaN(float16ToFloat32(float32ToFloat16(Float32Array.of(Number.NaN)))[0])).toBe(true);
 });
 
