@@ -189,7 +189,10 @@ export class HDF5DatasetWriter implements AsyncDisposable {
 
   /** Writes what is in the buffer. When it resolves, these rows survive a crash of the process. */
   flush(): Promise<void> {
-    return this.#enqueue("flush", () => this.#flushBuffer());
+    return this.#enqueue("flush", async () => {
+      await this.#flushBuffer();
+      await this.#commits.settle();
+    });
   }
 
   /**
@@ -252,6 +255,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   close(options: { readonly allowFewer?: boolean | undefined } = {}): Promise<void> {
     return this.#enqueue("close", async () => {
       await this.#flushBuffer();
+      await this.#commits.settle();
       if (this.rows !== undefined && !options.allowFewer && this.rowsWritten + this.rowsSkipped !== this.rows) {
         throw new ShapeMismatchError(
           `Closing "${this.path}": ${this.rows} rows were announced, ${this.rowsWritten} were added and ${this.rowsSkipped} skipped. Add the rest, call \`skip\` for rows that will not come, or pass \`allowFewer: true\`.`,
@@ -274,6 +278,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     if (this.#state === "aborted") return;
     await this.#enqueue("abort", async () => {
       this.#state = "aborted";
+      await this.#commits.settle();
       await this.#file.discard();
     });
   }
@@ -286,6 +291,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       try {
         await this.#flushBuffer();
       } finally {
+        await this.#commits.settle();
         await this.#file.release();
       }
     });

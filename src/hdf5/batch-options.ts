@@ -54,7 +54,10 @@ export interface PassOptions {
   readonly signal?: AbortSignal | undefined;
   /** Number of the pass, which decides its order. @default counted from 0 */
   readonly pass?: number | undefined;
-  /** Uses the memory of a batch again once the next is asked for. @default false */
+  /**
+   * Uses the memory of a batch again once the next is asked for, in later passes too; the view keeps it meanwhile.
+   * @default false
+   */
   readonly reuse?: boolean | undefined;
 }
 

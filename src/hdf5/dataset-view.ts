@@ -43,6 +43,8 @@ export class DatasetView<D extends BatchDType = "float32"> {
   readonly #options: ResolvedBatchOptions;
   readonly #passRows: number;
   readonly #pipeline: RowPipeline | undefined;
+  /** Memory that passes with `reuse` are done with, for those to come. */
+  readonly #buffers: NdArray[] = [];
   #passes = 0;
 
   constructor(source: OpenDataset, indices: Uint32Array, dtype: D, options: ResolvedBatchOptions) {
@@ -139,29 +141,37 @@ export class DatasetView<D extends BatchDType = "float32"> {
     const reader = createOrderReader(order, (indices, buffer) => this.source.read(indices, buffer), prefetch > 0);
     const seeds = this.#pipeline && rowSeeds(order.rows, this.#options.seed, pass);
     const rows = this.length;
-    const reads: Promise<DatasetBatch<D>>[] = [];
-    const buffers: NdArray[] = [];
+    const reads: { readonly batch: Promise<DatasetBatch<D>>; readonly buffer: NdArray | undefined }[] = [];
+    const buffers = reuse ? this.#buffers : [];
     let next = 0;
     try {
       for (let start = 0; start < rows; start += batchSize) {
         signal?.throwIfAborted();
         for (; next < rows && reads.length <= prefetch; next += batchSize) {
           const end = Math.min(next + batchSize, rows);
-          const read = this.#batch(
+          const buffer = buffers.pop();
+          const batch = this.#batch(
             order.rows.slice(next, end),
-            reader.read(next, end, buffers.pop()),
+            reader.read(next, end, buffer),
             seeds?.slice(next, end),
           );
           // A read ahead may fail before anybody waits for it; the error is kept until then.
-          read.catch(() => undefined);
-          reads.push(read);
+          batch.catch(() => undefined);
+          reads.push({ batch, buffer });
         }
-        const batch = await (reads.shift() as Promise<DatasetBatch<D>>);
+        const { batch: reading, buffer } = reads.shift() as (typeof reads)[number];
+        const batch = await reading;
         yield batch;
-        if (reuse) buffers.push(batch.xs as NdArray);
+        const xs = batch.xs as NdArray;
+        // A last batch that is shorter takes only a part of its buffer.
+        if (reuse) buffers.push(buffer && buffer.data.buffer === xs.data.buffer ? buffer : xs);
       }
     } finally {
-      await Promise.allSettled(reads);
+      const ends = await Promise.allSettled(reads.map(({ batch }) => batch));
+      // Where a read failed, others may still be filling its memory.
+      const unused = reads.filter((_, i) => ends[i]?.status === "fulfilled");
+      if (reuse) buffers.push(...unused.flatMap(({ buffer }) => buffer ?? []));
+      buffers.splice(prefetch + 2);
       await reader.settle();
     }
   }

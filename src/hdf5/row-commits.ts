@@ -25,6 +25,8 @@ export class RowCommits {
   #rows = 0;
   #skipped = 0;
   #checksum = 0;
+  /** The latest progress that is being shown. */
+  #shown: Promise<void> = Promise.resolve();
 
   constructor(file: PartialFile, place: RowPlace) {
     this.#file = file;
@@ -78,14 +80,21 @@ export class RowCommits {
     writing.catch(() => undefined);
     const checksum = crc32(bytes, this.#checksum);
     await writing;
+    await this.#shown;
     if (power) await this.#file.sync();
     await this.#file.append(encodeJournalEntry({ rows, skipped, checksum, columns }));
     if (power) await this.#file.sync();
     this.#rows += rows;
     this.#skipped += skipped;
     this.#checksum = checksum;
-    // The rows are safe. What others see of them comes with the next ones too, so a failure here fails nothing.
-    await this.#showProgress().catch(() => undefined);
+    // The rows are safe. What others see of them comes with the next ones too, so a failure here fails nothing, and
+    // nobody has to wait for it before there are more rows.
+    this.#shown = this.#showProgress().catch(() => undefined);
+  }
+
+  /** Waits until others see all rows. */
+  async settle(): Promise<void> {
+    await this.#shown;
   }
 
   /** Lets other readers see how far the unfinished file is. In this order it is valid after each single write. */

@@ -1,5 +1,6 @@
 import { InvalidDatasetError } from "../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import type { ByteRequest } from "./contiguous/byte-source.js";
 import type { RowLocation } from "./contiguous/contiguous-file.js";
 import type { Datatype } from "./contiguous/datatype.js";
 import { allocateFor, decodeNumbers } from "./contiguous/values.js";
@@ -31,22 +32,24 @@ export function createLocatedReader(location: RowLocation, what: string): RowRea
       const bytes = half
         ? new Uint8Array(indices.length * rowBytes)
         : new Uint8Array(result.data.buffer, result.data.byteOffset, result.data.byteLength);
-      const runs: { readonly at: number; readonly row: number; rows: number }[] = [];
-      for (const [at, row] of indices.entries()) {
-        const last = runs.at(-1);
-        if (last && last.row + last.rows === row) last.rows++;
-        else runs.push({ at, row, rows: 1 });
-      }
-      await source.readMany(
-        runs.map(({ at, row, rows }) => ({
-          position: position + row * rowBytes,
-          target: bytes.subarray(at * rowBytes, (at + rows) * rowBytes),
-        })),
-      );
+      await source.readMany(bytes, requestRows(indices, position, rowBytes));
       if (half || type.bigEndian) decodeNumbers(bytes, type, result);
       return result;
     },
   };
+}
+
+/** Neighbours that follow each other are one request. */
+function requestRows(indices: Uint32Array, start: number, rowBytes: number): readonly ByteRequest[] {
+  const requests: ByteRequest[] = [];
+  for (let first = 0; first < indices.length; ) {
+    const row = indices[first] as number;
+    let rows = 1;
+    while (indices[first + rows] === row + rows) rows++;
+    requests.push({ position: start + row * rowBytes, offset: first * rowBytes, length: rows * rowBytes });
+    first += rows;
+  }
+  return requests;
 }
 
 /** An earlier result as the place of the next, if it fits. */

@@ -1,7 +1,8 @@
-/** Bytes wanted from a source. */
+/** Bytes wanted from a source, and where in the target they go. */
 export interface ByteRequest {
   readonly position: number;
-  readonly target: Uint8Array;
+  readonly offset: number;
+  readonly length: number;
 }
 
 /** Bytes that can be read from any position: a file, a `Blob`, or memory. */
@@ -16,8 +17,8 @@ export interface ByteSource {
    * @throws FileAccessError if the operating system refuses
    */
   read(position: number, target: Uint8Array): Promise<void>;
-  /** The same for many places at once, as fast as the source allows. */
-  readMany(requests: readonly ByteRequest[]): Promise<void>;
+  /** The same for many places and parts of `target` at once, as fast as the source allows. */
+  readMany(target: Uint8Array, requests: readonly ByteRequest[]): Promise<void>;
   /** Safe to call twice. */
   close(): Promise<void>;
 }
@@ -27,13 +28,15 @@ const concurrentReads = 16;
 
 /** Serves requests through `read`, several at a time. */
 export async function readConcurrently(
+  target: Uint8Array,
   requests: readonly ByteRequest[],
   read: (position: number, target: Uint8Array) => Promise<void>,
 ): Promise<void> {
   let next = 0;
   const work = async (): Promise<void> => {
     for (let request = requests[next++]; request; request = requests[next++]) {
-      await read(request.position, request.target);
+      const { position, offset, length } = request;
+      await read(position, target.subarray(offset, offset + length));
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrentReads, requests.length) }, work));

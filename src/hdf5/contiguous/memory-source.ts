@@ -21,8 +21,8 @@ export function memorySource(bytes: Uint8Array, name: string): ByteSource {
     async read(position, target) {
       read(position, target);
     },
-    async readMany(requests) {
-      for (const { position, target } of requests) read(position, target);
+    async readMany(target, requests) {
+      for (const { position, offset, length } of requests) read(position, target.subarray(offset, offset + length));
     },
     async close() {},
   };
@@ -40,7 +40,7 @@ export function blobSource(blob: Blob, name: string): ByteSource {
     name,
     size: blob.size,
     read,
-    readMany: (requests) => readConcurrently(requests, read),
+    readMany: (target, requests) => readConcurrently(target, requests, read),
     async close() {},
   };
 }

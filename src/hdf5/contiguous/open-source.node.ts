@@ -57,40 +57,45 @@ async function openFile(path: string): Promise<ByteSource> {
     }
   }
 
-  /** Waits in place; returns the milliseconds that it took. */
-  function readNow(position: number, target: Uint8Array): number {
-    const start = performance.now();
+  /** Waits in place. */
+  function readNow(target: Uint8Array, { position, offset, length }: ByteRequest): void {
     let done = 0;
-    while (done < target.length) {
+    while (done < length) {
       let count: number;
       try {
-        count = readSync(handle.fd, target, done, target.length - done, position + done);
+        count = readSync(handle.fd, target, offset + done, length - done, position + done);
       } catch (cause) {
         throw fileAccessError("read", path, cause);
       }
-      if (count === 0) throw endedEarly(path, position, target.length, position + done);
+      if (count === 0) throw endedEarly(path, position, length, position + done);
       done += count;
     }
-    return performance.now() - start;
   }
 
   /**
    * What is in the system's cache comes many times faster by waiting in place than through threads. So that is tried
    * first, until a read is slow because it goes to the disk: the others then go through threads, side by side.
    */
-  async function readMany(requests: readonly ByteRequest[]): Promise<void> {
-    for (const [i, { position, target }] of requests.entries()) {
-      if (target.length > greatestBytesInPlace) {
-        await read(position, target);
+  async function readMany(target: Uint8Array, requests: readonly ByteRequest[]): Promise<void> {
+    let now = performance.now();
+    for (const [i, request] of requests.entries()) {
+      const { position, offset, length } = request;
+      if (length > greatestBytesInPlace) {
+        await read(position, target.subarray(offset, offset + length));
+        now = performance.now();
         continue;
       }
       // Across calls: many short ones in a row would otherwise never let anything else run.
-      if (performance.now() - lastBreak > breakMilliseconds) {
+      if (now - lastBreak > breakMilliseconds) {
         await setImmediate();
         lastBreak = performance.now();
+        now = lastBreak;
       }
       if (closed) throw new ClosedError(`"${path}" was closed while it was read.`);
-      if (readNow(position, target) > slowMilliseconds) return readConcurrently(requests.slice(i + 1), read);
+      readNow(target, request);
+      const start = now;
+      now = performance.now();
+      if (now - start > slowMilliseconds) return readConcurrently(target, requests.slice(i + 1), read);
     }
   }
 

@@ -7,6 +7,7 @@ import { encodeJournalHead, readJournalEntries } from "./journal.js";
 import { endedEarly } from "./memory-source.js";
 import { openSource } from "./open-source.node.js";
 import type { PartialFile, PartialFileOptions } from "./partial-file.js";
+import { createSyncedFile, type SyncedFile, writeAll } from "./synced-file.node.js";
 import { attempt, codeOf, inspectRun, settleReplacement, sizeOf } from "./unfinished-run.node.js";
 
 /**
@@ -47,14 +48,36 @@ export async function openPartialFile(target: string, options: PartialFileOption
     const data = await openHandle(partialPath, begun && begun.bytes !== undefined ? "r+" : "w+", target);
     handles.push(data);
     const size = (await sizeOf(partialPath)) ?? 0;
-    let replacement: FileHandle | undefined;
+    /** Entries up to here are of rows that the disk has, or that an earlier run has left. */
+    let syncedEnd = journalEnd;
+    const rows = createSyncedFile(data, target, {
+      syncing: () => journalEnd,
+      synced: (end) => {
+        syncedEnd = end;
+      },
+      refused: forgetUnsynced,
+    });
+    let replacement: { readonly handle: FileHandle; readonly file: SyncedFile } | undefined;
+
+    /** Takes back the entries of rows that may never have come to the disk, so that no later run counts on them. */
+    async function forgetUnsynced(): Promise<void> {
+      journalEnd = syncedEnd;
+      // Where the journal's disk refuses as well, there is nothing that could still be done.
+      await journal.truncate(syncedEnd).catch(() => undefined);
+    }
+
     const closeHandles = async () => {
+      await rows.settle();
+      await replacement?.file.settle();
       for (const handle of handles.splice(0)) await handle.close();
     };
     return {
       resumed: begun !== undefined,
       size,
       async *entries() {
+        // A refusal shortens the journal.
+        await rows.settle();
+        rows.check();
         const source = await openSource(journalPath);
         try {
           for await (const { entry, end } of readJournalEntries(source, entriesStart)) {
@@ -74,25 +97,47 @@ export async function openPartialFile(target: string, options: PartialFileOption
           done += bytesRead;
         }
       },
-      write: (position, bytes) => writeAll(replacement ?? data, position, bytes, target),
+      async write(position, bytes) {
+        if (!replacement) return rows.write(position, bytes);
+        await replacement.file.write(position, bytes);
+        replacement.file.begin();
+      },
       async replace() {
+        rows.check();
         if (replacement) {
-          await attempt(target, () => (replacement as FileHandle).truncate(0));
+          await replacement.file.restart();
           return;
         }
-        replacement = await openHandle(replacementPath, "w+", target);
-        handles.push(replacement);
+        const handle = await openHandle(replacementPath, "w+", target);
+        handles.push(handle);
+        replacement = {
+          handle,
+          // Made again from the rows, so nothing has to be taken back.
+          file: createSyncedFile(handle, target, {
+            syncing: () => undefined,
+            synced: () => undefined,
+            refused: async () => undefined,
+          }),
+        };
       },
       async append(entry) {
+        rows.check();
         await writeAll(journal, journalEnd, entry, target);
+        try {
+          // The disk may have refused the rows meanwhile.
+          rows.check();
+        } catch (failure) {
+          await forgetUnsynced();
+          throw failure;
+        }
         journalEnd += entry.length;
+        rows.begin();
       },
-      truncate: (size) => attempt(target, () => (replacement ?? data).truncate(size)),
-      sync: () =>
-        attempt(target, async () => {
-          await data.datasync();
-          await journal.datasync();
-        }),
+      truncate: (size) => attempt(target, () => (replacement?.handle ?? data).truncate(size)),
+      async sync() {
+        await rows.sync();
+        await attempt(target, () => journal.datasync());
+      },
       async complete() {
         if (!options.overwrite && (await sizeOf(path)) !== undefined) {
           throw new FileAccessError(
@@ -100,8 +145,8 @@ export async function openPartialFile(target: string, options: PartialFileOption
             { path: target, reason: "exists" },
           );
         }
+        await (replacement?.file ?? rows).sync();
         await attempt(target, async () => {
-          await (replacement ?? data).sync();
           // With the mark, a replacement that is gone has become the complete file: what it replaces is done with.
           if (replacement) await writeFile(markPath, "");
           await rename(replacement ? replacementPath : partialPath, path);
@@ -116,6 +161,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
       async release() {
         await closeHandles();
         await unlock();
+        await rows.leave();
       },
       async discard() {
         // An empty journal says that there is nothing to resume, at whatever step of this one stops.
@@ -148,17 +194,6 @@ async function checkSpace(target: string, path: string, bytes: number): Promise<
       `Cannot write "${target}": it needs ${bytes} bytes and the disk has ${free} free. Free some space or choose another disk.`,
       { path: target, reason: "disk-full" },
     );
-  }
-}
-
-async function writeAll(handle: FileHandle, position: number, bytes: Uint8Array, target: string): Promise<void> {
-  let done = 0;
-  // A full disk first shows as a short write without an error.
-  while (done < bytes.length) {
-    const { bytesWritten } = await attempt(target, () =>
-      handle.write(bytes, done, bytes.length - done, position + done),
-    );
-    done += bytesWritten;
   }
 }
 
