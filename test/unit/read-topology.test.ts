@@ -173,11 +173,6 @@ describe("readTopology", () => {
       /"out".*Lambda/,
     ],
     [
-      "a model inside of the model",
-      functional([input(), layer("Functional", {}, [[place("in")]])]),
-      /"out".*itself a model/,
-    ],
-    [
       "an activation that is not known",
       functional([input(), dense({ activation: "gelu" })]),
       /"out" \(Dense\).*`activation` "gelu"/,
