@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../errors.js";
-import type { Layer } from "../network/layer.js";
+import type { Activation, Layer } from "../network/layer.js";
 
 /** A value of JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -50,7 +50,7 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
           data_format: "channels_last",
           dilation_rate: dilationRate,
           groups,
-          activation,
+          activation: toKerasActivation(layer, activation),
           use_bias: useBias,
           kernel_regularizer: regularizer,
         },
@@ -68,7 +68,7 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
           depth_multiplier: depthMultiplier,
           data_format: "channels_last",
           dilation_rate: dilationRate,
-          activation,
+          activation: toKerasActivation(layer, activation),
           use_bias: useBias,
           depthwise_regularizer: regularizer,
         },
@@ -78,7 +78,13 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
       const { units, useBias, activation } = layer.config;
       return {
         class_name: "Dense",
-        config: { ...shared, units, activation, use_bias: useBias, kernel_regularizer: regularizer },
+        config: {
+          ...shared,
+          units,
+          activation: toKerasActivation(layer, activation),
+          use_bias: useBias,
+          kernel_regularizer: regularizer,
+        },
       };
     }
     case "BatchNormalization": {
@@ -86,7 +92,10 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
       return { class_name: "BatchNormalization", config: { ...shared, axis: -1, momentum, epsilon, center, scale } };
     }
     case "Activation":
-      return { class_name: "Activation", config: { ...shared, activation: layer.config.activation } };
+      return {
+        class_name: "Activation",
+        config: { ...shared, activation: toKerasActivation(layer, layer.config.activation) },
+      };
     case "ReLU": {
       const { maxValue, negativeSlope, threshold } = layer.config;
       return {
@@ -123,5 +132,12 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
       return { class_name: "Reshape", config: { ...shared, target_shape: layer.config.targetShape } };
     case "Dropout":
       return { class_name: "Dropout", config: { ...shared, rate: layer.config.rate, noise_shape: null, seed: null } };
+    default:
+      throw new UnsupportedError(`Cannot write layer "${layer.name}" (${layer.className}) to a Keras file.`);
   }
+}
+
+function toKerasActivation(layer: Layer, activation: Activation): Json {
+  if (typeof activation === "string") return activation;
+  throw new UnsupportedError(`Cannot write layer "${layer.name}" (${layer.className}) to a Keras file.`);
 }

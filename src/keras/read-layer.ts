@@ -76,7 +76,7 @@ function dtypeName(read: ConfigReader): Json {
   return isJsonObject(value.config) ? (value.config.name ?? null) : null;
 }
 
-const activations: readonly Activation[] = ["linear", "relu", "relu6", "sigmoid", "softmax", "tanh"];
+const activations = ["linear", "relu", "relu6", "sigmoid", "softmax", "tanh"] as const;
 
 function activation(read: ConfigReader): Activation {
   return read.word("activation", activations, "linear");

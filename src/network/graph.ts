@@ -8,6 +8,12 @@ const inputCounts: Partial<Record<LayerClassName, readonly [number, number]>> = 
   InputLayer: [0, 0],
   Concatenate: [1, Number.POSITIVE_INFINITY],
   Add: [1, Number.POSITIVE_INFINITY],
+  Multiply: [1, Number.POSITIVE_INFINITY],
+  Average: [1, Number.POSITIVE_INFINITY],
+  Maximum: [1, Number.POSITIVE_INFINITY],
+  Minimum: [1, Number.POSITIVE_INFINITY],
+  Subtract: [2, 2],
+  CustomScaleLayer: [2, 2],
 };
 
 /**

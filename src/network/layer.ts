@@ -1,74 +1,39 @@
-import type { PreprocessMode } from "../images/preprocess.js";
+import type { ActivationConfigs } from "./layers/activation.js";
+import type { AugmentationConfigs } from "./layers/augmentation.js";
+import type { ConvolutionConfigs } from "./layers/convolution.js";
+import type { DenseConfigs } from "./layers/dense.js";
+import type { InputConfigs } from "./layers/input.js";
+import type { MergingConfigs } from "./layers/merging.js";
+import type { NormalizationConfigs } from "./layers/normalization.js";
+import type { PoolingConfigs } from "./layers/pooling.js";
+import type { RegularizationConfigs } from "./layers/regularization.js";
+import type { ResizingConfigs } from "./layers/resizing.js";
+import type { ShapeConfigs } from "./layers/shape.js";
 
-/** Activation functions, by Keras's names. `softmax` acts on the last axis; `relu6` is min(max(x, 0), 6). */
-export type Activation = "linear" | "relu" | "relu6" | "sigmoid" | "softmax" | "tanh";
+export type { Activation } from "./activation.js";
 
 /** Zero padding of a window operation: `valid` pads nothing, `same` pads as TensorFlow does (more below and right). */
 export type Padding = "valid" | "same";
 
-/** `[height, width]` of a window, a stride or a dilation. */
+/** `[height, width]` of a window, a stride or a dilation; of a padding or cropping `[before, after]`. */
 export type Size2D = readonly [number, number];
 
 /**
  * The kinds of layer and their settings. Names, defaults and meaning are those of Keras with
  * `data_format="channels_last"`, in camel case; nothing is optional, so that nobody has to know a default.
  */
-export interface LayerConfigs {
-  /** Entry of the network. `shape` is without the batch axis; `null` is an axis of any size. */
-  readonly InputLayer: { readonly shape: readonly (number | null)[]; readonly dtype: "float32" | "uint8" };
-  /**
-   * RGB pixels 0..255 to what a pretrained network expects, as `preprocess_input` of Keras does. Casts to float32.
-   * Ours: Keras has this as a function outside of the model.
-   */
-  readonly PreprocessInput: { readonly mode: PreprocessMode };
-  /** Kernel `[height, width, inputChannels / groups, filters]`, bias `[filters]`. */
-  readonly Conv2D: {
-    readonly filters: number;
-    readonly kernelSize: Size2D;
-    readonly strides: Size2D;
-    readonly padding: Padding;
-    readonly dilationRate: Size2D;
-    readonly groups: number;
-    readonly useBias: boolean;
-    readonly activation: Activation;
-  };
-  /** Kernel `[height, width, inputChannels, depthMultiplier]`, bias `[inputChannels * depthMultiplier]`. */
-  readonly DepthwiseConv2D: {
-    readonly depthMultiplier: number;
-    readonly kernelSize: Size2D;
-    readonly strides: Size2D;
-    readonly padding: Padding;
-    readonly dilationRate: Size2D;
-    readonly useBias: boolean;
-    readonly activation: Activation;
-  };
-  /** Kernel `[inputs, units]`, bias `[units]`; acts on the last axis. */
-  readonly Dense: { readonly units: number; readonly useBias: boolean; readonly activation: Activation };
-  /** On the last axis. Weights: gamma (if `scale`), beta (if `center`), moving_mean, moving_variance. */
-  readonly BatchNormalization: {
-    readonly epsilon: number;
-    readonly momentum: number;
-    readonly scale: boolean;
-    readonly center: boolean;
-  };
-  readonly Activation: { readonly activation: Activation };
-  /** f(x) = maxValue for x >= maxValue, x for threshold <= x, negativeSlope * (x - threshold) below. */
-  readonly ReLU: { readonly maxValue: number | null; readonly negativeSlope: number; readonly threshold: number };
-  readonly MaxPooling2D: { readonly poolSize: Size2D; readonly strides: Size2D; readonly padding: Padding };
-  /** With `same`, padding does not count in the average. */
-  readonly AveragePooling2D: { readonly poolSize: Size2D; readonly strides: Size2D; readonly padding: Padding };
-  readonly GlobalAveragePooling2D: { readonly keepdims: boolean };
-  readonly GlobalMaxPooling2D: { readonly keepdims: boolean };
-  /** `[[top, bottom], [left, right]]`. */
-  readonly ZeroPadding2D: { readonly padding: readonly [Size2D, Size2D] };
-  readonly Concatenate: { readonly axis: number };
-  readonly Add: Record<never, never>;
-  readonly Flatten: Record<never, never>;
-  /** Without the batch axis; at most one -1. */
-  readonly Reshape: { readonly targetShape: readonly number[] };
-  /** Identity except while training: there, each value is zero with probability `rate`, the rest grows by 1/(1-rate). */
-  readonly Dropout: { readonly rate: number };
-}
+export interface LayerConfigs
+  extends InputConfigs,
+    ConvolutionConfigs,
+    DenseConfigs,
+    NormalizationConfigs,
+    ActivationConfigs,
+    PoolingConfigs,
+    ResizingConfigs,
+    MergingConfigs,
+    ShapeConfigs,
+    RegularizationConfigs,
+    AugmentationConfigs {}
 
 /** Kind of a layer: Keras's class name. */
 export type LayerClassName = keyof LayerConfigs;

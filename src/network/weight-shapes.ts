@@ -1,15 +1,21 @@
-import type { Shape } from "../ndarray.js";
-import type { Layer } from "./layer.js";
-import type { RowShape } from "./layer-shape.js";
+import type { Layer, LayerConfigs } from "./layer.js";
+import type { WeightRules, WeightShape } from "./layer-rules.js";
+import { activationWeights } from "./layers/activation.js";
+import { convolutionWeights } from "./layers/convolution.js";
+import { denseWeights } from "./layers/dense.js";
+import { normalizationWeights } from "./layers/normalization.js";
 import type { Topology } from "./network.js";
+import type { RowShape } from "./row-shape.js";
 import { inferShapes } from "./shapes.js";
 
-/** Name and shape of one weight that a layer needs. */
-export interface WeightShape {
-  /** Keras's short name: `kernel`, `bias`, `gamma`, `beta`, `moving_mean`, `moving_variance`. */
-  readonly name: string;
-  readonly shape: Shape;
-}
+export type { WeightShape } from "./layer-rules.js";
+
+const rules: WeightRules<LayerConfigs> = {
+  ...convolutionWeights,
+  ...denseWeights,
+  ...normalizationWeights,
+  ...activationWeights,
+};
 
 /**
  * The weights that a network needs: for each layer that has weights of its own, their names and shapes in Keras's order
@@ -36,31 +42,6 @@ export function weightShapes(topology: Topology): ReadonlyMap<string, readonly W
  * axis must be known); empty for a kind of layer that has none.
  */
 export function layerWeightShapes(layer: Layer, inputShape: RowShape): readonly WeightShape[] {
-  const channels = inputShape.at(-1) ?? 0;
-  switch (layer.className) {
-    case "Conv2D": {
-      const { kernelSize, groups, filters, useBias } = layer.config;
-      return withBias([...kernelSize, channels / groups, filters], filters, useBias);
-    }
-    case "DepthwiseConv2D": {
-      const { kernelSize, depthMultiplier, useBias } = layer.config;
-      return withBias([...kernelSize, channels, depthMultiplier], channels * depthMultiplier, useBias);
-    }
-    case "Dense": {
-      const { units, useBias } = layer.config;
-      return withBias([channels, units], units, useBias);
-    }
-    case "BatchNormalization": {
-      const { scale, center } = layer.config;
-      const names = [...(scale ? ["gamma"] : []), ...(center ? ["beta"] : []), "moving_mean", "moving_variance"];
-      return names.map((name) => ({ name, shape: [channels] }));
-    }
-    default:
-      return [];
-  }
-}
-
-function withBias(kernel: Shape, outputs: number, useBias: boolean): readonly WeightShape[] {
-  const weights = [{ name: "kernel", shape: kernel }];
-  return useBias ? [...weights, { name: "bias", shape: [outputs] }] : weights;
+  const rule = rules[layer.className] as ((layer: Layer, input: RowShape) => readonly WeightShape[]) | undefined;
+  return rule?.(layer, inputShape) ?? [];
 }

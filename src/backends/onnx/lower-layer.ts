@@ -57,6 +57,10 @@ export function lowerLayer(builder: GraphBuilder, layer: Layer, parts: LayerPart
     }
     case "Dropout":
       return only(layer, parts);
+    default:
+      throw new UnsupportedError(
+        `The backend "onnx" cannot run the layer "${layer.name}": it has no ${layer.className}.`,
+      );
   }
 }
 
@@ -164,9 +168,8 @@ function activate(builder: GraphBuilder, layer: string, value: Value, activation
       return { ...value, tensor: builder.node(layer, "Softmax", [value.tensor], { axis: { int: axis } }) };
     }
     default: {
-      const unknown: never = activation;
       throw new UnsupportedError(
-        `The backend "onnx" cannot run the layer "${layer}": it has no activation "${String(unknown)}".`,
+        `The backend "onnx" cannot run the layer "${layer}": it has no activation "${JSON.stringify(activation)}".`,
       );
     }
   }

@@ -1,4 +1,5 @@
 import type { Tensor1D, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core";
+import { UnsupportedError } from "../../errors.js";
 import type { Activation, Layer, LayerConfigs, Padding } from "../../network/layer.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
 
@@ -74,6 +75,8 @@ export function evaluateLayer(
       const { rate } = layer.config;
       return training === undefined || rate === 0 ? tf.clone(x) : tf.mul(x, training.dropoutMask(x.shape, rate));
     }
+    default:
+      throw new UnsupportedError(`TensorFlow.js cannot run the layer "${layer.name}": it has no ${layer.className}.`);
   }
 }
 
@@ -119,6 +122,8 @@ function activate(tf: Tfjs, x: Tensor, activation: Activation): Tensor {
       return tf.softmax(x);
     case "tanh":
       return tf.tanh(x);
+    default:
+      throw new UnsupportedError(`TensorFlow.js cannot compute the activation ${JSON.stringify(activation)}.`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { layers, SymbolicTensor } from "@tensorflow/tfjs-layers";
-import type { Layer, LayerClassName } from "../../network/layer.js";
+import type { Activation, Layer, LayerClassName } from "../../network/layer.js";
 import type { RowShape } from "../../network/layer-shape.js";
 import type { Network } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
@@ -79,13 +79,20 @@ function tfjsLayer(tfl: TfjsLayers, layer: Layer, shape: RowShape): TfjsLayer | 
   return make?.(tfl, layer, shape);
 }
 
+/** Activations that tfjs's layers compute as Keras 3 does. */
+const tfjsActivations = ["linear", "relu", "relu6", "sigmoid", "softmax", "tanh"] as const;
+
+function isTfjsActivation(activation: Activation): activation is (typeof tfjsActivations)[number] {
+  return (tfjsActivations as readonly Activation[]).includes(activation);
+}
+
 type Maker<L> = (tfl: TfjsLayers, layer: L, shape: RowShape) => TfjsLayer | undefined;
 
 type Makers = { readonly [C in LayerClassName]?: Maker<Layer<C>> };
 
 const makers: Makers = {
   Conv2D: (tfl, { name, config }) =>
-    config.groups === 1 && !hasWideStrides(config)
+    config.groups === 1 && !hasWideStrides(config) && isTfjsActivation(config.activation)
       ? tfl.layers.conv2d({
           name,
           filters: config.filters,
@@ -100,7 +107,7 @@ const makers: Makers = {
       : undefined,
   // tfjs reads no dilation here.
   DepthwiseConv2D: (tfl, { name, config }) =>
-    config.dilationRate.every((rate) => rate === 1) && !hasWideStrides(config)
+    config.dilationRate.every((rate) => rate === 1) && !hasWideStrides(config) && isTfjsActivation(config.activation)
       ? tfl.layers.depthwiseConv2d({
           name,
           depthMultiplier: config.depthMultiplier,
@@ -112,9 +119,13 @@ const makers: Makers = {
           depthwiseInitializer: "zeros",
         })
       : undefined,
-  Dense: (tfl, { name, config }) => tfl.layers.dense({ name, ...config, kernelInitializer: "zeros" }),
+  Dense: (tfl, { name, config: { activation, ...config } }) =>
+    isTfjsActivation(activation)
+      ? tfl.layers.dense({ name, ...config, activation, kernelInitializer: "zeros" })
+      : undefined,
   BatchNormalization: (tfl, { name, config }) => tfl.layers.batchNormalization({ name, axis: -1, ...config }),
-  Activation: (tfl, { name, config }) => tfl.layers.activation({ name, activation: config.activation }),
+  Activation: (tfl, { name, config: { activation } }) =>
+    isTfjsActivation(activation) ? tfl.layers.activation({ name, activation }) : undefined,
   // tfjs reads neither slope nor threshold.
   ReLU: (tfl, { name, config: { maxValue, negativeSlope, threshold } }) =>
     negativeSlope === 0 && threshold === 0
