@@ -27,8 +27,13 @@
 
 export type { Backbone, TopologyOptions, WeightsFile } from "./backbones/backbone.js";
 export { type CreateNetworkOptions, createNetwork, type DownloadProgress } from "./backbones/create-network.js";
+export { densenet121, densenet169, densenet201 } from "./backbones/densenet.js";
+export { inceptionV3 } from "./backbones/inception-v3.js";
 export { loadBackboneWeights, type WeightsOptions } from "./backbones/load-weights.js";
 export { type MobileNetAlpha, mobilenet } from "./backbones/mobilenet.js";
+export { type MobileNetV2Alpha, mobilenetV2 } from "./backbones/mobilenet-v2.js";
+export { resnet50, resnet101, resnet152 } from "./backbones/resnet.js";
+export { resnet50V2, resnet101V2, resnet152V2 } from "./backbones/resnet-v2.js";
 export { type BackboneName, resolveBackbone } from "./backbones/resolve-backbone.js";
 export { squeezenet } from "./backbones/squeezenet.js";
 export { vgg16, vgg19 } from "./backbones/vgg.js";

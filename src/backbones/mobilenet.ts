@@ -52,7 +52,7 @@ const publishedSizes: readonly number[] = [128, 160, 192, 224];
  */
 export function mobilenet(options: { readonly alpha?: MobileNetAlpha } = {}): Backbone {
   const { alpha = 1 } = options;
-  if (!(alpha in alphaNames)) {
+  if (typeof alpha !== "number" || !(alpha in alphaNames)) {
     throw new InvalidArgumentError(`\`alpha\` is ${alpha}: expected 0.25, 0.5, 0.75 or 1.`);
   }
   return kerasApplication({

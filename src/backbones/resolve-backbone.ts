@@ -1,20 +1,55 @@
 import { InvalidArgumentError } from "../errors.js";
 import { describeValue } from "../options/check-option.js";
 import type { Backbone } from "./backbone.js";
+import { densenet121, densenet169, densenet201 } from "./densenet.js";
+import { inceptionV3 } from "./inception-v3.js";
 import { mobilenet } from "./mobilenet.js";
+import { mobilenetV2 } from "./mobilenet-v2.js";
+import { resnet50, resnet101, resnet152 } from "./resnet.js";
+import { resnet50V2, resnet101V2, resnet152V2 } from "./resnet-v2.js";
 import { squeezenet } from "./squeezenet.js";
 import { vgg16, vgg19 } from "./vgg.js";
 import { vggMini } from "./vgg-mini.js";
 
-/** Names of the backbones that come with the library. `mobilenet` is the one of full width (alpha 1). */
-export type BackboneName = "vgg16" | "vgg19" | "squeezenet" | "mobilenet" | "vgg-mini";
+/**
+ * Names of the backbones that come with the library: those of `keras.applications` in lower case, SqueezeNet, and our own
+ * `vgg-mini`. MobileNets are those of full width (alpha 1).
+ */
+export type BackboneName =
+  | "vgg-mini"
+  | "vgg16"
+  | "vgg19"
+  | "squeezenet"
+  | "mobilenet"
+  | "mobilenetv2"
+  | "resnet50"
+  | "resnet101"
+  | "resnet152"
+  | "resnet50v2"
+  | "resnet101v2"
+  | "resnet152v2"
+  | "inceptionv3"
+  | "densenet121"
+  | "densenet169"
+  | "densenet201";
 
 const backbones: Readonly<Record<BackboneName, () => Backbone>> = {
+  "vgg-mini": () => vggMini,
   vgg16: () => vgg16,
   vgg19: () => vgg19,
   squeezenet: () => squeezenet,
   mobilenet: () => mobilenet(),
-  "vgg-mini": () => vggMini,
+  mobilenetv2: () => mobilenetV2(),
+  resnet50: () => resnet50,
+  resnet101: () => resnet101,
+  resnet152: () => resnet152,
+  resnet50v2: () => resnet50V2,
+  resnet101v2: () => resnet101V2,
+  resnet152v2: () => resnet152V2,
+  inceptionv3: () => inceptionV3,
+  densenet121: () => densenet121,
+  densenet169: () => densenet169,
+  densenet201: () => densenet201,
 };
 
 /**

@@ -2,13 +2,17 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Backbone } from "../../src/backbones/backbone.js";
 import { type MobileNetAlpha, mobilenet } from "../../src/backbones/mobilenet.js";
+import { type MobileNetV2Alpha, mobilenetV2 } from "../../src/backbones/mobilenet-v2.js";
 import { type BackboneName, resolveBackbone } from "../../src/backbones/resolve-backbone.js";
 import type { NdArray } from "../../src/ndarray.js";
+import type { Topology } from "../../src/network/network.js";
+import { inferShapes } from "../../src/network/shapes.js";
+import { weightShapes } from "../../src/network/weight-shapes.js";
 
 /** A backbone and what was built of it. */
 export interface GoldenBackbone {
   readonly backbone: BackboneName;
-  readonly alpha?: MobileNetAlpha;
+  readonly alpha?: number;
   readonly includeTop: boolean;
 }
 
@@ -17,7 +21,13 @@ export interface GoldenTopology extends GoldenBackbone {
   readonly imageSize: readonly [number, number];
   readonly name: string;
   readonly parameters: number;
-  readonly layers: readonly (readonly [
+  /** What Keras downloads for it; absent at sizes other than the one that it was trained with. */
+  readonly weightsFile?: { readonly url: string; readonly fileName: string; readonly hash?: string };
+  readonly layerCount: number;
+  /** Of the list that {@link describeLayers} makes. */
+  readonly layersSha256: string;
+  /** Written out for one network of each family, so that a fault can be seen. */
+  readonly layers?: readonly (readonly [
     name: string,
     className: string,
     outputShape: readonly number[],
@@ -83,7 +93,55 @@ export function readPhotographs(): GoldenPhotographs {
 
 /** The backbone that a golden value belongs to. */
 export function goldenBackbone({ backbone, alpha }: GoldenBackbone): Backbone {
-  return alpha === undefined ? resolveBackbone(backbone) : mobilenet({ alpha });
+  if (alpha === undefined) return resolveBackbone(backbone);
+  const ofWidth = byWidth[backbone];
+  if (ofWidth === undefined) throw new Error(`"${backbone}" has no width.`);
+  return ofWidth(alpha);
+}
+
+const byWidth: Partial<Record<BackboneName, (alpha: number) => Backbone>> = {
+  mobilenet: (alpha) => mobilenet({ alpha: alpha as MobileNetAlpha }),
+  mobilenetv2: (alpha) => mobilenetV2({ alpha: alpha as MobileNetV2Alpha }),
+};
+
+/** What of a layer's settings the golden values tell, by class. */
+const settings: Readonly<Record<string, readonly string[]>> = {
+  Conv2D: ["strides", "padding", "dilationRate", "groups", "useBias", "activation"],
+  DepthwiseConv2D: ["depthMultiplier", "strides", "padding", "dilationRate", "useBias", "activation"],
+  Dense: ["useBias", "activation"],
+  BatchNormalization: ["epsilon", "momentum", "scale", "center"],
+  Activation: ["activation"],
+  ReLU: ["maxValue", "negativeSlope", "threshold"],
+  MaxPooling2D: ["poolSize", "strides", "padding"],
+  AveragePooling2D: ["poolSize", "strides", "padding"],
+  GlobalAveragePooling2D: ["keepdims"],
+  ZeroPadding2D: ["padding"],
+  Concatenate: ["axis"],
+  Dropout: ["rate"],
+  Reshape: ["targetShape"],
+};
+
+/** A network's layers as the golden values describe Keras's: name, class, output shape, weights, inputs, settings. */
+export function describeLayers(topology: Topology): readonly (readonly unknown[])[] {
+  const shapes = inferShapes(topology);
+  const weights = weightShapes(topology);
+  return topology.layers.map((layer) => {
+    const config = layer.config as Readonly<Record<string, unknown>>;
+    return [
+      layer.name,
+      layer.className,
+      shapes.get(layer.name),
+      (weights.get(layer.name) ?? []).map(({ name, shape }) => [name, shape]),
+      layer.inputs,
+      (settings[layer.className] ?? []).map((setting) => plain(config[setting])),
+    ];
+  });
+}
+
+/** A setting as JSON that Python and JavaScript write alike: fractions are counted in billionths. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  return typeof value === "number" && !Number.isInteger(value) ? `${Math.round(value * 1e9)}e-9` : value;
 }
 
 /** The input that a golden value was computed from. */

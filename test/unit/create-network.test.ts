@@ -10,6 +10,8 @@ import type { Backbone } from "../../src/backbones/backbone.js";
 import { createNetwork, type DownloadProgress } from "../../src/backbones/create-network.js";
 import { md5 } from "../../src/backbones/md5.js";
 import { mobilenet } from "../../src/backbones/mobilenet.js";
+import { mobilenetV2 } from "../../src/backbones/mobilenet-v2.js";
+import { resnet50 } from "../../src/backbones/resnet.js";
 import { resolveBackbone } from "../../src/backbones/resolve-backbone.js";
 import { obtainWeights } from "../../src/backbones/weights-cache.browser.js";
 import { validateNetwork } from "../../src/network/validate.js";
@@ -141,29 +143,42 @@ describe("createNetwork", () => {
 });
 
 describe("backbones", () => {
+  const names = [
+    "vgg-mini",
+    "vgg16",
+    "vgg19",
+    "squeezenet",
+    "mobilenet",
+    "mobilenetv2",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnet50v2",
+    "resnet101v2",
+    "resnet152v2",
+    "inceptionv3",
+    "densenet121",
+    "densenet169",
+    "densenet201",
+  ] as const;
+
   test("are found by name, and given back as they are", () => {
-    for (const name of ["vgg16", "vgg19", "squeezenet", "mobilenet", "vgg-mini"] as const) {
-      expect(resolveBackbone(name).name).toBe(name);
-    }
+    for (const name of names) expect(resolveBackbone(name).name).toBe(name);
     expect(resolveBackbone(small)).toBe(small);
   });
 
-  test.each(["VGG16", "resnet50", "toString"])('"%s" is refused with the names there are', (name) => {
-    expect(() => resolveBackbone(name as "vgg16")).toThrow(
-      '"vgg16", "vgg19", "squeezenet", "mobilenet", "vgg-mini" or a Backbone',
-    );
+  test.each(["VGG16", "resnet34", "toString"])('"%s" is refused with the names there are', (name) => {
+    const listed = `${names.map((each) => `"${each}"`).join(", ")} or a Backbone`;
+    expect(() => resolveBackbone(name as "vgg16")).toThrow(listed);
   });
 
-  test.each(["vgg16", "vgg19", "squeezenet", "mobilenet", "vgg-mini"] as const)(
-    "%s ends in its features layer",
-    (name) => {
-      const backbone = resolveBackbone(name);
-      const { imageSize } = backbone;
-      expect(backbone.topology({ includeTop: false, imageSize }).outputs).toEqual([backbone.layer]);
-      const smallest = [backbone.minimumSize, backbone.minimumSize] as const;
-      expect(backbone.topology({ includeTop: false, imageSize: smallest }).outputs).toEqual([backbone.layer]);
-    },
-  );
+  test.each(names)("%s ends in its features layer", (name) => {
+    const backbone = resolveBackbone(name);
+    const { imageSize } = backbone;
+    expect(backbone.topology({ includeTop: false, imageSize }).outputs).toEqual([backbone.layer]);
+    const smallest = [backbone.minimumSize, backbone.minimumSize] as const;
+    expect(backbone.topology({ includeTop: false, imageSize: smallest }).outputs).toEqual([backbone.layer]);
+  });
 
   // Names as in keras.applications 3.15.1.
   test.each([
@@ -178,8 +193,29 @@ describe("backbones", () => {
     expect(file?.fileName).toBe(fileName);
   });
 
-  test("MobileNet refuses a width that has no weights", () => {
-    expect(() => mobilenet({ alpha: 0.3 as 0.25 })).toThrow("`alpha` is 0.3");
+  // Names as in keras.applications 3.15.1.
+  test.each([
+    [1, true, 96, "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_96.h5"],
+    [0.35, false, 128, "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_128_no_top.h5"],
+    [1.4, false, 100, "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.4_224_no_top.h5"],
+    [1.3, true, 100, undefined],
+  ] as const)("MobileNetV2 %d with top: %s at %i has the weights file %s", (alpha, includeTop, size, fileName) => {
+    const file = mobilenetV2({ alpha }).weightsFile({ includeTop, imageSize: [size, size] });
+    expect(file?.fileName).toBe(fileName);
+  });
+
+  test.each([
+    ["MobileNet", (alpha: number) => mobilenet({ alpha: alpha as 1 })],
+    ["MobileNetV2", (alpha: number) => mobilenetV2({ alpha: alpha as 1 })],
+  ])("%s refuses a width that has no weights, or that is none", (_, create) => {
+    expect(() => create(0.3)).toThrow("`alpha` is 0.3");
+    expect(() => create("1" as unknown as number)).toThrow("`alpha` is 1: expected");
+  });
+
+  test("weights with top are those of the size that the network was trained with, as Keras asks for", () => {
+    expect(resnet50.weightsFile({ includeTop: true, imageSize: [224, 224] })).toBeDefined();
+    expect(resnet50.weightsFile({ includeTop: true, imageSize: [224, 225] })).toBeUndefined();
+    expect(resnet50.weightsFile({ includeTop: false, imageSize: [224, 225] })).toBeDefined();
   });
 });
 
