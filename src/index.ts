@@ -142,6 +142,7 @@ export {
   type ModelNotes,
   type WritableNetwork,
 } from "./keras/write-model.js";
+export { type LoadLogisticOptions, LogisticRegression } from "./logistic-regression.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
 export { cut } from "./network/cut.js";
 export {
@@ -165,14 +166,23 @@ export {
   type ClassScores,
   classificationReport,
 } from "./training/classification-report.js";
-export type { Evaluation } from "./training/evaluate.js";
+export type { Evaluation, Measurement } from "./training/evaluate.js";
 export type { FitOptions } from "./training/fit.js";
 export type { HeadShape } from "./training/head-network.js";
 export type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
 export type { EpochLog, TrainingProgress } from "./training/history.js";
+export type { ClassWeight } from "./training/logistic/class-weight.js";
+export type {
+  LogisticProgress,
+  LogisticRegressionOptions,
+  LogisticSolution,
+  LogisticSolverOptions,
+} from "./training/logistic/logistic-options.js";
+export type { ClassProbability } from "./training/most-probable.js";
+export type { Predictions } from "./training/predictions.js";
 export { type Fold, foldRows, type Split, type SplitOptions, splitRows } from "./training/split.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
-export { type ClassProbability, type SaveHeadOptions, TransferHead } from "./transfer-head.js";
+export { type SaveHeadOptions, TransferHead } from "./transfer-head.js";
 export {
   type ImageSplitOptions,
   type WriteImagesOptions,

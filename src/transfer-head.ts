@@ -2,22 +2,22 @@ import { autoTrainable } from "./backends/auto.js";
 import type { AbortOptions, TrainableBackend, TrainableNetwork } from "./backends/backend.js";
 import { checkTrainableBackend } from "./backends/check-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
-import { ClosedError, InvalidArgumentError, ShapeMismatchError, UnsupportedError } from "./errors.js";
+import { ClosedError, InvalidArgumentError, UnsupportedError } from "./errors.js";
 import { writeFileAtomically } from "./files/atomic-file.node.js";
 import { autoEngine } from "./hdf5/auto-engine.js";
 import type { HDF5Source, WritableHDF5Engine } from "./hdf5/engine.js";
 import { defaultWritableEngine } from "./hdf5/writable-engine.js";
 import { encodeKerasModel } from "./keras/write-model.js";
-import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
+import type { NdArray, Shape } from "./ndarray.js";
 import type { Network } from "./network/network.js";
-import { describeValue } from "./options/check-option.js";
-import { type Evaluation, evaluateNetwork } from "./training/evaluate.js";
+import { type Evaluation, evaluatePredictor, networkPredictor } from "./training/evaluate.js";
 import { type FitOptions, fitNetwork } from "./training/fit.js";
-import { checkFinite, sliceRows, toFloat32 } from "./training/float32-rows.js";
+import { checkFeatures, sliceRows } from "./training/float32-rows.js";
 import type { HeadMetadata, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
 import { type HeadParts, newHead, readHead } from "./training/head-parts.js";
 import type { EpochLog } from "./training/history.js";
 import { kernelPenalty } from "./training/metrics.js";
+import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
 import { checkData, type TrainingData } from "./training/training-data.js";
 
 /** Options of {@link TransferHead.save}. */
@@ -26,13 +26,6 @@ export interface SaveHeadOptions {
   readonly overwrite?: boolean | undefined;
   /** Writes the file. @default h5wasm() */
   readonly engine?: WritableHDF5Engine | undefined;
-}
-
-/** A class and how probable it is. */
-export interface ClassProbability {
-  readonly label: string;
-  /** In 0..1. */
-  readonly probability: number;
 }
 
 /** Rows that go through the network at once in `predict`. */
@@ -166,7 +159,8 @@ export class TransferHead implements AsyncDisposable {
 
   /**
    * Predicts every row once and compares with its class. `toString()` of the result is scikit-learn's
-   * `classification_report`; its loss is that of Keras's `evaluate`, penalties included.
+   * `classification_report`; its loss is that of Keras's `evaluate`, penalties included. The probabilities of all rows are
+   * kept, in `predictions`.
    *
    * @throws InvalidArgumentError if data is empty, has other classes, a class out of range, or features that are NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
@@ -177,7 +171,7 @@ export class TransferHead implements AsyncDisposable {
     checkData("data", data, this);
     const { l2 } = this.#parts.training;
     const penalty = l2 === 0 ? 0 : kernelPenalty(await network.readWeights(), l2);
-    return evaluateNetwork(network, "data", data, this, penalty, options.signal);
+    return evaluatePredictor(networkPredictor(network, "data", this), "data", data, this, penalty, options.signal);
   }
 
   /**
@@ -189,21 +183,8 @@ export class TransferHead implements AsyncDisposable {
    */
   async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float32">> {
     const network = this.#open("predict");
-    if (!Array.isArray(xs?.shape) || typeof xs.data?.length !== "number") {
-      throw new InvalidArgumentError(
-        `\`predict\` got ${describeValue(xs)}: expected an NdArray of features, { dtype, shape: [rows, ${this.inputShape.join(", ")}], data }.`,
-      );
-    }
-    const [rows = 0] = xs.shape;
-    const expected = [rows, ...this.inputShape];
-    if (xs.shape.join() !== expected.join() || xs.data.length !== sizeOf(expected)) {
-      throw new ShapeMismatchError(
-        `\`predict\` got features of shape [${xs.shape.join(", ")}] with ${xs.data.length} values: expected [rows, ${this.inputShape.join(", ")}]. A single row needs a leading axis of 1.`,
-        { expected: [null, ...this.inputShape], received: xs.shape },
-      );
-    }
-    const features = toFloat32(xs);
-    checkFinite(features, (row) => `Row ${row} of the features given to \`predict\``);
+    const features = checkFeatures("predict", xs, this.inputShape);
+    const [rows = 0] = features.shape;
     const classes = this.classLabels.length;
     const data = new Float32Array(rows * classes);
     for (let start = 0; start < rows; start += predictionRows) {
@@ -229,18 +210,8 @@ export class TransferHead implements AsyncDisposable {
       readonly top?: number | undefined;
     } = {},
   ): Promise<readonly (readonly ClassProbability[])[]> {
-    const top = options.top ?? 5;
-    if (!Number.isInteger(top) || top < 1) {
-      throw new InvalidArgumentError(`\`top\` is ${top}: expected an integer of at least 1.`);
-    }
-    const { data, shape } = await this.predict(xs, options);
-    const [rows = 0, classes = 0] = shape;
-    return Array.from({ length: rows }, (_, row) =>
-      this.classLabels
-        .map((label, index) => ({ label, probability: data[row * classes + index] as number }))
-        .sort((a, b) => b.probability - a.probability)
-        .slice(0, top),
-    );
+    const top = checkTop(options.top);
+    return mostProbable(await this.predict(xs, options), this.classLabels, top);
   }
 
   /** The head as plain data, with its weights of now. @throws ClosedError after `close` */

@@ -1,5 +1,6 @@
-import { InvalidArgumentError } from "../errors.js";
-import type { NdArray } from "../ndarray.js";
+import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
+import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import { describeValue } from "../options/check-option.js";
 
 /** The same values as float32, rounded to nearest; an array that is float32 already is returned as it is. */
 export function toFloat32(array: NdArray): NdArray<"float32"> {
@@ -40,4 +41,29 @@ export function checkFinite(array: NdArray<"float32">, describeRow: (row: number
   throw new InvalidArgumentError(
     `${describeRow(Math.floor(place / width))} has ${array.data[place]} as value ${place % width} of its features: expected numbers that are finite as float32. Leave the row out, or compute its features again.`,
   );
+}
+
+/**
+ * Checks features that were given to a method, and turns them into float32.
+ *
+ * @throws InvalidArgumentError if they are no array, or a feature is NaN or infinite
+ * @throws ShapeMismatchError if rows have another shape than `inputShape`
+ */
+export function checkFeatures(method: string, xs: NdArray, inputShape: Shape): NdArray<"float32"> {
+  if (!Array.isArray(xs?.shape) || typeof xs.data?.length !== "number") {
+    throw new InvalidArgumentError(
+      `\`${method}\` got ${describeValue(xs)}: expected an NdArray of features, { dtype, shape: [rows, ${inputShape.join(", ")}], data }.`,
+    );
+  }
+  const [rows = 0] = xs.shape;
+  const expected = [rows, ...inputShape];
+  if (xs.shape.join() !== expected.join() || xs.data.length !== sizeOf(expected)) {
+    throw new ShapeMismatchError(
+      `\`${method}\` got features of shape [${xs.shape.join(", ")}] with ${xs.data.length} values: expected [rows, ${inputShape.join(", ")}]. A single row needs a leading axis of 1.`,
+      { expected: [null, ...inputShape], received: xs.shape },
+    );
+  }
+  const features = toFloat32(xs);
+  checkFinite(features, (row) => `Row ${row} of the features given to \`${method}\``);
+  return features;
 }

@@ -118,7 +118,8 @@ function trainingOptions(options: LearningOptions, seed = 0): TrainingOptions {
   return { loss: "categorical_crossentropy", optimizer, l2, seed };
 }
 
-function checkMetadata(metadata: HeadMetadata): HeadMetadata {
+/** Checks what is to be kept in a file. @throws InvalidArgumentError for what is neither text nor a finite number */
+export function checkMetadata(metadata: HeadMetadata): HeadMetadata {
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value === "string" || Number.isFinite(value)) continue;
     throw new InvalidArgumentError(

@@ -14,7 +14,7 @@ export function oneHot(classes: Int32Array, classCount: number): NdArray<"float3
 }
 
 /** For each row of `[rows, classes]` the class with the highest value; the first of equals, as numpy's `argmax`. */
-export function predictedClasses(probabilities: NdArray<"float32">): Int32Array {
+export function predictedClasses(probabilities: NdArray<"float32" | "float64">): Int32Array {
   const [rows = 0, classCount = 0] = probabilities.shape;
   const predicted = new Int32Array(rows);
   for (let row = 0; row < rows; row++) {
@@ -37,7 +37,7 @@ export function countHits(probabilities: NdArray<"float32">, classes: Int32Array
  * Sum over the rows of the cross-entropy -log(p[class]) for `[rows, classes]` that come from a softmax. Equal to what
  * Keras computes from the logits on TensorFlow, but at most 87.3 for a row, where float32 probabilities end.
  */
-export function crossEntropySum(probabilities: NdArray<"float32">, classes: Int32Array): number {
+export function crossEntropySum(probabilities: NdArray<"float32" | "float64">, classes: Int32Array): number {
   const [, classCount = 0] = probabilities.shape;
   return classes.reduce(
     (sum, label, row) => sum - Math.log(Math.max(probabilities.data[row * classCount + label] as number, smallest)),

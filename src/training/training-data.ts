@@ -9,6 +9,8 @@ export interface TrainingBatch {
   readonly xs: NdArray;
   /** `[rows]`: for each row the index of its class. */
   readonly ys: NdArray<"int32">;
+  /** Where each row stands in the file it comes from, where that is known; an evaluation can then name its pictures. */
+  readonly indices?: Uint32Array | undefined;
 }
 
 /**
@@ -26,6 +28,12 @@ export interface TrainingData {
   readonly labels?: ArrayLike<number> | undefined;
   /** Number of batches of one pass, where it is known. */
   readonly batchesPerPass?: number | undefined;
+  /**
+   * One pass of a number: the same number gives the same rows in the same order. With `reuse` a batch is valid until the
+   * next is asked for. What goes over the rows many times, such as `LogisticRegression`, takes pass 0 again and again;
+   * without this method every iteration has to be the same.
+   */
+  batches?(options: { readonly pass: number; readonly reuse: boolean }): AsyncIterable<TrainingBatch>;
   [Symbol.asyncIterator](): AsyncIterator<TrainingBatch>;
 }
 
@@ -86,6 +94,7 @@ function quoted(label: string | undefined): string {
 export interface CheckedBatch {
   readonly xs: NdArray<"float32">;
   readonly classes: Int32Array;
+  readonly indices: Uint32Array | undefined;
 }
 
 /**
@@ -103,7 +112,7 @@ export async function* checkedBatches(
 ): AsyncGenerator<CheckedBatch, void, undefined> {
   let rows = 0;
   signal?.throwIfAborted();
-  for await (const { xs, ys } of data) {
+  for await (const { xs, ys, indices } of data) {
     signal?.throwIfAborted();
     if (ys.shape.length > 1) {
       throw new ShapeMismatchError(
@@ -129,7 +138,7 @@ export async function* checkedBatches(
     const first = rows;
     checkFinite(features, (row) => `Row ${first + row} of a pass over \`${name}\``);
     rows += count;
-    yield { xs: features, classes: Int32Array.from(ys.data) };
+    yield { xs: features, classes: Int32Array.from(ys.data), indices };
   }
   if (rows !== data.length) {
     throw new ShapeMismatchError(

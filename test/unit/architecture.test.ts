@@ -99,6 +99,7 @@ const classes = [
   "hdf5-dataset-writer.ts",
   "hdf5-dataset-generator.ts",
   "transfer-head.ts",
+  "logistic-regression.ts",
   "write-images.ts",
 ];
 const adapter = /^(backends\/(onnx|tfjs)\/|hdf5\/(h5wasm|jsfive))/;

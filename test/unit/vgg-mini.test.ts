@@ -4,8 +4,7 @@ import { createNetwork } from "../../src/backbones/create-network.js";
 import { vggMini } from "../../src/backbones/vgg-mini.js";
 import { obtainWeights } from "../../src/backbones/weights-cache.node.js";
 import { FeatureExtractor } from "../../src/feature-extractor.js";
-import { autoEngine } from "../../src/hdf5/auto-engine.js";
-import { readKerasModel } from "../../src/keras/read-model.js";
+import { loadKeras } from "../../src/keras/load-keras.js";
 import { cut } from "../../src/network/cut.js";
 import { countParameters } from "../../src/network/summary.js";
 import { weightShapes } from "../../src/network/weight-shapes.js";
@@ -65,14 +64,9 @@ describe("vgg-mini", () => {
   });
 
   test("says the name of each class in its file", async () => {
-    const file = await autoEngine().open(asset);
-    try {
-      const { classLabels } = await readKerasModel(file, "vgg-mini.h5");
-      expect(classLabels).toHaveLength(200);
-      expect(classLabels?.[0]).toBe("goldfish, Carassius auratus");
-    } finally {
-      await file.close();
-    }
+    const { classLabels } = await loadKeras(asset);
+    expect(classLabels).toHaveLength(200);
+    expect(classLabels?.[0]).toBe("goldfish, Carassius auratus");
   });
 
   test("whose file was left behind by a bundler says where it should be, and what to do", async () => {
