@@ -148,6 +148,7 @@ describe("the public list", () => {
         "ColumnOptions",
         "ColumnValues",
         "CompileConfig",
+        "Compression",
         "CreateNetworkOptions",
         "DType",
         "DatasetBatch",
