@@ -1,5 +1,6 @@
 import { ClosedError, InvalidArgumentError, ShapeMismatchError } from "./errors.js";
 import { completeDataset } from "./hdf5/complete-dataset.js";
+import { checkCompression } from "./hdf5/compressed-rows.js";
 import type { PartialFile } from "./hdf5/contiguous/partial-file.js";
 import { openPartialFile } from "./hdf5/contiguous/partial-file.node.js";
 import { convertRows, type RowDType } from "./hdf5/convert-rows.js";
@@ -20,6 +21,7 @@ import {
 } from "./hdf5/writer-settings.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 
+export type { Compression } from "./hdf5/compression.js";
 export type { ColumnValues } from "./hdf5/row-column.js";
 export type { Labels } from "./hdf5/row-labels.js";
 export type { AddOptions, ColumnOptions, HDF5DatasetWriterOptions } from "./hdf5/writer-settings.js";
@@ -87,9 +89,11 @@ export class HDF5DatasetWriter implements AsyncDisposable {
    *
    * @throws InvalidArgumentError for options out of range, or if `resume` meets a file begun with other ones
    * @throws FileAccessError if the file exists, is being written by another process, or the disk has too little space
+   * @throws UnsupportedError for a `compression` that is not known, or needs a package that is not installed
    */
   static async create(path: string, options: HDF5DatasetWriterOptions): Promise<HDF5DatasetWriter> {
     const settings = resolveSettings(options);
+    if (settings.compression) await checkCompression(settings.compression, settings);
     const layout = layOutDataset(settings);
     const [labels, , ...further] = settings.columns;
     const rowBytes = [labels, ...further].reduce((sum, column) => sum + columnBytes(column), settings.rowBytes);

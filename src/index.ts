@@ -78,6 +78,7 @@ export {
   type StreamOptions,
 } from "./feature-extractor.js";
 export { autoEngine } from "./hdf5/auto-engine.js";
+export type { Compression } from "./hdf5/compression.js";
 export { contiguous } from "./hdf5/contiguous-engine.js";
 export type { RowDType } from "./hdf5/convert-rows.js";
 export type { AttributeValue } from "./hdf5/dataset-attributes.js";

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import { createColumnWriter } from "./column-writer.js";
 import { type CompressedRows, writeCompressedRows } from "./compressed-rows.js";
+import type { CompressionFilter } from "./compression.js";
 import { buildHead, type HeadDataset } from "./contiguous/head.js";
 import type { PartialFile } from "./contiguous/partial-file.js";
 import { checksumAttributes, type DatasetLayout, rootAttributes, slackBytes } from "./dataset-layout.js";
@@ -27,9 +28,9 @@ export async function completeDataset(
   content: DatasetContent,
 ): Promise<void> {
   const { rows, classLabels, present, checksum, attributes } = content;
-  const { dataKey, dtype, rowShape, rowBytes, gzip } = settings;
+  const { dataKey, dtype, rowShape, rowBytes, compression } = settings;
   const { dataPosition } = layout;
-  const data = gzip === undefined ? undefined : await compress(file, settings, layout, rows, gzip);
+  const data = compression && (await compress(file, settings, layout, rows, compression));
   const writer = createColumnWriter(file, data?.end ?? dataPosition + rows * rowBytes);
   const [labels, ...others] = settings.columns.map((column, i) => (present[i] ? column : undefined));
   const begin = (column: RowColumn | undefined) => {
@@ -59,7 +60,7 @@ export async function completeDataset(
       dtype,
       shape: [rows, ...rowShape],
       position: data?.tree ?? dataPosition,
-      ...(data && gzip !== undefined ? { compressed: { chunkRows: data.chunkRows, level: gzip } } : {}),
+      ...(data ? { compressed: { chunkRows: data.chunkRows, filter: data.filter } } : {}),
       attributes: checksumAttributes(checksum),
     },
     ...(await writer.finish()),
@@ -78,12 +79,11 @@ export async function completeDataset(
 
 async function compress(
   file: PartialFile,
-  { rowBytes, rowShape }: WriterSettings,
+  { rowBytes, rowShape, dtype }: WriterSettings,
   { dataPosition }: DatasetLayout,
   rows: number,
-  level: number,
+  filter: CompressionFilter,
 ): Promise<CompressedRows> {
   await file.replace();
-  const rank = 1 + rowShape.length;
-  return writeCompressedRows(file, { rows, rowBytes, rank, from: dataPosition, to: dataPosition, level });
+  return writeCompressedRows(file, { rows, rowBytes, rowShape, dtype, from: dataPosition, to: dataPosition, filter });
 }

@@ -3,17 +3,17 @@ import { contiguous } from "./contiguous-engine.js";
 import type { HDF5File, HDF5Source, WritableHDF5Engine } from "./engine.js";
 import { encodeWithH5wasm } from "./h5wasm-encode.js";
 import { createH5wasmFile } from "./h5wasm-file.js";
-import { type H5wasm, type H5wasmLibrary, startH5wasm } from "./h5wasm-module.js";
+import { type H5wasm, type H5wasmLibrary, type InstallPlugin, startH5wasm } from "./h5wasm-module.js";
 
 const readOnly = 0;
 let nextFile = 0;
 
 /** Runs a start once for all callers; a failed one can be tried again. */
-export function memoizedStart(load: () => Promise<H5wasmLibrary>): () => Promise<H5wasm> {
+export function memoizedStart(load: () => Promise<H5wasmLibrary>, install: InstallPlugin): () => Promise<H5wasm> {
   let started: Promise<H5wasm> | undefined;
   return () => {
     started ??= load()
-      .then(startH5wasm)
+      .then((library) => startH5wasm(library, install))
       .catch((cause: unknown) => {
         started = undefined;
         throw new UnsupportedError(

@@ -80,6 +80,20 @@ export function createH5wasmFile(
     }
   }
 
+  /** Loads what the filters of a dataset need; after it the file may be closed. */
+  async function addPlugins(path: string): Promise<void> {
+    const filters = call(`read the filters of "${path}"`, () => module.get_dataset_filters(file, path));
+    for (const { id } of filters) {
+      try {
+        await h5wasm.addPlugin(id);
+      } catch (error) {
+        if (!isCnnTransferError(error, "UnsupportedError")) throw error;
+        throw new UnsupportedError(`Cannot read "${path}" in "${name}": ${error.message}`, { cause: error });
+      }
+    }
+    checkOpen(`reading "${path}"`);
+  }
+
   function metadataOf(path: string, wanted: "numbers" | "strings"): H5wasmMetadata & { readonly dtype: HDF5DType } {
     checkOpen(`reading "${path}"`);
     if (typeAt(path) !== module.H5G_DATASET) {
@@ -249,6 +263,7 @@ export function createH5wasmFile(
       const shape = resultShape(metadata, rows);
       const result = allocate(dtype === "float16" ? "float32" : dtype, shape, name, target);
       if (metadata.shape === null || result.data.length === 0) return result;
+      await addPlugins(target);
       const rowLength = metadata.shape.length === 0 ? 1 : sizeOf(metadata.shape.slice(1));
       for (const block of blocks(metadata, rows)) {
         const first = (block.start - rows.start) * rowLength;
@@ -267,6 +282,7 @@ export function createH5wasmFile(
       if (metadata.shape === null || length === 0) return [];
       const found = metadata.vlen ? await attemptOwn((reader) => reader.readStrings(target, range)) : undefined;
       if (found) return found;
+      await addPlugins(target);
       let strings: string[] = [];
       withRows(target, metadata, rows, (pointer, count) => {
         try {

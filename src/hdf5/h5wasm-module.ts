@@ -1,3 +1,5 @@
+import { type AddPlugin, createPluginLoader } from "./h5wasm-plugins.js";
+
 /** What h5wasm tells about a dataset or an attribute. */
 export interface H5wasmMetadata {
   /** H5T class: 0 integer, 1 float, 3 string, 8 enumeration; others are not read here. */
@@ -37,7 +39,10 @@ export interface H5wasmModule {
   get_type(file: bigint, path: string): number;
   get_names(file: bigint, path: string, recursive: boolean): string[];
   get_dataset_metadata(file: bigint, path: string): H5wasmMetadata;
-  get_dataset_filters(file: bigint, path: string): { readonly id: number; readonly name: string }[];
+  get_dataset_filters(
+    file: bigint,
+    path: string,
+  ): { readonly id: number; readonly name: string; readonly cd_values: number[] }[];
   get_dataset_data(
     file: bigint,
     path: string,
@@ -51,6 +56,8 @@ export interface H5wasmModule {
   get_attribute_data(file: bigint, path: string, name: string, pointer: bigint): number;
   reclaim_vlen_memory(file: bigint, path: string, attribute: string, pointer: bigint): number;
   reclaim_vlen_memory_count(file: bigint, path: string, attribute: string, pointer: bigint, count: bigint[]): number;
+  get_plugin_search_paths(): string[];
+  insert_plugin_search_path(path: string, index: number): number;
   create_group(file: bigint, path: string, trackOrder: boolean): number;
   create_dataset(file: bigint, path: string, pointer: bigint, metadata: object): number;
   create_vlen_str_dataset(file: bigint, path: string, data: readonly string[], metadata: object): number;
@@ -72,12 +79,21 @@ export interface H5wasmLibrary {
 /** A started h5wasm and the last thing that libhdf5 complained about. */
 export interface H5wasm {
   readonly module: H5wasmModule;
+  /**
+   * Loads what a filter needs that h5wasm has not itself. Has to come before the filter is used for the first time.
+   *
+   * @throws UnsupportedError if the package with it is not there
+   */
+  readonly addPlugin: AddPlugin;
   /** What libhdf5 has written to its error stream since the last call, shortened to its first reason. */
   takeDiagnosis(): string | undefined;
 }
 
+/** Puts a plug-in where this build of h5wasm finds it. */
+export type InstallPlugin = (module: H5wasmModule, file: string) => Promise<void>;
+
 /** Waits for h5wasm and takes over its error stream, which libhdf5 otherwise prints to the process's own. */
-export async function startH5wasm(library: H5wasmLibrary): Promise<H5wasm> {
+export async function startH5wasm(library: H5wasmLibrary, install: InstallPlugin): Promise<H5wasm> {
   const module = (await library.ready) as H5wasmModule;
   const decoder = new TextDecoder();
   let text = "";
@@ -96,6 +112,7 @@ export async function startH5wasm(library: H5wasmLibrary): Promise<H5wasm> {
   }
   return {
     module,
+    addPlugin: createPluginLoader(module, install),
     takeDiagnosis() {
       const first = /#000: [^\n]*: ([^\n]+)/.exec(text);
       const last = [...text.matchAll(/#\d{3}: [^\n]*\(\): ([^\n]+)/g)].at(-1);

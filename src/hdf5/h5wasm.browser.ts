@@ -2,8 +2,18 @@ import { UnsupportedError } from "../errors.js";
 import type { WritableHDF5Engine } from "./engine.js";
 import { createH5wasmEngine, memoizedStart } from "./h5wasm-engine.js";
 import type { H5wasmLibrary } from "./h5wasm-module.js";
+import { installInMemory, type PluginPackage } from "./h5wasm-plugins.js";
 
-const startMemory = memoizedStart(async () => (await import("h5wasm")) as unknown as H5wasmLibrary);
+/** Starts h5wasm. */
+export const startMemory = memoizedStart(
+  async () => (await import("h5wasm")) as unknown as H5wasmLibrary,
+  async (module, file) => {
+    const { base_url } = (await import("h5wasm-plugins")) as PluginPackage;
+    const response = await fetch(`${base_url}/plugins/${file}`);
+    if (!response.ok) throw new Error(`${response.url} answers with status ${response.status}`);
+    installInMemory(module, file, new Uint8Array(await response.arrayBuffer()));
+  },
+);
 
 /**
  * HDF5 through libhdf5 compiled to WebAssembly (h5wasm), in a browser: files are kept in memory, up to 2 GB.

@@ -1,18 +1,38 @@
-import { access, constants } from "node:fs/promises";
-import { resolve } from "node:path";
+import { access, constants, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { contiguous } from "./contiguous-engine.js";
 import type { HDF5File, WritableHDF5Engine } from "./engine.js";
 import { fileAccessError } from "./file-access.node.js";
 import { createH5wasmEngine, memoizedStart, openWithH5wasm } from "./h5wasm-engine.js";
 import type { H5wasmLibrary } from "./h5wasm-module.js";
+import { addSearchPath, installInMemory, type PluginPackage } from "./h5wasm-plugins.js";
 
 // Two builds: one works on real files and loads nothing whole, the other keeps files in memory and touches no disk.
-const startFiles = memoizedStart(async () => (await import("h5wasm/node")) as unknown as H5wasmLibrary);
-const startMemory = memoizedStart(async () => (await import("h5wasm")) as unknown as H5wasmLibrary);
+const startFiles = memoizedStart(
+  async () => (await import("h5wasm/node")) as unknown as H5wasmLibrary,
+  async (module, file) => {
+    const path = await pluginPath(file);
+    await access(path, constants.R_OK);
+    addSearchPath(module, resolve(path, ".."));
+  },
+);
+
+/** Starts the build of h5wasm that keeps files in memory. */
+export const startMemory = memoizedStart(
+  async () => (await import("h5wasm")) as unknown as H5wasmLibrary,
+  async (module, file) => installInMemory(module, file, await readFile(await pluginPath(file))),
+);
+
+async function pluginPath(file: string): Promise<string> {
+  const { base_url } = (await import("h5wasm-plugins")) as PluginPackage;
+  return join(fileURLToPath(`${base_url}/plugins`), file);
+}
 
 /**
  * HDF5 through libhdf5 compiled to WebAssembly (h5wasm). Reads every layout of HDF5 but virtual datasets, with the
- * filters gzip, shuffle, fletcher32, szip and scale-offset; writes whole files such as Keras models.
+ * filters gzip, shuffle, fletcher32, szip and scale-offset; with the package `h5wasm-plugins` also zstd, lz4, lzf, bz2,
+ * bitshuffle, blosc, blosc2 and zfp. Writes whole files such as Keras models.
  *
  * Paths are read in place and never loaded whole; bytes and `Blob`s are kept in memory while open.
  *

@@ -1,6 +1,7 @@
-import { InvalidArgumentError, UnsupportedError } from "../errors.js";
+import { InvalidArgumentError } from "../errors.js";
 import { type Shape, sizeOf } from "../ndarray.js";
 import { checkBoolean, describeValue } from "../options/check-option.js";
+import { type Compression, type CompressionFilter, resolveCompression } from "./compression.js";
 import type { RowDType } from "./convert-rows.js";
 import { type AttributeValue, toAttributes } from "./dataset-attributes.js";
 import type { HDF5Attribute } from "./engine.js";
@@ -56,11 +57,12 @@ export interface HDF5DatasetWriterOptions {
    */
   readonly durability?: "process" | "power" | undefined;
   /**
-   * Compresses the rows when the file is closed, level 1 (fast) to 9. Features that are mostly zeros shrink to a quarter;
-   * reading them again is slower, in random order much slower. While it runs the disk holds both forms.
+   * Compresses the rows when the file is closed: `{ gzip: 1 }` (fast) to `{ gzip: 9 }`, or by a plug-in, see
+   * {@link Compression}. Features that are mostly zeros shrink to a quarter; reading them again is slower, in random
+   * order much slower. While it runs the disk holds both forms.
    * @default none
    */
-  readonly compression?: { readonly gzip: number } | undefined;
+  readonly compression?: Compression | undefined;
   /** Facts about the data, stored on the file's root: network, layer, preprocessing... Up to six. */
   readonly attributes?: Readonly<Record<string, AttributeValue>> | undefined;
 }
@@ -93,7 +95,7 @@ export interface WriterSettings {
   readonly classLabels: readonly string[];
   readonly bufferSize: number;
   readonly durability: "process" | "power";
-  readonly gzip: number | undefined;
+  readonly compression: CompressionFilter | undefined;
   readonly attributes: ReadonlyMap<string, HDF5Attribute>;
   readonly plainAttributes: Readonly<Record<string, AttributeValue>>;
 }
@@ -137,7 +139,7 @@ export function resolveSettings(options: HDF5DatasetWriterOptions): WriterSettin
     classLabels: [...classLabels],
     bufferSize,
     durability,
-    gzip: checkCompression(options.compression),
+    compression: resolveCompression(options.compression),
     attributes: toAttributes(attributes),
     plainAttributes: attributes,
   };
@@ -222,17 +224,4 @@ function checkKey(option: string, key: string): void {
   )
     return;
   throw new InvalidArgumentError(`\`${option}\`: "${key}" cannot name a dataset in the root of the file.`);
-}
-
-function checkCompression(compression: { readonly gzip: number } | undefined): number | undefined {
-  if (compression === undefined) return undefined;
-  const others = Object.keys(compression).filter((name) => name !== "gzip");
-  if (others.length > 0) {
-    throw new UnsupportedError(
-      `\`compression\`: "${others.join('", "')}" is not among what the writer has. Use \`{ gzip: 1 }\`, which every HDF5 reader unpacks.`,
-    );
-  }
-  const { gzip } = compression;
-  if (Number.isInteger(gzip) && gzip >= 1 && gzip <= 9) return gzip;
-  throw new InvalidArgumentError(`\`compression\` must be \`{ gzip: 1 }\` to \`{ gzip: 9 }\`, received level ${gzip}.`);
 }

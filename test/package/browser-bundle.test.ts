@@ -14,7 +14,16 @@ async function bundle(contents: string): Promise<string> {
     platform: "browser",
     splitting: true,
     outdir: join(consumer, "bundle"),
-    external: ["@tensorflow/*", "onnxruntime-*", "h5wasm", "h5wasm/*", "jsfive", "sharp", "@bufbuild/*"],
+    external: [
+      "@tensorflow/*",
+      "onnxruntime-*",
+      "h5wasm",
+      "h5wasm/*",
+      "h5wasm-plugins",
+      "jsfive",
+      "sharp",
+      "@bufbuild/*",
+    ],
     logLevel: "silent",
   });
   return outputFiles.map((file) => file.text).join("\n");

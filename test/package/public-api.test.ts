@@ -163,6 +163,7 @@ describe("the public list", () => {
         "ColumnOptions",
         "ColumnValues",
         "CompileConfig",
+        "Compression",
         "CreateNetworkOptions",
         "DType",
         "DatasetBatch",

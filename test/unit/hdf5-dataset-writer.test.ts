@@ -167,15 +167,6 @@ describe("compression", () => {
     expect((await readdir(folder)).sort()).toEqual(["1.hdf5", "undefined.hdf5"]);
   });
 
-  test("of another kind than gzip is refused", async () => {
-    const compression = { zstd: 3 } as unknown as { gzip: number };
-    await expect(HDF5DatasetWriter.create(target, { ...options, compression })).rejects.toMatchObject({
-      name: "UnsupportedError",
-      message: expect.stringMatching(/"zstd".*gzip/),
-    });
-    expect(await readdir(folder)).toEqual([]);
-  });
-
   test("takes levels 1 to 9", async () => {
     for (const gzip of [0, 10, 1.5]) {
       await expect(HDF5DatasetWriter.create(target, { ...options, compression: { gzip } })).rejects.toThrow(

@@ -8,6 +8,8 @@ export interface StoredChunk {
   readonly position: number;
   /** Bytes as stored, compressed. */
   readonly size: number;
+  /** Filters that were left out for this chunk, a bit for each. */
+  readonly mask: number;
 }
 
 /** The index of a chunked dataset: nodes to be written one after the other, and where the root will be. */
@@ -52,6 +54,7 @@ export function buildChunkTree(
       for (const [i, member] of members.entries()) {
         const offset = 24 + i * (keyBytes + 8);
         view.setUint32(offset, member.size, true);
+        view.setUint32(offset + 4, member.mask, true);
         view.setBigUint64(offset + 8, BigInt(member.row), true);
         view.setBigUint64(offset + keyBytes, BigInt(member.position), true);
       }
@@ -60,7 +63,7 @@ export function buildChunkTree(
       view.setBigUint64(24 + members.length * (keyBytes + 8) + 8, BigInt(next?.row ?? endRow), true);
       nodes.push(bytes);
       const [begin] = members as [StoredChunk];
-      parents.push({ row: begin.row, size: begin.size, position: at(n) });
+      parents.push({ row: begin.row, size: begin.size, mask: begin.mask, position: at(n) });
     }
     if (parents.length === 1) break;
     children = parents;

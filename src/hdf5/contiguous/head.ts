@@ -8,8 +8,9 @@ import {
   chunkedLayoutMessage,
   dataspaceMessage,
   datatypeMessage,
-  deflateMessage,
+  type FilterMessage,
   fillMessage,
+  filterMessage,
   layoutMessage,
   type OutgoingMessage,
   objectHeader,
@@ -26,7 +27,7 @@ export interface HeadDataset {
   readonly position: number;
   readonly attributes?: ReadonlyMap<string, HDF5Attribute>;
   /** Present if its values are compressed chunks of whole rows; `position` is then that of their index. */
-  readonly compressed?: { readonly chunkRows: number; readonly level: number };
+  readonly compressed?: { readonly chunkRows: number; readonly filter: FilterMessage };
 }
 
 /** What an HDF5 file of contiguous datasets holds. */
@@ -172,7 +173,7 @@ function storageMessages({ dtype, shape, position, compressed }: HeadDataset): r
   const place = size === 0 ? undefined : position;
   if (!compressed) return [layoutMessage(place, size)];
   const chunkShape = [compressed.chunkRows, ...shape.slice(1)];
-  return [deflateMessage(compressed.level), chunkedLayoutMessage(place, chunkShape, bytesPerItem)];
+  return [filterMessage(compressed.filter), chunkedLayoutMessage(place, chunkShape, bytesPerItem)];
 }
 
 function withAttributes(

@@ -99,17 +99,26 @@ export function chunkedLayoutMessage(
   return { type: messageTypes.layout, flags: 0, data };
 }
 
-/** Filter pipeline, version 1: deflate alone. */
-export function deflateMessage(level: number): OutgoingMessage {
-  const { data, view } = block(32);
+/** A filter that chunks go through, with its parameters. */
+export interface FilterMessage {
+  readonly id: number;
+  readonly name: string;
+  readonly values: readonly number[];
+}
+
+/** Filter pipeline, version 1, with one filter, which may be left out for single chunks. */
+export function filterMessage({ id, name, values }: FilterMessage): OutgoingMessage {
+  const text = new TextEncoder().encode(name);
+  const nameBytes = Math.ceil((text.length + 1) / 8) * 8;
+  const { data, view } = block(16 + nameBytes + 4 * values.length);
   view.setUint8(0, 1);
   view.setUint8(1, 1);
-  view.setUint16(8, 1, true);
-  view.setUint16(10, 8, true);
+  view.setUint16(8, id, true);
+  view.setUint16(10, nameBytes, true);
   view.setUint16(12, 1, true);
-  view.setUint16(14, 1, true);
-  data.set(new TextEncoder().encode("deflate"), 16);
-  view.setUint32(24, level, true);
+  view.setUint16(14, values.length, true);
+  data.set(text, 16);
+  for (const [i, value] of values.entries()) view.setUint32(16 + nameBytes + 4 * i, value, true);
   return { type: messageTypes.filters, flags: 1, data };
 }
 

@@ -27,7 +27,7 @@ export async function bundleScript(name: string): Promise<BundledScript> {
     config: false,
     silent: true,
     removeNodeProtocol: false,
-    external: [/^onnxruntime-/, /^@tensorflow\//, "sharp", "h5wasm", "jsfive"],
+    external: [/^onnxruntime-/, /^@tensorflow\//, "sharp", "h5wasm", "h5wasm-plugins", "jsfive"],
   });
   const script = (await readdir(folder)).find((file) => file === `${name}.mjs`);
   if (!script) throw new Error(`"${name}" was not bundled`);
