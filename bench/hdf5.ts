@@ -192,9 +192,9 @@ async function memory(job: Job, file: string): Promise<void> {
     await pass(data.with({ shuffle: true, seed: 1 }), job.rows, shuffled.sample);
   }
   printTable(`${job.heading}: resident memory from the second quarter on`, [
-    written.row(),
-    inOrder.row(),
-    shuffled.row(),
+    ...written.rows(),
+    ...inOrder.rows(),
+    ...shuffled.rows(),
   ]);
 }
 
