@@ -1,19 +1,17 @@
-import { execFile } from "node:child_process";
-import { closeSync, existsSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { mkdtemp, rm, statfs } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { HDF5DatasetGenerator, HDF5DatasetWriter } from "cnn-transfer";
-import { printTable, type Row } from "./report.js";
+import { hdf5Peer } from "./hdf5-peer.js";
+import { readBatches, readRows, writePlainly } from "./plain-files.js";
+import { median, printTable, type Row } from "./report.js";
+import { watchMemory } from "./resident-memory.js";
 
 const batchSize = 32;
 /** Features of VGG16: with pooling 2 kB a row, without 100 kB. */
 const widths = [512, 25_088];
-
-const here = path.dirname(fileURLToPath(import.meta.url));
-const python = path.resolve(here, "../.venv/bin/python");
+/** From here on it is memory that is asked for, over all of the data set; speed is better measured again and again. */
+const manyGigabytes = 2;
 
 /** What is written and read. */
 interface Job {
@@ -24,120 +22,179 @@ interface Job {
   readonly heading: string;
 }
 
-/**
- * Writing a data set against plain `fs.writeSync`, reading it in batches and in single shuffled rows against h5py, and
- * resident memory over all of it. The data set has 1 GB, or as many as `--gigabytes` says, and is deleted again.
- */
-export async function hdf5(options: { readonly gigabytes: number }): Promise<void> {
-  for (const width of widths) {
-    // Small rows are bound by what each of them costs, which a part of them tells as well.
-    await oneWidth(width, width === widths.at(-1) ? options.gigabytes : Math.min(0.25, options.gigabytes));
-  }
+/** One who does the same work: rows per second in each round, or nothing where it is not there. */
+interface Lane {
+  readonly what: string;
+  readonly rates: readonly number[];
 }
 
-async function oneWidth(width: number, gigabytes: number): Promise<void> {
-  const rowBytes = 4 * width;
-  const rows = Math.floor((gigabytes * 1e9) / rowBytes / batchSize) * batchSize;
-  const job: Job = {
-    width,
-    rowBytes,
-    rows,
-    rounds: gigabytes > 2 ? 1 : 5,
-    heading: `HDF5 data set of ${rows} rows of ${(rowBytes / 1000).toFixed(0)} kB, ${((rows * rowBytes) / 1e9).toFixed(2)} GB`,
-  };
-  const folder = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
-  try {
-    const { bavail, bsize } = await statfs(folder);
-    if (bavail * bsize < 2.2 * rows * rowBytes) {
-      throw new Error(`${os.tmpdir()} has too little space for two files of ${gigabytes} GB`);
+/**
+ * Writing and reading a data set, against what the machine can do at most (the same bytes through plain calls of
+ * `node:fs`) and against h5py. In every round each of them has its turn, because a machine is not equally fast at all
+ * times; figures are medians of the rounds. Data sets of more than 2 GB are written and read once, for resident memory. All files are
+ * deleted again.
+ */
+export async function hdf5(options: { readonly gigabytes: number; readonly rounds: number }): Promise<void> {
+  const { gigabytes, rounds } = options;
+  for (const width of widths) {
+    // Small rows are bound by what each of them costs, which a part of them tells as well.
+    const speedGigabytes = width === widths.at(-1) ? gigabytes : Math.min(0.25, gigabytes);
+    const size = gigabytes > manyGigabytes ? gigabytes : speedGigabytes;
+    const rowBytes = 4 * width;
+    const rows = Math.floor((size * 1e9) / rowBytes / batchSize) * batchSize;
+    const heading = `HDF5 data set of ${rows} rows of ${(rowBytes / 1000).toFixed(0)} kB, ${((rows * rowBytes) / 1e9).toFixed(2)} GB`;
+    const job: Job = { width, rowBytes, rows, rounds, heading };
+    const folder = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
+    try {
+      const { bavail, bsize } = await statfs(folder);
+      if (bavail * bsize < 2.2 * rows * rowBytes) {
+        throw new Error(`${os.tmpdir()} has too little space for two files of ${size} GB`);
+      }
+      const file = path.join(folder, "features.hdf5");
+      if (gigabytes > manyGigabytes) {
+        await memory(job, file);
+      } else {
+        await writing(job, folder, file);
+        await reading(job, file);
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
     }
-    const file = path.join(folder, "features.hdf5");
-    await writing(job, folder, file);
-    await reading(job, file);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }
 
 async function writing(job: Job, folder: string, file: string): Promise<void> {
-  const { rows, rounds, heading } = job;
+  const { rows, rounds, rowBytes, heading } = job;
   const batch = features(job.width);
-  const memory = watchMemory();
-  let plain = 0;
-  let ours = 0;
-  // In turn, and the best of each, because a disk is not equally fast at all times.
+  const limit = { written: [] as number[], stored: [] as number[] };
+  const ours = { written: [] as number[], stored: [] as number[] };
+  const peer: number[] = [];
+  const other = path.join(folder, "other");
+  const turns = [
+    async () => {
+      const { written, stored } = writePlainly(other, new Uint8Array(batch.buffer), rows / batchSize);
+      limit.written.push(rows / written);
+      limit.stored.push(rows / stored);
+    },
+    async () => {
+      await rm(file, { force: true });
+      const { written, stored } = await writeDataset(file, batch, job);
+      ours.written.push(rows / written);
+      ours.stored.push(rows / stored);
+    },
+    async () => {
+      const { write } = (await hdf5Peer("write", other, job)) ?? {};
+      if (write) peer.push(write);
+    },
+  ];
   for (let round = 0; round < rounds; round++) {
-    const other = path.join(folder, "plain");
-    plain = Math.max(plain, perSecond(rows, await time(() => writePlainly(other, batch, rows))));
-    await rm(other);
-    await rm(file, { force: true });
-    ours = Math.max(ours, perSecond(rows, await time(() => writeDataset(file, batch, job, memory.sample))));
+    // Not always the same first, which finds the system's memory as the others have left it.
+    for (let turn = 0; turn < turns.length; turn++) {
+      await turns[(round + turn) % turns.length]?.();
+      await rm(other, { force: true });
+    }
   }
-  const peer = await h5py("write", path.join(folder, "h5py.hdf5"), job);
-  await rm(path.join(folder, "h5py.hdf5"), { force: true });
-  printTable(`${heading}: writing in batches of ${batchSize}, until the disk has it`, [
-    { what: "fs.writeSync", figure: figure(job, plain), ratio: "1.00" },
-    { what: "HDF5DatasetWriter, with checksum", figure: figure(job, ours), ratio: (ours / plain).toFixed(2) },
-    ...(peer?.write ? [{ what: "h5py", figure: figure(job, peer.write), ratio: (peer.write / plain).toFixed(2) }] : []),
-    memory.row(),
+  printTable(`${heading}: writing in batches of ${batchSize} until the disk has them, median of ${rounds}`, [
+    ...compare(rowBytes, [
+      { what: "limit: fs.writeSync, fs.fsyncSync", rates: limit.stored },
+      { what: "HDF5DatasetWriter, with checksum", rates: ours.stored },
+      { what: "h5py, os.fsync", rates: peer },
+    ]),
+  ]);
+  printTable("  of this, until the system has them", [
+    ...compare(rowBytes, [
+      { what: "limit: fs.writeSync", rates: limit.written },
+      { what: "HDF5DatasetWriter, the disk at work already", rates: ours.written },
+    ]),
   ]);
 }
 
-async function writePlainly(file: string, batch: Float32Array, rows: number): Promise<void> {
-  const bytes = new Uint8Array(batch.buffer);
-  const descriptor = openSync(file, "w");
-  for (let row = 0; row < rows; row += batchSize) {
-    for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
-  }
-  fsyncSync(descriptor);
-  closeSync(descriptor);
-}
-
-async function writeDataset(file: string, batch: Float32Array, job: Job, sample: () => void): Promise<void> {
+/** Seconds until all rows were flushed, and until the file was closed. */
+async function writeDataset(
+  file: string,
+  batch: Float32Array,
+  job: Job,
+  sample?: () => void,
+): Promise<{ readonly written: number; readonly stored: number }> {
   const { rows, width } = job;
   const labels = new Int32Array(batchSize);
+  const start = performance.now();
   await using writer = await HDF5DatasetWriter.create(file, { rows, rowShape: [width] });
   for (let row = 0; row < rows; row += batchSize) {
     await writer.add({ dtype: "float32", shape: [batchSize, width], data: batch }, labels);
-    if ((row / batchSize) % 16 === 0) sample();
+    if ((row / batchSize) % 16 === 0) sample?.();
   }
+  await writer.flush();
+  const written = (performance.now() - start) / 1000;
   await writer.close();
+  return { written, stored: (performance.now() - start) / 1000 };
 }
 
 async function reading(job: Job, file: string): Promise<void> {
-  const { rows, rounds, heading } = job;
-  const memory = watchMemory();
-  let sequential = 0;
-  let shuffled = 0;
-  let peerSequential = 0;
-  let peerShuffled = 0;
-  const pass = async (data: HDF5DatasetGenerator) => {
-    let batches = 0;
-    let sum = 0;
-    for await (const { xs } of data.batches({ reuse: true })) {
-      sum += xs.data[0] as number;
-      if (batches++ % 16 === 0) memory.sample();
-    }
-    if (batches * batchSize !== rows || !Number.isFinite(sum)) throw new Error("the bench did not read all rows");
-  };
+  const { rows, rounds, rowBytes, heading } = job;
   await using inOrder = await HDF5DatasetGenerator.open(file, { batchSize });
   await using mixed = await HDF5DatasetGenerator.open(file, { batchSize, shuffle: true, seed: 1 });
-  await pass(inOrder);
-  for (let round = 0; round < rounds; round++) {
-    sequential = Math.max(sequential, perSecond(rows, await time(() => pass(inOrder))));
-    shuffled = Math.max(shuffled, perSecond(rows, await time(() => pass(mixed))));
-    const peer = await h5py("read", file, job);
-    peerSequential = Math.max(peerSequential, peer?.sequential ?? 0);
-    peerShuffled = Math.max(peerShuffled, peer?.shuffled ?? 0);
+  const sequential = { limit: [] as number[], ours: [] as number[], peer: [] as number[] };
+  const shuffled = { limit: [] as number[], ours: [] as number[], peer: [] as number[] };
+  const order = mixed.indices.slice();
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [order[i], order[j]] = [order[j] as number, order[i] as number];
   }
-  const rowsFor = (kind: string, own: number, peer: number): readonly Row[] => [
-    { what: `${kind}, HDF5DatasetGenerator`, figure: figure(job, own), ratio: peer ? (own / peer).toFixed(2) : "" },
-    ...(peer ? [{ what: `${kind}, h5py`, figure: figure(job, peer), ratio: "1.00" }] : []),
-  ];
-  printTable(`${heading}: reading what the system has in memory, batches of ${batchSize}`, [
-    ...rowsFor("rows in order", sequential, peerSequential),
-    ...rowsFor("shuffled single rows", shuffled, peerShuffled),
-    memory.row(),
+  await pass(inOrder, rows);
+  for (let round = 0; round < rounds; round++) {
+    sequential.limit.push(rows / readBatches(file, rowBytes * batchSize, rows / batchSize));
+    sequential.ours.push(rows / (await pass(inOrder, rows)));
+    shuffled.limit.push(rows / readRows(file, rowBytes, order, batchSize));
+    shuffled.ours.push(rows / (await pass(mixed, rows)));
+    const peer = await hdf5Peer("read", file, job);
+    if (peer?.sequential) sequential.peer.push(peer.sequential);
+    if (peer?.shuffled) shuffled.peer.push(peer.shuffled);
+  }
+  for (const [kind, { limit, ours, peer }] of Object.entries({
+    "rows in order": sequential,
+    "shuffled single rows": shuffled,
+  })) {
+    printTable(
+      `${heading}: ${kind}, batches of ${batchSize}, from the system's memory, median of ${rounds}`,
+      compare(rowBytes, [
+        { what: "limit: fs.readSync", rates: limit },
+        { what: "HDF5DatasetGenerator", rates: ours },
+        { what: "h5py", rates: peer },
+      ]),
+    );
+  }
+}
+
+/** Seconds of one pass. */
+async function pass(data: Pick<HDF5DatasetGenerator, "batches">, rows: number, sample?: () => void): Promise<number> {
+  let batches = 0;
+  let sum = 0;
+  const start = performance.now();
+  for await (const { xs } of data.batches({ reuse: true })) {
+    sum += xs.data[0] as number;
+    if (batches++ % 16 === 0) sample?.();
+  }
+  if (batches * batchSize !== rows || !Number.isFinite(sum)) throw new Error("the bench did not read all rows");
+  return (performance.now() - start) / 1000;
+}
+
+/** Resident memory while a data set is written, read in order, and read in single shuffled rows. */
+async function memory(job: Job, file: string): Promise<void> {
+  const batch = features(job.width);
+  const written = watchMemory("written");
+  await writeDataset(file, batch, job, written.sample);
+  const inOrder = watchMemory("read in order");
+  const shuffled = watchMemory("read in single shuffled rows");
+  {
+    await using data = await HDF5DatasetGenerator.open(file, { batchSize });
+    await pass(data, job.rows, inOrder.sample);
+    await pass(data.with({ shuffle: true, seed: 1 }), job.rows, shuffled.sample);
+  }
+  printTable(`${job.heading}: resident memory from the second quarter on`, [
+    ...written.rows(),
+    ...inOrder.rows(),
+    ...shuffled.rows(),
   ]);
 }
 
@@ -148,43 +205,18 @@ function features(width: number): Float32Array {
   return batch;
 }
 
-/** Resident memory, from the moment on when everything is loaded and warm. */
-function watchMemory(): { sample(): void; row(): Row } {
-  const samples: number[] = [];
-  return {
-    sample: () => void samples.push(process.memoryUsage.rss() / 2 ** 20),
-    row() {
-      const warm = samples.slice(Math.floor(samples.length / 4));
-      const [least, greatest] = [Math.min(...warm), Math.max(...warm)];
+/** The lanes with what they reach of the first, the limit, and how often the last, the peer, goes into them. */
+function compare(rowBytes: number, lanes: readonly Lane[]): readonly Row[] {
+  const [limit, , peer] = lanes.map(({ rates }) => median(rates));
+  return lanes
+    .filter(({ rates }) => rates.length > 0)
+    .map(({ what, rates }) => {
+      const rate = median(rates);
+      const ofPeer = peer ? `, ${(rate / peer).toFixed(2)} x h5py` : "";
       return {
-        what: "resident memory, after the first quarter",
-        figure: `${least.toFixed(0)} to ${greatest.toFixed(0)} MiB`,
-        ratio: `±${((greatest - least) / 2).toFixed(0)} MiB`,
+        what,
+        figure: `${((rate * rowBytes) / 1e6).toFixed(0)} MB/s, ${rate.toFixed(0)} rows/s`,
+        ratio: `${(rate / (limit ?? Number.NaN)).toFixed(2)} of the limit${ofPeer}`,
       };
-    },
-  };
-}
-
-async function h5py(task: "write" | "read", file: string, job: Job): Promise<Record<string, number> | undefined> {
-  if (!existsSync(python)) return undefined;
-  const { stdout } = await promisify(execFile)(python, [
-    path.join(here, "hdf5_peer.py"),
-    task,
-    file,
-    String(job.rows),
-    String(job.width),
-  ]);
-  return JSON.parse(stdout);
-}
-
-async function time(work: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return (performance.now() - start) / 1000;
-}
-
-const perSecond = (rows: number, seconds: number) => rows / seconds;
-
-function figure({ rowBytes }: Job, rowsPerSecond: number | undefined): string {
-  return `${(((rowsPerSecond ?? 0) * rowBytes) / 1e6).toFixed(0)} MB/s, ${(rowsPerSecond ?? 0).toFixed(0)} rows/s`;
+    });
 }

@@ -25,3 +25,10 @@ export async function fastest(times: number, work: () => Promise<unknown>): Prom
   }
   return best;
 }
+
+/** The middle one of several figures, which a few disturbed ones do not move. */
+export function median(figures: readonly number[]): number {
+  const sorted = [...figures].sort((a, b) => a - b);
+  const upper = sorted[sorted.length >> 1] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[(sorted.length >> 1) - 1] ?? Number.NaN)) / 2;
+}

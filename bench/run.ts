@@ -6,15 +6,24 @@ import { hdf5 } from "./hdf5.js";
 
 const { positionals: asked, values } = parseArgs({
   allowPositionals: true,
-  options: { gigabytes: { type: "string", default: "1" } },
+  options: { gigabytes: { type: "string", default: "1" }, rounds: { type: "string", default: "7" } },
 });
 const gigabytes = Number(values.gigabytes);
 if (!(gigabytes >= 0.1 && gigabytes <= 100)) {
   console.error(`--gigabytes takes a number from 0.1 to 100, received "${values.gigabytes}".`);
   process.exit(2);
 }
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
+  console.error(`--rounds takes a whole number from 1 to 1000, received "${values.rounds}".`);
+  process.exit(2);
+}
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { forward, extraction, hdf5: () => hdf5({ gigabytes }) };
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  forward,
+  extraction,
+  hdf5: () => hdf5({ gigabytes, rounds }),
+};
 const unknown = asked.filter((name) => !(name in benches));
 if (unknown.length > 0) {
   console.error(`No bench is called "${unknown.join('", "')}". There are: ${Object.keys(benches).join(", ")}.`);

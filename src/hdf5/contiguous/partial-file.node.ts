@@ -7,8 +7,9 @@ import { encodeJournalHead, readJournalEntries } from "./journal.js";
 import { endedEarly } from "./memory-source.js";
 import { openSource } from "./open-source.node.js";
 import type { PartialFile, PartialFileOptions } from "./partial-file.js";
-import { createSyncedFile, type SyncedFile, writeAll } from "./synced-file.node.js";
+import { createSyncedFile, type SyncedFile } from "./synced-file.node.js";
 import { attempt, codeOf, inspectRun, settleReplacement, sizeOf } from "./unfinished-run.node.js";
+import { createWriteWhole } from "./write-whole.node.js";
 
 /**
  * Opens a file for writing under a lock of its own.
@@ -23,6 +24,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
   const replacementPath = `${path}.partial.replacement`;
   const markPath = `${path}.partial.completing`;
   const unlock = await takeLock(`${path}.partial.lock`, target);
+  const writeWhole = createWriteWhole(target);
   const handles: FileHandle[] = [];
   let fresh = false;
   try {
@@ -41,7 +43,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
       journalEnd = begun.end;
     } else {
       const head = encodeJournalHead(options.description);
-      await writeAll(journal, 0, head, target);
+      await writeWhole(journal, 0, head);
       entriesStart = head.length;
       journalEnd = head.length;
     }
@@ -50,7 +52,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
     const size = (await sizeOf(partialPath)) ?? 0;
     /** Entries up to here are of rows that the disk has, or that an earlier run has left. */
     let syncedEnd = journalEnd;
-    const rows = createSyncedFile(data, target, {
+    const rows = createSyncedFile(data, target, writeWhole, {
       syncing: () => journalEnd,
       synced: (end) => {
         syncedEnd = end;
@@ -113,7 +115,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
         replacement = {
           handle,
           // Made again from the rows, so nothing has to be taken back.
-          file: createSyncedFile(handle, target, {
+          file: createSyncedFile(handle, target, writeWhole, {
             syncing: () => undefined,
             synced: () => undefined,
             refused: async () => undefined,
@@ -122,7 +124,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
       },
       async append(entry) {
         rows.check();
-        await writeAll(journal, journalEnd, entry, target);
+        await writeWhole(journal, journalEnd, entry);
         try {
           // The disk may have refused the rows meanwhile.
           rows.check();

@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { FileAccessError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
 import { attempt } from "./unfinished-run.node.js";
+import type { WriteWhole } from "./write-whole.node.js";
 
 /** What is written before the disk is told to begin: much less than a system keeps back, many times what one wait costs. */
 const earlyBytes = 32 * 1024 * 1024;
@@ -32,6 +33,7 @@ export interface SyncedFile {
 export function createSyncedFile<Mark>(
   handle: FileHandle,
   target: string,
+  writeWhole: WriteWhole,
   disk: { syncing(): Mark; synced(mark: Mark): void; refused(): Promise<void> },
 ): SyncedFile {
   let unsynced = 0;
@@ -68,7 +70,7 @@ export function createSyncedFile<Mark>(
     check,
     async write(position, bytes) {
       check();
-      await writeAll(handle, position, bytes, target);
+      await writeWhole(handle, position, bytes);
       unsynced += bytes.length;
     },
     begin() {
@@ -96,16 +98,4 @@ export function createSyncedFile<Mark>(
     },
     settle: async () => early,
   };
-}
-
-/** Writes all of `bytes`. */
-export async function writeAll(handle: FileHandle, position: number, bytes: Uint8Array, target: string): Promise<void> {
-  let done = 0;
-  // A full disk first shows as a short write without an error.
-  while (done < bytes.length) {
-    const { bytesWritten } = await attempt(target, () =>
-      handle.write(bytes, done, bytes.length - done, position + done),
-    );
-    done += bytesWritten;
-  }
 }

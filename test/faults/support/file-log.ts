@@ -1,4 +1,4 @@
-import {
+import nodeFs, {
   closeSync,
   ftruncateSync,
   linkSync,
@@ -22,11 +22,14 @@ export type FileChange =
   | { readonly kind: "remove"; readonly file: string };
 
 /**
- * Runs `action` and returns every change that it made below `folder` through `node:fs/promises`, in order. Its
- * functions are replaced for as long as that takes, so nothing else may write at the same time.
+ * Runs `action` and returns every change that it made below `folder` through `node:fs/promises`, and through
+ * `writeSync` on its handles, in order. These functions are replaced for as long as that takes, so nothing else may
+ * write at the same time.
  */
 export async function recordChanges(folder: string, action: () => Promise<void>): Promise<readonly FileChange[]> {
   const changes: FileChange[] = [];
+  const opened = new Map<number, string>();
+  const { writeSync: writeNow } = nodeFs;
   const { open, rename, link, unlink, writeFile, rm, mkdir, truncate, appendFile, copyFile } = fs;
   const local = (file: unknown) => path.relative(folder, String(file));
   const refuse = (name: string) => () => {
@@ -36,10 +39,25 @@ export async function recordChanges(folder: string, action: () => Promise<void>)
     const text = String(flags ?? "r");
     if (/[wax]/u.test(text)) changes.push({ kind: "create", file: local(file), truncate: text.startsWith("w") });
   };
+  nodeFs.writeSync = ((descriptor: number, bytes: Uint8Array, offset: number, length: number, position: number) => {
+    const file = opened.get(descriptor);
+    if (file === undefined) return writeNow(descriptor, bytes, offset, length, position);
+    if (typeof position !== "number") throw new Error("only writes at a position are recorded");
+    const count = writeNow(descriptor, bytes, offset, length, position);
+    changes.push({ kind: "write", file, position, bytes: bytes.slice(offset, offset + count) });
+    return count;
+  }) as typeof writeNow;
   Object.assign(fs, {
     open: (async (file, flags, mode) => {
       const handle = await open(file, flags, mode);
       create(file, flags);
+      const { fd } = handle;
+      opened.set(fd, local(file));
+      const close = handle.close.bind(handle);
+      handle.close = () => {
+        opened.delete(fd);
+        return close();
+      };
       return recordHandle(handle, local(file), changes);
     }) as typeof open,
     rename: (async (from, to) => {
@@ -74,6 +92,7 @@ export async function recordChanges(folder: string, action: () => Promise<void>)
     await action();
   } finally {
     Object.assign(fs, { open, rename, link, unlink, writeFile, rm, mkdir, truncate, appendFile, copyFile });
+    nodeFs.writeSync = writeNow;
     syncBuiltinESMExports();
   }
   return changes;
