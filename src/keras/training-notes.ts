@@ -2,11 +2,12 @@ import { weightShapes } from "../network/weight-shapes.js";
 import { isJsonObject, type JsonObject } from "./config-reader.js";
 import type { Json } from "./layer-config.js";
 import type { FlatModel } from "./read-topology.js";
+import { type CompileConfig, readCompileConfig } from "./training-config.js";
 
 /** How a model was trained, as far as its file tells. */
 export interface TrainingNotes {
-  /** Learning rate that it was compiled with, if with Adam. */
-  readonly learningRate?: number | undefined;
+  /** How it was compiled, where that can be said simply. */
+  readonly compile?: CompileConfig | undefined;
   /** L2 penalty on the kernels while training: 0 if there is none, undefined if kernels differ or have another penalty. */
   readonly l2?: number | undefined;
   /** Layers whose weights stand still while training. */
@@ -18,18 +19,9 @@ export function trainingNotes({ origins, topology }: FlatModel, training: Json |
   const weighted = weightShapes(topology);
   return {
     l2: commonPenalty(origins.map(({ entry }) => entry.config)),
-    learningRate: adamLearningRate(training),
+    compile: readCompileConfig(training),
     frozen: origins.filter(({ name, trainable }) => !trainable && weighted.has(name)).map(({ name }) => name),
   };
-}
-
-function adamLearningRate(training: Json | undefined): number | undefined {
-  const optimizer = isJsonObject(training) ? (training.optimizer_config ?? training.optimizer) : undefined;
-  if (!isJsonObject(optimizer) || !isJsonObject(optimizer.config)) return undefined;
-  // Late versions of Keras 2 write their own optimizers as custom ones.
-  if (optimizer.class_name !== "Adam" && optimizer.class_name !== "Custom>Adam") return undefined;
-  const rate = optimizer.config.learning_rate ?? optimizer.config.lr;
-  return typeof rate === "number" ? rate : undefined;
 }
 
 function commonPenalty(configs: readonly JsonObject[]): number | undefined {

@@ -69,14 +69,22 @@ describe("loadKeras", () => {
   test("finds how a model was compiled, its version and what was frozen", async () => {
     expect(await loadKeras(`${fixtures}keras3-chain.h5`)).toMatchObject({
       kerasVersion: "3.15.1",
-      learningRate: 0.03125,
+      compile: {
+        loss: "categorical_crossentropy",
+        optimizer: { name: "adam", learningRate: 0.03125 },
+        metrics: ["accuracy"],
+      },
       l2: 0,
       frozen: [],
       nonFinite: [],
     });
     expect(await loadKeras(`${fixtures}keras3-chain.keras`)).toMatchObject({
       kerasVersion: "3.15.1",
-      learningRate: 0.03125,
+      compile: {
+        loss: "categorical_crossentropy",
+        optimizer: { name: "adam", learningRate: 0.03125 },
+        metrics: ["accuracy"],
+      },
     });
     expect((await loadKeras(`${fixtures}keras3-nested.keras`)).frozen).toEqual([
       "frozen",

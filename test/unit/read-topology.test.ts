@@ -106,7 +106,7 @@ describe("readTopology", () => {
         { className: "Concatenate", name: "joined", inputs: ["twice_1", "twice"], config: { axis: -1 } },
       ],
     };
-    expect(readTopology(JSON.parse(JSON.stringify(toModelConfig(topology, 0.1))))).toEqual(topology);
+    expect(readTopology(JSON.parse(JSON.stringify(toModelConfig(topology, { l2: 0.1 }))))).toEqual(topology);
   });
 
   test("orders layers so that each stands after what it takes, however the file lists them", () => {
