@@ -128,19 +128,19 @@ async function loadArchive(
   try {
     const fileName = `${name}/${members.weights}`;
     if (target !== undefined) return await loadWeightsOnto(file, target, fileName, bytes.length);
-    const tree = readModelTree(config);
-    const flat = flattenModel(tree);
-    const { topology } = flat;
-    const nodes = modelWeightNodes(tree, flat);
-    const request = { nodes, network: topology.name, fileName, named: false, fileBytes: bytes.length };
     const metadata = archive.names.includes(members.metadata)
       ? await readJsonMember(archive, members.metadata, name)
       : null;
+    const kerasVersion = versionIn(metadata);
+    const tree = readModelTree(config);
+    const flat = flattenModel(tree, kerasVersion);
+    const { topology } = flat;
+    const nodes = modelWeightNodes(tree, flat);
+    const request = { nodes, network: topology.name, fileName, named: false, fileBytes: bytes.length };
     return {
       network: { ...topology, weights: await readWeights(file, request) },
       ...trainingNotes(flat, isJsonObject(config) ? config.compile_config : undefined),
-      kerasVersion:
-        isJsonObject(metadata) && typeof metadata.keras_version === "string" ? metadata.keras_version : undefined,
+      kerasVersion,
       ...(await readNotes(file, fileName)),
     };
   } finally {
@@ -157,10 +157,25 @@ async function resolveTarget(
   options: LoadKerasOptions,
 ): Promise<Target> {
   if (isTopology(topology)) return { topology, nodes: flatWeightNodes(topology) };
-  const config = await configOf(topology, options);
+  const { config, kerasVersion } = await configOf(topology, options);
   const tree = readModelTree(config);
-  const flat = flattenModel(tree);
+  const flat = flattenModel(tree, kerasVersion);
   return { topology: flat.topology, nodes: modelWeightNodes(tree, flat) };
+}
+
+/** The version that a config or an archive's metadata names. */
+function versionIn(config: Json): string | undefined {
+  return isJsonObject(config) && typeof config.keras_version === "string" ? config.keras_version : undefined;
+}
+
+/** A model's config, and the version of Keras that wrote it where that is known. */
+interface VersionedConfig {
+  readonly config: Json;
+  readonly kerasVersion: string | undefined;
+}
+
+function withVersion(config: Json): VersionedConfig {
+  return { config, kerasVersion: versionIn(config) };
 }
 
 function isTopology(value: unknown): value is Topology {
@@ -170,9 +185,11 @@ function isTopology(value: unknown): value is Topology {
 async function configOf(
   topology: Exclude<NonNullable<LoadKerasOptions["topology"]>, Topology>,
   options: LoadKerasOptions,
-): Promise<Json> {
-  if (typeof topology === "string" && topology.trimStart().startsWith("{")) return parseJson(topology, "`topology`");
-  if (typeof topology === "object" && "class_name" in topology) return topology as unknown as JsonObject;
+): Promise<VersionedConfig> {
+  if (typeof topology === "string" && topology.trimStart().startsWith("{")) {
+    return withVersion(parseJson(topology, "`topology`"));
+  }
+  if (typeof topology === "object" && "class_name" in topology) return withVersion(topology as unknown as JsonObject);
   const isSource =
     typeof topology === "string" ||
     topology instanceof URL ||
@@ -198,16 +215,25 @@ async function configOf(
   }
 }
 
-async function readConfig(source: OpenKerasSource, engine: HDF5Engine): Promise<Json | undefined> {
-  if (source.kind === "zip") return readJsonMember(await openZip(source.bytes), members.config, source.name);
+async function readConfig(source: OpenKerasSource, engine: HDF5Engine): Promise<VersionedConfig | undefined> {
+  if (source.kind === "zip") {
+    const archive = await openZip(source.bytes);
+    const metadata = archive.names.includes(members.metadata)
+      ? await readJsonMember(archive, members.metadata, source.name)
+      : null;
+    return { config: await readJsonMember(archive, members.config, source.name), kerasVersion: versionIn(metadata) };
+  }
   if (source.kind === "json") {
     const bytes = new Uint8Array(source.bytes.size);
     await source.bytes.read(0, bytes);
-    return parseJson(new TextDecoder().decode(bytes), `"${source.name}"`);
+    return withVersion(parseJson(new TextDecoder().decode(bytes), `"${source.name}"`));
   }
   const file = await engine.open(source.hdf5);
   try {
-    return await readModelConfig(file, source.name);
+    const config = await readModelConfig(file, source.name);
+    const version = await file.attribute("/", "keras_version");
+    if (config === undefined) return undefined;
+    return { config, kerasVersion: version?.dtype === "string" ? version.data[0] : undefined };
   } finally {
     await file.close();
   }

@@ -41,17 +41,18 @@ export async function readKerasModel(file: HDF5File, fileName: string, fileBytes
     );
   }
   const tree = readModelTree(config);
-  const flat = flattenModel(tree);
+  const version = await file.attribute("/", "keras_version");
+  const kerasVersion = version?.dtype === "string" ? version.data[0] : undefined;
+  const flat = flattenModel(tree, kerasVersion);
   const nodes = modelWeightNodes(tree, flat);
   const { topology } = flat;
   const request = { nodes, network: topology.name, fileName, named: true, fileBytes };
   const network = { ...topology, weights: await readWeights(file, request) };
   validateNetwork(network);
-  const version = await file.attribute("/", "keras_version");
   return {
     network,
     ...trainingNotes(flat, await readJson(file, fileName, "training_config")),
-    kerasVersion: version?.dtype === "string" ? version.data[0] : undefined,
+    kerasVersion,
     ...(await readNotes(file, fileName)),
   };
 }

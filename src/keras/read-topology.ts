@@ -38,17 +38,18 @@ const mostLayers = 200_000;
  * @throws UnsupportedError naming layer and class, for what we do not run
  * @throws InvalidModelError if it is not of the form that Keras writes, or its graph has a cycle
  */
-export function readTopology(modelConfig: Json): Topology {
-  return flattenModel(readModelTree(modelConfig)).topology;
+export function readTopology(modelConfig: Json, kerasVersion?: string): Topology {
+  return flattenModel(readModelTree(modelConfig), kerasVersion).topology;
 }
 
 /**
  * Lays a model flat; see {@link readTopology}.
  *
+ * @param kerasVersion version that wrote it, as it stands beside the config; undefined for that of Keras 3
  * @throws UnsupportedError naming layer and class, for what we do not run
  * @throws InvalidModelError if its graph is not one
  */
-export function flattenModel(tree: ModelTree): FlatModel {
+export function flattenModel(tree: ModelTree, kerasVersion: string | undefined): FlatModel {
   const names = nameLayers(tree);
   const taken = new Set(names.values());
   const kinds = new Map<ModelEntry, LayerKind>();
@@ -90,7 +91,8 @@ export function flattenModel(tree: ModelTree): FlatModel {
           continue;
         }
         if (first.length + again.length >= mostLayers) throw tooManyLayers();
-        if (!kinds.has(entry)) kinds.set(entry, readKerasLayer(entry.className, entry.name, entry.config));
+        if (!kinds.has(entry))
+          kinds.set(entry, readKerasLayer(entry.className, entry.name, entry.config, kerasVersion));
         const owner = origins.get(entry);
         const own = names.get(entry) as string;
         const name = owner === undefined ? own : freeName(`${own}_${countOf(entry)}`, taken);

@@ -174,8 +174,8 @@ describe("readTopology", () => {
     ],
     [
       "an activation that is not known",
-      functional([input(), dense({ activation: "gelu" })]),
-      /"out" \(Dense\).*`activation` "gelu"/,
+      functional([input(), dense({ activation: "sparsemax" })]),
+      /"out" \(Dense\).*`activation` "sparsemax"/,
     ],
     [
       "channels first",
@@ -187,7 +187,7 @@ describe("readTopology", () => {
       functional([input(), dense({ dtype: { class_name: "DTypePolicy", config: { name: "mixed_float16" } } })]),
       /`dtype`/,
     ],
-    ["a softmax over another axis", picture("Softmax", { axis: 1 }), /`axis` 1/],
+    ["a softmax over two axes", picture("Softmax", { axis: [1, 2] }), /`axis` \[1,2\]/],
     [
       "a call in training mode",
       functional([input(), layer("Dropout", { rate: 0.5 }, [[place("in", 0, { training: true })]])]),
