@@ -147,10 +147,19 @@ export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
-export { type KerasModel, readKerasModel } from "./keras/read-model.js";
+export type { KerasSource } from "./keras/keras-source.js";
+export { type KerasNetwork, type LoadKerasOptions, loadKeras } from "./keras/load-keras.js";
+export type { KerasNotes } from "./keras/read-model.js";
 export { readKerasWeights } from "./keras/read-weights.js";
-export type { CompileConfig } from "./keras/training-config.js";
-export { type EncodeModelOptions, encodeKerasModel, type ModelNotes } from "./keras/write-model.js";
+export { type SaveKerasOptions, saveKeras } from "./keras/save-keras.js";
+export type { CompileConfig, KerasOptimizer } from "./keras/training-config.js";
+export type { TrainingNotes } from "./keras/training-notes.js";
+export {
+  type EncodeModelOptions,
+  encodeKerasModel,
+  type ModelNotes,
+  type WritableNetwork,
+} from "./keras/write-model.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
 export { cut } from "./network/cut.js";
 export {

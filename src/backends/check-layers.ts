@@ -1,41 +1,33 @@
 import { UnsupportedError } from "../errors.js";
-import type { LayerClassName } from "../network/layer.js";
+import { activationNames } from "../network/activation.js";
+import { layerClassNames } from "../network/layer-shape.js";
 import type { Topology } from "../network/network.js";
 
-// The kinds of layer that backends run; every other is refused when a network is loaded.
-const known: Readonly<Partial<Record<LayerClassName, true>>> = {
-  InputLayer: true,
-  PreprocessInput: true,
-  Conv2D: true,
-  DepthwiseConv2D: true,
-  Dense: true,
-  BatchNormalization: true,
-  Activation: true,
-  ReLU: true,
-  MaxPooling2D: true,
-  AveragePooling2D: true,
-  GlobalAveragePooling2D: true,
-  GlobalMaxPooling2D: true,
-  ZeroPadding2D: true,
-  Concatenate: true,
-  Add: true,
-  Flatten: true,
-  Reshape: true,
-  Dropout: true,
-};
-
 /**
- * Checks that a backend knows every layer's kind. The types say so already, but a network may come from a caller in
- * plain JavaScript, from a file of a later version, or from another copy of the library.
+ * Checks that a backend knows every layer's kind and activation. The types say so already, but a network may come from a
+ * caller in plain JavaScript, from a file of a later version, or from another copy of the library.
  *
- * @throws UnsupportedError naming the first layer of an unknown kind
+ * @throws UnsupportedError naming the first layer of an unknown kind or activation
  */
 export function checkLayers(topology: Topology, backend: string): void {
-  for (const { name, className } of topology.layers) {
-    if (Object.hasOwn(known, className)) continue;
+  for (const { name, className, config } of topology.layers) {
+    const where = `The backend "${backend}" cannot run the layer "${name}" of the network "${topology.name}"`;
+    if (!layerClassNames.includes(className)) {
+      throw new UnsupportedError(
+        `${where}: it has no ${className}. Known are ${layerClassNames.join(", ")}. ` +
+          "Choose `outputs` before that layer, or build it of these.",
+      );
+    }
+    if (!("activation" in config) || isActivation(config.activation)) continue;
     throw new UnsupportedError(
-      `The backend "${backend}" cannot run the layer "${name}" of the network "${topology.name}": it has no ${className}. ` +
-        `Known are ${Object.keys(known).join(", ")}. Choose \`outputs\` before that layer, or build it of these.`,
+      `${where}: it has no activation ${JSON.stringify(config.activation)}. Known are ${activationNames.join(", ")}, ` +
+        'and { name: "leaky_relu", negativeSlope }.',
     );
   }
+}
+
+function isActivation(activation: unknown): boolean {
+  if (typeof activation === "string") return (activationNames as readonly string[]).includes(activation);
+  const { name, negativeSlope } = (activation ?? {}) as { readonly name?: unknown; readonly negativeSlope?: unknown };
+  return name === "leaky_relu" && typeof negativeSlope === "number";
 }

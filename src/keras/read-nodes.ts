@@ -2,10 +2,11 @@ import { InvalidModelError, UnsupportedError } from "../errors.js";
 import { isJsonList, isJsonObject, type JsonObject, show } from "./config-reader.js";
 import type { Json } from "./layer-config.js";
 
-/** One application of a layer: the layer and which of its applications, counted from 0. */
+/** One output of one application of a layer; applications and outputs are counted from 0. */
 export interface Place {
   readonly layer: string;
   readonly node: number;
+  readonly tensor: number;
 }
 
 /**
@@ -32,24 +33,23 @@ export function applications(className: string, layer: string, nodes: Json | und
 }
 
 /**
- * Reads references to layers as Keras 2 writes them, `[[layer, node, tensor], ...]`, and the bare triple that Keras 3
- * writes for one.
+ * Reads references to layers as Keras 2 writes them, `[[layer, node, tensor], ...]`, the bare triple that Keras 3 writes
+ * for one, and the named ones that it writes for a dictionary: their order is that of the sorted names.
  */
 export function places(value: Json | undefined, key: string, onArguments?: (kwargs: Json) => void): readonly Place[] {
   const malformed = () =>
     new InvalidModelError(`The Keras model has \`${key}\` ${show(value)}: expected a list of [layer, node, tensor].`);
+  if (isJsonObject(value)) {
+    const sorted = Object.keys(value).sort();
+    return sorted.flatMap((name) => places(value[name], key, onArguments));
+  }
   if (!isJsonList(value) || value.length === 0) throw malformed();
   const list = typeof value[0] === "string" ? [value] : value;
   return list.map((item) => {
     const [layer, node, tensor, kwargs] = isJsonList(item) ? item : [];
-    if (typeof layer !== "string" || !Number.isSafeInteger(node)) throw malformed();
-    if (tensor !== 0) {
-      throw new UnsupportedError(
-        `The Keras model takes output ${show(tensor)} of layer "${layer}"; only layers with one output can be run here.`,
-      );
-    }
+    if (typeof layer !== "string" || !Number.isSafeInteger(node) || !Number.isSafeInteger(tensor)) throw malformed();
     if (kwargs !== undefined) onArguments?.(kwargs);
-    return { layer, node: node as number };
+    return { layer, node: node as number, tensor: tensor as number };
   });
 }
 

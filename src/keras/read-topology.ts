@@ -1,144 +1,196 @@
-import { InvalidModelError, UnsupportedError } from "../errors.js";
+import { UnsupportedError } from "../errors.js";
 import type { Layer } from "../network/layer.js";
 import type { Topology } from "../network/network.js";
 import { inferShapes } from "../network/shapes.js";
-import { configReader, isJsonList, isJsonObject, type JsonObject, show } from "./config-reader.js";
 import type { Json } from "./layer-config.js";
-import { declaredShape, type LayerKind, normalizedAxis, placeLayer, readKerasLayer } from "./read-layer.js";
-import { applications, type Place, places } from "./read-nodes.js";
+import { type ModelEntry, type ModelTree, malformedModel, readModelTree } from "./model-tree.js";
+import { type LayerKind, normalizedAxis, placeLayer, readKerasLayer } from "./read-layer.js";
+import type { Place } from "./read-nodes.js";
 
-/** A layer as a `model_config` holds it. */
-interface Entry {
-  readonly className: string;
+/** Where a layer of a flat topology stands in the Keras model. */
+export interface LayerOrigin {
+  /** Name in the topology. */
   readonly name: string;
-  readonly config: JsonObject;
-  readonly nodes: Json | undefined;
+  readonly entry: ModelEntry;
+  /** Names of the models that it is in, outermost first, without the whole model itself. */
+  readonly within: readonly string[];
+  /** Whether neither it nor a model that it is in was frozen. */
+  readonly trainable: boolean;
 }
 
-interface Application {
-  readonly name: string;
-  readonly owner: string;
-  readonly inputs: readonly Place[];
+/** A Keras model laid flat. */
+export interface FlatModel {
+  readonly topology: Topology;
+  /** For each layer that is not another application of one before, in the order of the config. */
+  readonly origins: readonly LayerOrigin[];
 }
+
+/** More layers than any network has; models that apply models that apply models would come to any number. */
+const mostLayers = 200_000;
 
 /**
  * Reads the `model_config` of a Keras file: Functional and Sequential models in the dialects of Keras 2 and 3. A layer
  * that is applied more than once becomes one layer for each application.
  *
- * @throws UnsupportedError naming layer and class, for what we do not run: nested models, layers that are not known
+ * Models inside of it are laid flat: their layers keep their names where these are unique in the whole model, else they
+ * have the names of the models before them (`encoder/dense`).
+ *
+ * @throws UnsupportedError naming layer and class, for what we do not run
  * @throws InvalidModelError if it is not of the form that Keras writes, or its graph has a cycle
  */
-export function readTopology(modelConfig: Json): Topology {
-  if (!isJsonObject(modelConfig)) throw malformed(`it is ${show(modelConfig)} instead of an object`);
-  const { class_name: className, config } = modelConfig;
-  const topology = className === "Sequential" ? readSequential(config) : readFunctional(className, config);
-  checkNormalizedAxes(topology, modelConfig);
-  return topology;
+export function readTopology(modelConfig: Json, kerasVersion?: string): Topology {
+  return flattenModel(readModelTree(modelConfig), kerasVersion).topology;
 }
 
-function malformed(what: string): InvalidModelError {
-  return new InvalidModelError(
-    `The Keras file's model config cannot be read: ${what}. Save the model again with Keras.`,
-  );
-}
-
-/** The layers that a `model_config` lists, in its order. */
-export function listEntries(modelConfig: Json): readonly Entry[] {
-  const config = isJsonObject(modelConfig) ? modelConfig.config : undefined;
-  // Sequential models of Keras before 2.2.3 have the bare list.
-  const layers = isJsonObject(config) ? config.layers : config;
-  if (!isJsonList(layers) || layers.length === 0) throw malformed("it lists no layers");
-  return layers.map((layer, index): Entry => {
-    if (!isJsonObject(layer) || typeof layer.class_name !== "string" || layer.config === undefined) {
-      throw malformed(`layer ${index} has no class name or no config`);
-    }
-    const inner = isJsonObject(layer.config) ? layer.config : {};
-    const name = layer.name ?? inner.name;
-    if (typeof name !== "string") throw malformed(`layer ${index} (${layer.class_name}) has no name`);
-    if (["Functional", "Sequential", "Model"].includes(layer.class_name)) {
-      throw new UnsupportedError(
-        `Layer "${name}" of the Keras model is itself a model (${layer.class_name}); only flat models can be read. Rebuild it in Python with the inner layers applied one by one.`,
-      );
-    }
-    return { className: layer.class_name, name, config: inner, nodes: layer.inbound_nodes };
-  });
-}
-
-function readSequential(config: Json | undefined): Topology {
-  const entries = listEntries({ config: config ?? null });
-  const [first] = entries;
-  const layers: Layer[] = [];
-  if (first !== undefined && first.className !== "InputLayer") {
-    const shape = declaredShape(configReader(first.className, first.name, first.config)) ?? builtShape(config);
-    if (shape === undefined) {
-      throw new UnsupportedError(
-        `The Sequential model does not say what shape it takes: its first layer "${first.name}" (${first.className}) has no \`batch_input_shape\`. In Python, put keras.Input(shape=...) first and save it again.`,
-      );
-    }
-    layers.push({
-      className: "InputLayer",
-      name: `${first.name}_input`,
-      inputs: [],
-      config: { shape, dtype: "float32" },
-    });
-  }
-  for (const { className, name, config: inner } of entries) {
-    const previous = layers.at(-1);
-    layers.push(
-      placeLayer(readKerasLayer(className, name, inner), name, previous === undefined ? [] : [previous.name]),
-    );
-  }
-  const name = isJsonObject(config) && typeof config.name === "string" ? config.name : "sequential";
-  return { name, layers, inputs: [layers[0]?.name ?? ""], outputs: [layers.at(-1)?.name ?? ""] };
-}
-
-/** Keras 3 notes the shape that a Sequential was built for beside its layers. */
-function builtShape(config: Json | undefined): readonly (number | null)[] | undefined {
-  if (!isJsonObject(config) || config.build_input_shape === undefined) return undefined;
-  return declaredShape(configReader("Sequential", "model", { batch_shape: config.build_input_shape }));
-}
-
-function readFunctional(className: Json | undefined, config: Json | undefined): Topology {
-  if ((className !== "Functional" && className !== "Model") || !isJsonObject(config)) {
-    throw new UnsupportedError(
-      `The Keras model is a ${show(className)}; only Functional and Sequential models say in the file what they compute.`,
-    );
-  }
-  const kinds = new Map<string, LayerKind>();
-  const names = new Map<string, string>();
+/**
+ * Lays a model flat; see {@link readTopology}.
+ *
+ * @param kerasVersion version that wrote it, as it stands beside the config; undefined for that of Keras 3
+ * @throws UnsupportedError naming layer and class, for what we do not run
+ * @throws InvalidModelError if its graph is not one
+ */
+export function flattenModel(tree: ModelTree, kerasVersion: string | undefined): FlatModel {
+  const names = nameLayers(tree);
+  const taken = new Set(names.values());
+  const kinds = new Map<ModelEntry, LayerKind>();
+  const origins = new Map<ModelEntry, LayerOrigin>();
   const first: Application[] = [];
   const again: Application[] = [];
-  const entries = listEntries({ config });
-  const taken = new Set(entries.map(({ name }) => name));
-  for (const { className: layerClass, name, config: inner, nodes } of entries) {
-    if (kinds.has(name)) throw malformed(`it has two layers named "${name}"`);
-    kinds.set(name, readKerasLayer(layerClass, name, inner));
-    for (const [node, inputs] of applications(layerClass, name, nodes).entries()) {
-      const own = node === 0 ? name : freeName(`${name}_${node}`, taken);
-      names.set(placeKey({ layer: name, node }), own);
-      (node === 0 ? first : again).push({ name: own, owner: name, inputs });
+  /** What stands at a place: the layer that makes it, or the place in another model where it comes from. */
+  const made = new Map<string, string>();
+  const same = new Map<string, ScopedPlace>();
+  let scopes = 0;
+
+  /** Adds the layers of one application of a model; `given` are its inputs where it stands inside of another. */
+  function apply(
+    model: ModelTree,
+    within: readonly string[],
+    trainable: boolean,
+    given: readonly ScopedPlace[] | undefined,
+  ): readonly ScopedPlace[] {
+    const scope = scopes++;
+    if (scopes > mostLayers) throw tooManyLayers();
+    const here = (place: Place): ScopedPlace => ({ ...place, scope });
+    if (given !== undefined) {
+      if (given.length !== model.inputs.length) {
+        throw malformedModel(
+          `the model "${model.name}" in it has ${model.inputs.length} inputs but is applied to ${given.length}`,
+        );
+      }
+      for (const [index, place] of model.inputs.entries()) same.set(placeKey(here(place)), given[index] as ScopedPlace);
     }
+    for (const entry of model.entries) {
+      if (given !== undefined && entry.className === "InputLayer") continue;
+      for (const [node, inputs] of entry.applications.entries()) {
+        const scoped = inputs.map(here);
+        if (entry.model !== undefined) {
+          const results = apply(entry.model, [...within, entry.name], trainable && entry.model.trainable, scoped);
+          for (const [tensor, result] of results.entries()) {
+            same.set(placeKey({ scope, layer: entry.name, node, tensor }), result);
+          }
+          continue;
+        }
+        if (first.length + again.length >= mostLayers) throw tooManyLayers();
+        if (!kinds.has(entry))
+          kinds.set(entry, readKerasLayer(entry.className, entry.name, entry.config, kerasVersion));
+        const owner = origins.get(entry);
+        const own = names.get(entry) as string;
+        const name = owner === undefined ? own : freeName(`${own}_${countOf(entry)}`, taken);
+        if (owner === undefined) {
+          origins.set(entry, { name, entry, within, trainable: trainable && entry.config.trainable !== false });
+        }
+        made.set(placeKey({ scope, layer: entry.name, node, tensor: 0 }), name);
+        (owner === undefined ? first : again).push({ name, entry, inputs: scoped });
+      }
+    }
+    return model.outputs.map(here);
   }
-  const nameAt = (place: Place): string => {
-    const name = names.get(placeKey(place));
-    if (name === undefined)
-      throw malformed(`it refers to node ${place.node} of layer "${place.layer}", which is not there`);
-    return name;
-  };
+
+  const counts = new Map<ModelEntry, number>();
+  function countOf(entry: ModelEntry): number {
+    const count = (counts.get(entry) ?? 0) + 1;
+    counts.set(entry, count);
+    return count;
+  }
+
+  /** The layer that makes what stands at a place. */
+  function nameAt(wanted: ScopedPlace): string {
+    let place = wanted;
+    for (let steps = 0; ; steps++) {
+      const name = made.get(placeKey(place));
+      if (name !== undefined) return name;
+      const next = same.get(placeKey(place));
+      if (next === undefined) break;
+      if (steps > same.size) throw malformedModel(`its graph has a cycle, in which layer "${place.layer}" takes part`);
+      place = next;
+    }
+    if (place.tensor !== 0 && made.has(placeKey({ ...place, tensor: 0 }))) {
+      throw new UnsupportedError(
+        `The Keras model takes output ${place.tensor} of layer "${place.layer}"; only layers with one output can be run here.`,
+      );
+    }
+    throw malformedModel(`it refers to node ${place.node} of layer "${place.layer}", which is not there`);
+  }
+
+  const outputs = apply(tree, [], tree.trainable, undefined);
   // Repeated applications last: they move up to where they are needed, and the others keep Keras's order.
-  const layers = [...first, ...again].map(({ name, owner, inputs }) =>
-    placeLayer(kinds.get(owner) as LayerKind, name, inputs.map(nameAt), name === owner ? undefined : owner),
-  );
-  return {
-    name: typeof config.name === "string" ? config.name : "model",
+  const layers = [...first, ...again].map(({ name, entry, inputs }) => {
+    const owner = origins.get(entry)?.name;
+    return placeLayer(kinds.get(entry) as LayerKind, name, inputs.map(nameAt), owner === name ? undefined : owner);
+  });
+  const topology: Topology = {
+    name: tree.name,
     layers: inputsFirst(layers),
-    inputs: places(config.input_layers, "input_layers").map(nameAt),
-    outputs: places(config.output_layers, "output_layers").map(nameAt),
+    inputs: tree.inputs.map((place) => nameAt({ ...place, scope: 0 })),
+    outputs: outputs.map(nameAt),
   };
+  checkNormalizedAxes(topology, [...origins.values()]);
+  return { topology, origins: [...origins.values()] };
 }
 
-function placeKey({ layer, node }: Place): string {
-  return `${node}/${layer}`;
+function tooManyLayers(): Error {
+  return malformedModel(`it comes to more than ${mostLayers} layers when its inner models are laid flat`);
+}
+
+interface ScopedPlace extends Place {
+  /** Which application of which model the place is in. */
+  readonly scope: number;
+}
+
+interface Application {
+  readonly name: string;
+  readonly entry: ModelEntry;
+  readonly inputs: readonly ScopedPlace[];
+}
+
+function placeKey({ scope, layer, node, tensor }: ScopedPlace): string {
+  return `${scope}/${node}/${tensor}/${layer}`;
+}
+
+/** A name for each layer of a model and of those inside of it; layers of the outermost keep theirs. */
+function nameLayers(tree: ModelTree): ReadonlyMap<ModelEntry, string> {
+  const inner: { readonly entry: ModelEntry; readonly within: readonly string[] }[] = [];
+  const walk = (model: ModelTree, within: readonly string[]): void => {
+    for (const entry of model.entries) {
+      if (entry.model !== undefined) walk(entry.model, [...within, entry.name]);
+      else if (within.length > 0 && entry.className !== "InputLayer") inner.push({ entry, within });
+    }
+  };
+  walk(tree, []);
+  const outer = tree.entries.filter(({ model }) => model === undefined);
+  const uses = new Map<string, number>();
+  for (const { name } of [...outer, ...inner.map(({ entry }) => entry)]) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const taken = new Set([...uses].filter(([, count]) => count === 1).map(([name]) => name));
+  const names = new Map<ModelEntry, string>();
+  for (const entry of outer) {
+    names.set(entry, entry.name);
+    taken.add(entry.name);
+  }
+  for (const { entry, within } of inner) {
+    const unique = uses.get(entry.name) === 1;
+    names.set(entry, unique ? entry.name : freeName([...within, entry.name].join("/"), taken));
+  }
+  return names;
 }
 
 function freeName(wanted: string, taken: Set<string>): string {
@@ -166,18 +218,18 @@ function inputsFirst(layers: readonly Layer[]): readonly Layer[] {
       stack.pop();
       continue;
     }
-    if (entered.has(layer)) throw malformed(`its graph has a cycle, in which layer "${layer.name}" takes part`);
+    if (entered.has(layer)) throw malformedModel(`its graph has a cycle, in which layer "${layer.name}" takes part`);
     entered.add(layer);
     for (const input of missing.reverse()) stack.push(input);
   }
   return [...ordered];
 }
 
-function checkNormalizedAxes(topology: Topology, modelConfig: Json): void {
+function checkNormalizedAxes(topology: Topology, origins: readonly LayerOrigin[]): void {
   const axes = new Map(
-    listEntries(modelConfig)
-      .filter(({ className }) => className.startsWith("BatchNormalization"))
-      .map(({ name, config }) => [name, normalizedAxis(config)]),
+    origins
+      .filter(({ entry }) => entry.className.startsWith("BatchNormalization"))
+      .map(({ name, entry }) => [name, normalizedAxis(entry.config)]),
   );
   if ([...axes.values()].every((axis) => axis === undefined)) return;
   const shapes = inferShapes(topology);

@@ -1,30 +1,136 @@
 import type { OptimizerConfig } from "../backends/backend.js";
+import { isJsonList, isJsonObject } from "./config-reader.js";
 import type { Json } from "./layer-config.js";
+
+/** An optimizer as Keras has it, with the settings that decide how it steps. */
+export type KerasOptimizer =
+  | OptimizerConfig
+  | {
+      readonly name: "sgd";
+      readonly learningRate: number;
+      readonly momentum: number;
+      readonly nesterov: boolean;
+    }
+  | {
+      readonly name: "rmsprop";
+      readonly learningRate: number;
+      readonly rho: number;
+      readonly momentum: number;
+      readonly epsilon: number;
+      readonly centered: boolean;
+    };
 
 /** How a saved model is compiled, so that `fit` goes on in Keras. */
 export interface CompileConfig {
-  readonly loss: "categorical_crossentropy";
-  readonly optimizer: OptimizerConfig;
+  /** Keras's name of the loss, such as `categorical_crossentropy`. */
+  readonly loss: string;
+  readonly optimizer: KerasOptimizer;
+  /** Keras's names of metrics. Default `["accuracy"]`. */
+  readonly metrics?: readonly string[] | undefined;
 }
 
 /** Writes the `training_config` of a legacy Keras file, with every key that some Keras version insists on. */
-export function toTrainingConfig({ loss, optimizer }: CompileConfig): Json {
+export function toTrainingConfig(compile: CompileConfig): Json {
+  const { class_name, config } = toOptimizer(compile.optimizer);
   return {
-    loss,
-    metrics: ["accuracy"],
+    loss: compile.loss,
+    metrics: compile.metrics ?? ["accuracy"],
     weighted_metrics: null,
     loss_weights: null,
     sample_weight_mode: null,
-    optimizer_config: {
-      class_name: "Adam",
-      config: {
-        name: "Adam",
-        learning_rate: optimizer.learningRate,
-        beta_1: optimizer.beta1,
-        beta_2: optimizer.beta2,
-        epsilon: optimizer.epsilon,
-        amsgrad: false,
-      },
-    },
+    optimizer_config: { class_name, config: { name: class_name, ...config } },
   };
+}
+
+/** Writes the `compile_config` of a `.keras` file. */
+export function toCompileConfig(compile: CompileConfig): Json {
+  const { class_name, config } = toOptimizer(compile.optimizer);
+  return {
+    optimizer: { module: "keras.optimizers", class_name, config, registered_name: null },
+    loss: compile.loss,
+    loss_weights: null,
+    metrics: compile.metrics ?? ["accuracy"],
+    weighted_metrics: null,
+  };
+}
+
+function toOptimizer(optimizer: KerasOptimizer): { class_name: string; config: { readonly [key: string]: Json } } {
+  const learning_rate = optimizer.learningRate;
+  switch (optimizer.name) {
+    case "adam": {
+      const { beta1, beta2, epsilon } = optimizer;
+      return { class_name: "Adam", config: { learning_rate, beta_1: beta1, beta_2: beta2, epsilon, amsgrad: false } };
+    }
+    case "sgd": {
+      const { momentum, nesterov } = optimizer;
+      return { class_name: "SGD", config: { learning_rate, momentum, nesterov } };
+    }
+    case "rmsprop": {
+      const { rho, momentum, epsilon, centered } = optimizer;
+      return { class_name: "RMSprop", config: { learning_rate, rho, momentum, epsilon, centered } };
+    }
+  }
+}
+
+/**
+ * How a model was compiled, from the `training_config` of a legacy file or the `compile_config` of a `.keras` one.
+ * Undefined where that is more than a {@link CompileConfig} can say: losses of one's own or several of them, a schedule of
+ * learning rates, another optimizer, clipped gradients. Of metrics only those that have a name are kept.
+ */
+export function readCompileConfig(training: Json | undefined): CompileConfig | undefined {
+  if (!isJsonObject(training)) return undefined;
+  const optimizer = readOptimizer(training.optimizer_config ?? training.optimizer);
+  const loss = readName(training.loss);
+  if (optimizer === undefined || loss === undefined) return undefined;
+  const metrics = isJsonList(training.metrics) ? training.metrics : [];
+  // Keras 2 wraps the list of a model's only output into another list.
+  const names = (metrics.length === 1 && isJsonList(metrics[0]) ? metrics[0] : metrics).map(readName);
+  return { loss, optimizer, metrics: names.filter((name) => name !== undefined) };
+}
+
+/** The name of a loss or a metric; of a metric as an object, that in its config. */
+function readName(value: Json | undefined): string | undefined {
+  if (typeof value === "string") return value;
+  if (!isJsonObject(value) || !isJsonObject(value.config)) return undefined;
+  const { name, fn } = value.config;
+  // A function of Keras by its name: {"class_name": "MeanMetricWrapper", "config": {"name": "accuracy", "fn": ...}}.
+  if (value.class_name === "MeanMetricWrapper" && typeof name === "string") return name;
+  return value.class_name === "function" && typeof fn === "string" ? fn : undefined;
+}
+
+function readOptimizer(value: Json | undefined): KerasOptimizer | undefined {
+  if (!isJsonObject(value) || !isJsonObject(value.config) || typeof value.class_name !== "string") return undefined;
+  const { config } = value;
+  const clips = [config.clipnorm, config.global_clipnorm, config.clipvalue, config.weight_decay];
+  if (clips.some((clip) => (clip ?? null) !== null) || config.amsgrad === true || (config.decay ?? 0) !== 0) {
+    return undefined;
+  }
+  const number = (name: string, fallback: number): number =>
+    typeof config[name] === "number" ? (config[name] as number) : fallback;
+  const learningRate = config.learning_rate ?? config.lr;
+  if (typeof learningRate !== "number") return undefined;
+  // Late versions of Keras 2 write their own optimizers as custom ones.
+  switch (value.class_name.replace(/^Custom>/, "")) {
+    case "Adam":
+      return {
+        name: "adam",
+        learningRate,
+        beta1: number("beta_1", 0.9),
+        beta2: number("beta_2", 0.999),
+        epsilon: number("epsilon", 1e-7),
+      };
+    case "SGD":
+      return { name: "sgd", learningRate, momentum: number("momentum", 0), nesterov: config.nesterov === true };
+    case "RMSprop":
+      return {
+        name: "rmsprop",
+        learningRate,
+        rho: number("rho", 0.9),
+        momentum: number("momentum", 0),
+        epsilon: number("epsilon", 1e-7),
+        centered: config.centered === true,
+      };
+    default:
+      return undefined;
+  }
 }

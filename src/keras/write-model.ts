@@ -1,83 +1,97 @@
 import type { HDF5Attribute, HDF5Item, WritableHDF5Engine } from "../hdf5/engine.js";
 import { defaultWritableEngine } from "../hdf5/writable-engine.js";
-import type { NdArray } from "../ndarray.js";
 import type { Network } from "../network/network.js";
 import { validateNetwork } from "../network/validate.js";
-import { checkTexts, checkWellFormed } from "../options/check-option.js";
+import { checkOneOf, checkTexts, checkWellFormed } from "../options/check-option.js";
+import { json, labelNames, stringList, text } from "./hdf5-items.js";
+import { encodeKerasArchive, kerasVersion, type ModelNotes, type ModelWriting } from "./keras-archive.js";
+import { withKerasLayers } from "./keras-layers.js";
 import { withKerasNames } from "./keras-names.js";
-import type { Json } from "./layer-config.js";
+import { kerasLayerOrder, withoutDeadLayers } from "./keras-order.js";
 import { toModelConfig } from "./model-config.js";
 import { type CompileConfig, toTrainingConfig } from "./training-config.js";
 
-/**
- * Keras version named in the files that we write. Their dialect is that of the last Keras 2, which Keras 2 and 3 read;
- * without a version Keras 2 would take them for files of Keras 1.
- */
-const kerasVersion = "2.15.0";
+export type { ModelNotes } from "./keras-archive.js";
 
-/** Things that Keras has no place for. It ignores them, and drops them when it saves the model itself. */
-export interface ModelNotes {
-  /** Names of the classes, in the order of the network's outputs. Dataset `label_names` of the file, as in feature files. */
-  readonly classLabels?: readonly string[] | undefined;
-  /** Anything else worth keeping, such as where the features come from. Root attribute `metadata`, as JSON. */
-  readonly metadata?: Readonly<Record<string, string | number>> | undefined;
-}
-
-/** Options of {@link encodeKerasModel}. */
+/** Options of {@link encodeKerasModel}. What a {@link KerasNetwork} has of these itself is taken where an option is absent. */
 export interface EncodeModelOptions extends ModelNotes {
+  /**
+   * `h5`: the legacy format, which Keras 2 and 3 open. `keras`: the one that Keras 3 recommends; Keras 2 opens it from 2.13
+   * on. Default `h5`.
+   */
+  readonly format?: "h5" | "keras" | undefined;
   /** Writes the file. @default h5wasm() */
   readonly engine?: WritableHDF5Engine | undefined;
   /** How the model is compiled after loading. Absent: Keras loads it uncompiled. */
   readonly compile?: CompileConfig | undefined;
   /** L2 penalty that the saved model puts on each kernel while it trains. Default 0, none. */
   readonly l2?: number | undefined;
+  /** Names of the layers whose weights stand still while training. Default none. */
+  readonly frozen?: readonly string[] | undefined;
 }
 
+/** A network to be written, perhaps with what {@link loadKeras} found beside it. */
+export type WritableNetwork = Network & Pick<EncodeModelOptions, "compile" | "l2" | "frozen" | keyof ModelNotes>;
+
 /**
- * Makes a legacy Keras `.h5` file that `keras.models.load_model` of Keras 2 and 3 opens with equal predictions: a flat
- * Functional model, its weights, and how it is compiled.
+ * Makes a Keras file that `keras.models.load_model` of Keras 2 and 3 opens with equal predictions: a flat Functional model,
+ * its weights, and how it is compiled.
  *
- * A slash in a layer's name becomes an underscore, as Keras 3 takes none.
+ * A slash in a layer's name becomes an underscore, as Keras 3 takes none. Layers that no output is computed from are left
+ * out, as Keras leaves them out.
  *
- * Format: Keras's `legacy_h5_format`. Optimizer slots are not written: with them Keras 3 loads the file but cannot `fit`.
+ * Formats: Keras's `legacy_h5_format` and `saving_lib`. Optimizer slots are not written: with them Keras 3 loads a legacy
+ * file but cannot `fit`.
  *
  * @returns the file's bytes
  * @throws UnsupportedError for a layer that Keras has no class for, such as PreprocessInput
- * @throws InvalidArgumentError if `classLabels` are not texts, or one has half of a surrogate pair
+ * @throws InvalidArgumentError if `classLabels` are not texts, or one has half of a surrogate pair; if `format` is not one
  * @throws InvalidNetworkError if the graph is not valid, or weights do not fit its layers
  *
  * @example
  * await writeFile("vgg16.h5", await encodeKerasModel(await createNetwork("vgg16")));
  */
-export async function encodeKerasModel(network: Network, options: EncodeModelOptions = {}): Promise<Uint8Array> {
+export async function encodeKerasModel(
+  network: WritableNetwork,
+  options: EncodeModelOptions = {},
+): Promise<Uint8Array> {
   validateNetwork(network);
-  if (options.classLabels !== undefined) {
-    checkTexts("classLabels", options.classLabels, '["cats", "dogs"]');
-    checkWellFormed("classLabels", options.classLabels);
+  const { format = "h5", engine = defaultWritableEngine() } = options;
+  checkOneOf("format", format, ["h5", "keras"]);
+  const { frozen, ...named } = withKerasNames({
+    ...withKerasLayers(withoutDeadLayers(network)),
+    frozen: options.frozen ?? network.frozen ?? [],
+  });
+  const writing: ModelWriting = {
+    frozen,
+    compile: options.compile ?? network.compile,
+    l2: options.l2 ?? network.l2,
+    classLabels: options.classLabels ?? network.classLabels,
+    metadata: options.metadata ?? network.metadata,
+  };
+  if (writing.classLabels !== undefined) {
+    checkTexts("classLabels", writing.classLabels, '["cats", "dogs"]');
+    checkWellFormed("classLabels", writing.classLabels);
   }
-  return (options.engine ?? defaultWritableEngine()).encode(modelItems(withKerasNames(network), options));
+  return format === "h5" ? engine.encode(legacyItems(named, writing)) : encodeKerasArchive(named, writing, engine);
 }
 
-function* modelItems(network: Network, options: EncodeModelOptions): Generator<HDF5Item> {
+function* legacyItems(network: Network, writing: ModelWriting): Generator<HDF5Item> {
   const versions: [string, HDF5Attribute][] = [
     ["keras_version", text(kerasVersion)],
     ["backend", text("tensorflow")],
   ];
-  const root = new Map<string, HDF5Attribute>([
-    ...versions,
-    ["model_config", json(toModelConfig(network, options.l2 ?? 0))],
-  ]);
-  if (options.compile !== undefined) root.set("training_config", json(toTrainingConfig(options.compile)));
-  if (options.metadata !== undefined) root.set("metadata", json(options.metadata));
+  const root = new Map<string, HDF5Attribute>([...versions, ["model_config", json(toModelConfig(network, writing))]]);
+  if (writing.compile !== undefined) root.set("training_config", json(toTrainingConfig(writing.compile)));
+  if (writing.metadata !== undefined) root.set("metadata", json(writing.metadata));
   yield { path: "/", attributes: root };
 
-  const owners = network.layers.filter(({ weightsOf }) => weightsOf === undefined);
-  const names = owners.map(({ name }) => name);
+  const names = kerasLayerOrder(network);
   yield {
     path: "/model_weights",
     attributes: new Map([...versions, ...stringList("layer_names", names)]),
   };
-  for (const { name } of owners) {
+  for (const name of names) {
     const weights = network.weights.get(name) ?? [];
     const paths = weights.map((weight) => `${name}/${weight.name}:0`);
     yield { path: `/model_weights/${name}`, attributes: new Map(stringList("weight_names", paths)) };
@@ -85,38 +99,5 @@ function* modelItems(network: Network, options: EncodeModelOptions): Generator<H
       yield { path: `/model_weights/${name}/${paths[index]}`, data: array };
     }
   }
-  if (options.classLabels !== undefined) {
-    const data = options.classLabels;
-    yield { path: "/label_names", data: { dtype: "string", shape: [data.length], data } };
-  }
+  if (writing.classLabels !== undefined) yield labelNames(writing.classLabels);
 }
-
-function text(value: string): HDF5Attribute {
-  return { dtype: "string", shape: [], data: [value] };
-}
-
-function json(value: Json): HDF5Attribute {
-  return text(JSON.stringify(value));
-}
-
-/** Names in the compact part of an attribute must stay below this, as Keras does, to fit into an object header. */
-const attributeLimit = 64_512;
-
-/** A list of strings as an attribute; a long one is cut into `name0`, `name1`, ... by Keras's rule. */
-function stringList(name: string, values: readonly string[]): [string, HDF5Attribute][] {
-  // An empty list of strings is written by h5py, and so by Keras, as an empty list of numbers.
-  if (values.length === 0) return [[name, emptyList]];
-  const bytes = values.length * Math.max(...values.map((value) => new TextEncoder().encode(value).length));
-  if (bytes <= attributeLimit) return [[name, { dtype: "string", shape: [values.length], data: values }]];
-  const parts = Math.ceil(bytes / attributeLimit);
-  const longer = values.length % parts;
-  let start = 0;
-  return Array.from({ length: parts }, (_, part): [string, HDF5Attribute] => {
-    const end = start + Math.floor(values.length / parts) + (part < longer ? 1 : 0);
-    const data = values.slice(start, end);
-    start = end;
-    return [`${name}${part}`, { dtype: "string", shape: [data.length], data }];
-  });
-}
-
-const emptyList: NdArray<"float64"> = { dtype: "float64", shape: [0], data: new Float64Array(0) };

@@ -58,7 +58,8 @@ export async function readHead(file: HDF5File, name: string, options: LoadHeadOp
     );
   }
   const l2 = options.l2 ?? model.l2;
-  const learningRate = options.learningRate ?? model.learningRate;
+  const optimizer = model.compile?.optimizer;
+  const learningRate = options.learningRate ?? (optimizer?.name === "adam" ? optimizer.learningRate : undefined);
   return {
     network: model.network,
     inputShape,

@@ -132,7 +132,25 @@ describe("a file is refused", () => {
   test.each<readonly [string, readonly HDF5Item[], string]>([
     ["has no Keras attributes", [{ path: "/data", data: kernel }], 'got the members ["data"]'],
     ["has an empty group model_weights", [{ path: "/model_weights" }], "holds no Keras weights"],
-    ["is of Keras 3's other format", [{ path: "/layers/dense/vars/0", data: kernel }], 'for ".weights.h5" files'],
+    [
+      "has another number of weights in Keras 3's format",
+      [{ path: "/layers/dense/vars/0", data: kernel }],
+      'the file has "/layers/dense" there, with [2, 1]',
+    ],
+    [
+      "has a layer too many in Keras 3's format",
+      [
+        { path: "/layers/dense/vars/0", data: kernel },
+        { path: "/layers/dense/vars/1", data: bias },
+        { path: "/layers/dense_1/vars/0", data: kernel },
+      ],
+      'it has "/layers/dense_1", for which the network has no layer',
+    ],
+    [
+      "has a layer of another class in Keras 3's format",
+      [{ path: "/layers/conv2d/vars/0", data: kernel }],
+      'the file has 0 layers "dense" with weights',
+    ],
     ["lists a layer that it does not have", [...good.slice(0, 1)], 'no group "/x"'],
     ["lists a weight that it does not have", good.slice(0, 3), 'no dataset "/x/x/b"'],
     [

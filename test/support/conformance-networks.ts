@@ -56,7 +56,7 @@ export function conformanceWeights(topology: Topology, seed: number): NetworkWei
       weights.map(({ name, shape }) => {
         const fanInAxes = classNames.get(layer) === "DepthwiseConv2D" ? shape.slice(0, 2) : shape.slice(0, -1);
         const scale = name === "kernel" ? Math.sqrt(12 / sizeOf(fanInAxes)) : 1;
-        const offset = name === "gamma" || name === "moving_variance" ? 0.5 : -0.5;
+        const offset = ["gamma", "moving_variance", "variance"].includes(name) ? 0.5 : -0.5;
         const data = Float32Array.from({ length: sizeOf(shape) }, () => (random.double() + offset) * scale);
         return { name, array: { dtype: "float32", shape, data } as const };
       }),

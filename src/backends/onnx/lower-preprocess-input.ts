@@ -1,6 +1,5 @@
 import { InvalidNetworkError, UnsupportedError } from "../../errors.js";
 import type { PreprocessMode } from "../../images/preprocess.js";
-import type { Layer } from "../../network/layer.js";
 import type { GraphBuilder, Value } from "./graph-builder.js";
 
 /** value = pixel * scale + offset for each channel, in the order of the channels that come out. */
@@ -25,9 +24,7 @@ const normalizations: Readonly<Record<Exclude<PreprocessMode, "none">, Normaliza
 };
 
 /** Adds the preprocessing of pixels to the graph. */
-export function lowerPreprocessInput(builder: GraphBuilder, layer: Layer<"PreprocessInput">, input: Value): Value {
-  const { name } = layer;
-  const { mode } = layer.config;
+export function lowerPreprocessInput(builder: GraphBuilder, name: string, mode: PreprocessMode, input: Value): Value {
   if (mode === "none") return builder.float32(input);
   const normalization = Object.hasOwn(normalizations, mode) ? normalizations[mode] : undefined;
   if (!normalization) {

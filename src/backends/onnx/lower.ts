@@ -2,12 +2,15 @@ import { InvalidNetworkError } from "../../errors.js";
 import { cut } from "../../network/cut.js";
 import type { Layer } from "../../network/layer.js";
 import type { Network, Weight } from "../../network/network.js";
+import type { RowShape } from "../../network/row-shape.js";
 import { inferShapes } from "../../network/shapes.js";
 import { validateNetwork } from "../../network/validate.js";
+import { layerWeightShapes } from "../../network/weight-shapes.js";
 import { checkLayers } from "../check-layers.js";
+import { evaluateLayer } from "../evaluate-layer.js";
 import type { GraphValue, OnnxGraph } from "./graph.js";
 import { GraphBuilder, type Value } from "./graph-builder.js";
-import { lowerLayer } from "./lower-layer.js";
+import { type Operand, onnxOperations } from "./operations.js";
 
 /**
  * Turns a network into an ONNX graph that computes the values of the layers `outputs`.
@@ -33,12 +36,7 @@ export function lower(network: Network, outputs: readonly string[]): OnnxGraph {
 
   const values = new Map<string, Value>();
   for (const layer of part.layers) {
-    const value = lowerLayer(builder, layer, {
-      inputs: layer.inputs.map((input) => values.get(input) as Value),
-      inputShapes: layer.inputs.map((input) => shapes.get(input) ?? []),
-      weight: (name) => weightOf(part, layer, name),
-    });
-    values.set(layer.name, value);
+    values.set(layer.name, lowerLayer(builder, part, layer, values, shapes));
   }
 
   const graphOutputs = outputs.map((name, i): GraphValue => {
@@ -53,6 +51,39 @@ export function lower(network: Network, outputs: readonly string[]): OnnxGraph {
     inputs,
     outputs: graphOutputs,
   };
+}
+
+/** Adds one layer's nodes to the graph and returns the layer's value. */
+function lowerLayer(
+  builder: GraphBuilder,
+  network: Network,
+  layer: Layer,
+  values: ReadonlyMap<string, Value>,
+  shapes: ReadonlyMap<string, RowShape>,
+): Value {
+  if (layer.className === "InputLayer") {
+    const { shape, dtype } = layer.config;
+    return { tensor: layer.name, axes: "keras", rank: shape.length + 1, elementType: dtype };
+  }
+  const inputs = layer.inputs.map((input) => {
+    const value = values.get(input) as Value;
+    // Pixels stay bytes until they are preprocessed: moving them costs a quarter of moving floats.
+    return layer.className === "PreprocessInput" ? value : builder.float32(value);
+  });
+  const inputShapes = layer.inputs.map((input) => shapes.get(input) ?? []);
+  const result = evaluateLayer<Operand>({
+    operations: onnxOperations(builder, layer.name, (name) => weightOf(network, layer, name)),
+    layer,
+    inputs: inputs as unknown as readonly [Value, ...Value[]],
+    inputShapes,
+    weightShapes: layerWeightShapes(layer, inputShapes[0] ?? []),
+  });
+  if ("constant" in result) {
+    throw new InvalidNetworkError(`Layer "${layer.name}" (${layer.className}) has a value that depends on no input.`, {
+      layer: layer.name,
+    });
+  }
+  return result;
 }
 
 function graphInput(network: Network, name: string): GraphValue {

@@ -4,6 +4,7 @@ import type { Layer } from "../../network/layer.js";
 import type { RowShape } from "../../network/layer-shape.js";
 import type { Network } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
+import { isFusable } from "../layers/activation.js";
 
 const bytesPerValue = 4;
 
@@ -61,18 +62,49 @@ export function peakBytes(plan: LayerPlan, bytes: ReadonlyMap<string, number>): 
   return peak;
 }
 
-// Layers that are composed of several operations hold their intermediate values beside input and output.
+/**
+ * Bytes that a layer composed of several operations holds beside its input and output: as many times its output as the
+ * longest of its formulas has steps. Rather too much than too little, as too little is found out in the middle of a run.
+ */
 function workspaceBytes(layer: Layer, bytes: ReadonlyMap<string, number>): number {
   const own = bytes.get(layer.name) ?? 0;
+  const activation = "activation" in layer.config && !isFusable(layer.config.activation) ? 8 * own : 0;
   switch (layer.className) {
-    case "PreprocessInput":
-    case "ReLU":
-      return 2 * own;
+    case "SeparableConv1D":
+    case "SeparableConv2D": {
+      const input = bytes.get(layer.inputs[0] ?? "") ?? 0;
+      return input * layer.config.depthMultiplier + own + activation;
+    }
+    case "Conv1D":
     case "Conv2D":
-      return layer.config.groups > 1 ? 2 * own : own;
+      return (layer.config.groups > 1 ? 2 * own : own) + activation;
+    case "Conv1DTranspose":
+    case "Conv2DTranspose":
+      return 3 * own + activation;
+    case "LayerNormalization":
+    case "GroupNormalization":
+    case "ReLU":
+    case "PReLU":
+    case "ELU":
+      return 6 * own;
+    case "PreprocessInput":
+    case "UnitNormalization":
+    case "Normalization":
+    case "Rescaling":
+    case "Softmax":
+    case "Average":
+    case "CustomScaleLayer":
+      return 3 * own;
+    case "DepthwiseConv1D":
     case "DepthwiseConv2D":
     case "Dense":
+    case "Activation":
+      return own + activation;
     case "Add":
+    case "Subtract":
+    case "Multiply":
+    case "Maximum":
+    case "Minimum":
       return own;
     default:
       return 0;

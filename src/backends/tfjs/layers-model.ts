@@ -5,7 +5,7 @@ import type { Network } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
 import { validateNetwork } from "../../network/validate.js";
 import { defineComposedLayer } from "./composed-layer.js";
-import { hasWideStrides } from "./evaluate-layer.js";
+import { stepsOverPixels } from "./convolution.js";
 import { loadTfjs } from "./shared-tfjs.js";
 
 /** What `toLayersModel` needs of `@tensorflow/tfjs-layers`, or of `@tensorflow/tfjs`, which contains it. */
@@ -92,7 +92,7 @@ type Makers = { readonly [C in LayerClassName]?: Maker<Layer<C>> };
 
 const makers: Makers = {
   Conv2D: (tfl, { name, config }) =>
-    config.groups === 1 && !hasWideStrides(config) && isTfjsActivation(config.activation)
+    config.groups === 1 && !stepsOverPixels(config) && isTfjsActivation(config.activation)
       ? tfl.layers.conv2d({
           name,
           filters: config.filters,
@@ -107,7 +107,7 @@ const makers: Makers = {
       : undefined,
   // tfjs reads no dilation here.
   DepthwiseConv2D: (tfl, { name, config }) =>
-    config.dilationRate.every((rate) => rate === 1) && !hasWideStrides(config) && isTfjsActivation(config.activation)
+    config.dilationRate.every((rate) => rate === 1) && !stepsOverPixels(config) && isTfjsActivation(config.activation)
       ? tfl.layers.depthwiseConv2d({
           name,
           depthMultiplier: config.depthMultiplier,

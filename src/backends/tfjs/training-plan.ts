@@ -1,5 +1,6 @@
 import { UnsupportedError } from "../../errors.js";
-import type { Layer } from "../../network/layer.js";
+import type { Layer, LayerClassName } from "../../network/layer.js";
+import { isAugmentation } from "../../network/layers/augmentation.js";
 import type { Network } from "../../network/network.js";
 import { validateNetwork } from "../../network/validate.js";
 import { checkLayers } from "../check-layers.js";
@@ -52,7 +53,7 @@ export function planTraining(runtime: TfjsRuntime, network: Network): TrainingPl
   const plan = planLayers(network, [outputName]);
   const { layers } = plan.network;
   for (const layer of layers) {
-    const reason = runtime.refusesToTrain?.(layer);
+    const reason = refusesToTrain(layer) ?? runtime.refusesToTrain?.(layer);
     if (reason !== undefined) refuse(`layer "${layer.name}" (${layer.className}) ${reason}`);
   }
   const output = layers.find(({ name }) => name === outputName);
@@ -81,6 +82,43 @@ export function planTraining(runtime: TfjsRuntime, network: Network): TrainingPl
     trainable,
   };
 }
+
+/**
+ * Why a layer cannot be trained on any backend: it acts at random while training in a way that is not built here, or has
+ * weights of which the optimizer would not know. Undefined if it can.
+ */
+function refusesToTrain(layer: Layer): string | undefined {
+  if (isAugmentation(layer.className) || actsWhileTraining.includes(layer.className)) {
+    return "acts at random while training, which is not built here. Leave it out, or put a Dropout layer in its place.";
+  }
+  if (hasOwnWeights.includes(layer.className)) {
+    return "has weights that cannot be trained here. Train a head on the features before it.";
+  }
+  return undefined;
+}
+
+const actsWhileTraining: readonly LayerClassName[] = [
+  "SpatialDropout1D",
+  "SpatialDropout2D",
+  "GaussianDropout",
+  "AlphaDropout",
+  "GaussianNoise",
+  "ActivityRegularization",
+  "StochasticDepth",
+];
+
+const hasOwnWeights: readonly LayerClassName[] = [
+  "Conv1D",
+  "DepthwiseConv1D",
+  "SeparableConv1D",
+  "SeparableConv2D",
+  "Conv1DTranspose",
+  "Conv2DTranspose",
+  "LayerNormalization",
+  "GroupNormalization",
+  "LayerScale",
+  "PReLU",
+];
 
 function trainableWeights(layer: Layer): readonly TrainableWeight[] {
   if (layer.weightsOf !== undefined) return [];

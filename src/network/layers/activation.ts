@@ -2,7 +2,7 @@ import type { Activation } from "../activation.js";
 import type { Layer } from "../layer.js";
 import type { ShapeRules, WeightRules } from "../layer-rules.js";
 import type { RowShape } from "../row-shape.js";
-import { fail, knownSizes, onlyInput, requireFinite, rowAxes, rowAxis } from "./check-shape.js";
+import { fail, knownSizes, onlyInput, requireFinite, requirePositive, rowAxes, rowAxis } from "./check-shape.js";
 
 /** Activations as layers of their own. */
 export interface ActivationConfigs {
@@ -52,6 +52,8 @@ export const activationWeights: WeightRules<ActivationConfigs> = {
 };
 
 function alphaShape(layer: Layer<"PReLU">, row: RowShape): readonly number[] {
+  // Keras counts a negative axis here from another end than elsewhere; nobody means that.
+  for (const axis of layer.config.sharedAxes) requirePositive(layer, "sharedAxes", axis);
   const shared = new Set(rowAxes(layer, "sharedAxes", layer.config.sharedAxes, row));
   return row.map((_, position) => (shared.has(position) ? 1 : (knownSizes(layer, [position], row)[0] as number)));
 }

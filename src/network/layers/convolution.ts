@@ -57,7 +57,7 @@ export interface ConvolutionConfigs {
     readonly filters: number;
     readonly kernelSize: number;
     readonly strides: number;
-    readonly padding: Padding | "causal";
+    readonly padding: Padding;
     readonly dilationRate: number;
     readonly depthMultiplier: number;
     readonly useBias: boolean;

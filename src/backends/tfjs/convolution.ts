@@ -1,0 +1,183 @@
+import type { Tensor4D } from "@tensorflow/tfjs-core";
+import type { LayerConfigs, Padding, Size2D } from "../../network/layer.js";
+import type { ConvolutionSettings, TransposedSettings, WindowSettings } from "../operations.js";
+import type { Tensor, Tfjs } from "./shared-tfjs.js";
+
+type Shape4D = [number, number, number, number];
+
+/** What the operations that move a window need beside their settings. */
+export interface WindowParts {
+  readonly tf: Tfjs;
+  /** A weight's tensor. */
+  readonly weight: (name: string) => Tensor;
+  readonly training: boolean;
+}
+
+/** A convolution, in groups of channels where there are more than one, which tfjs lacks. */
+export function convolve(
+  { tf, weight, training }: WindowParts,
+  x: Tensor,
+  settings: ConvolutionSettings,
+  groups: number,
+): Tensor {
+  const { kernel, bias, strides, dilations, activation } = settings;
+  const { input, padding } = padWideStrides(tf, x as Tensor4D, settings);
+  const filter = tf.reshape(weight(kernel.name), kernel.shape as Shape4D) as Tensor4D;
+  const offset = bias === undefined ? undefined : weight(bias.name);
+  if (groups === 1 && !training) {
+    return tf.fused.conv2d({
+      x: input,
+      filter,
+      strides: [...strides],
+      pad: padding,
+      dilations: [...dilations],
+      activation,
+      ...(offset === undefined ? {} : { bias: offset }),
+    });
+  }
+  const convolveGroup = (group: Tensor4D, part: Tensor4D) =>
+    tf.conv2d(group, part, [...strides], padding, "NHWC", [...dilations]);
+  // Group g reads its share of the channels and makes its share of the filters; the kernel is split by filters.
+  const parts = groups > 1 ? (tf.split(filter, groups, 3) as Tensor4D[]) : [filter];
+  const sum =
+    groups > 1
+      ? tf.concat(
+          (tf.split(input, groups, 3) as Tensor4D[]).map((group, index) =>
+            convolveGroup(group, parts[index] as Tensor4D),
+          ),
+          3,
+        )
+      : convolveGroup(input, filter);
+  return finish(tf, sum, offset, activation);
+}
+
+/** A depthwise convolution. */
+export function convolveDepthwise(
+  { tf, weight, training }: WindowParts,
+  x: Tensor,
+  settings: ConvolutionSettings,
+): Tensor {
+  const { kernel, bias, strides, dilations, activation } = settings;
+  const { input, padding } = padWideStrides(tf, x as Tensor4D, settings);
+  const filter = tf.reshape(weight(kernel.name), kernel.shape as Shape4D) as Tensor4D;
+  const offset = bias === undefined ? undefined : weight(bias.name);
+  if (!training) {
+    return tf.fused.depthwiseConv2d({
+      x: input,
+      filter,
+      strides: [...strides],
+      pad: padding,
+      dilations: [...dilations],
+      activation,
+      ...(offset === undefined ? {} : { bias: offset }),
+    });
+  }
+  const sum = tf.depthwiseConv2d(input, filter, [...strides], padding, "NHWC", [...dilations]);
+  return finish(tf, sum, offset, activation);
+}
+
+/** A transposed convolution: the whole of it by tfjs, then cut or padded to what Keras makes of it. */
+export function convolveTransposed(
+  { tf, weight }: WindowParts,
+  x: Tensor,
+  { kernel, bias, strides, dilations, crop }: TransposedSettings,
+): Tensor {
+  const filter = dilate(tf, tf.reshape(weight(kernel.name), kernel.shape as Shape4D) as Tensor4D, dilations);
+  const [batch, ...sizes] = x.shape as [number, number, number, number];
+  const reach = filter.shape.slice(0, 2) as [number, number];
+  const [height, width] = [0, 1].map(
+    (axis) => ((sizes[axis] as number) - 1) * (strides[axis] as number) + (reach[axis] as number),
+  ) as [number, number];
+  const whole = tf.conv2dTranspose(
+    x as Tensor4D,
+    filter,
+    [batch, height, width, filter.shape[2] as number],
+    [...strides],
+    "valid",
+  );
+  const [top, left] = [crop[0][0], crop[1][0]];
+  const kept = [0, 1].map((axis) => {
+    const [before, after] = crop[axis] as Size2D;
+    return ([height, width][axis] as number) - before - Math.max(0, after);
+  }) as [number, number];
+  const cut = tf.slice(whole, [0, top, left, 0], [batch, ...kept, filter.shape[2] as number]);
+  const more = crop.map(([, after]): [number, number] => [0, Math.max(0, -after)]) as [
+    [number, number],
+    [number, number],
+  ];
+  const padded = tf.pad(cut, [[0, 0], ...more, [0, 0]]);
+  return bias === undefined ? padded : tf.add(padded, weight(bias.name));
+}
+
+/** A kernel with zeros between its values, as tfjs has no dilation where a convolution is transposed. */
+function dilate(tf: Tfjs, kernel: Tensor4D, [vertical, horizontal]: Size2D): Tensor4D {
+  if (vertical === 1 && horizontal === 1) return kernel;
+  const [height, width, filters, channels] = kernel.shape;
+  const spread = tf.pad(tf.reshape(kernel, [height, 1, width, 1, filters * channels]), [
+    [0, 0],
+    [0, vertical - 1],
+    [0, 0],
+    [0, horizontal - 1],
+    [0, 0],
+  ]);
+  const whole = tf.reshape(spread, [height * vertical, width * horizontal, filters, channels]);
+  const reach = [(height - 1) * vertical + 1, (width - 1) * horizontal + 1, filters, channels];
+  return tf.slice(whole, [0, 0, 0, 0], reach) as Tensor4D;
+}
+
+/** A pooling. */
+export function pool(
+  tf: Tfjs,
+  operation: "max" | "average",
+  x: Tensor,
+  { size, strides, padding }: Omit<WindowSettings, "dilations">,
+): Tensor {
+  const run = operation === "max" ? tf.maxPool : tf.avgPool;
+  return run(x as Tensor4D, [...size], [...strides], padding);
+}
+
+function finish(
+  tf: Tfjs,
+  sum: Tensor,
+  bias: Tensor | undefined,
+  activation: ConvolutionSettings["activation"],
+): Tensor {
+  const value = bias === undefined ? sum : tf.add(sum, bias);
+  if (activation === "linear") return value;
+  return activation === "relu" ? tf.relu(value) : tf.relu6(value);
+}
+
+/**
+ * Pads an image for a convolution whose stride is larger than its window: there tfjs-wasm takes padding `same` wrongly
+ * and gives other numbers without an error.
+ */
+function padWideStrides(
+  tf: Tfjs,
+  x: Tensor4D,
+  window: WindowSettings,
+): { readonly input: Tensor4D; readonly padding: Padding } {
+  const { strides, padding } = window;
+  if (!hasWideStrides(window)) return { input: x, padding };
+  const [vertical, horizontal] = reachOf(window).map((size, axis): [number, number] => {
+    const stride = strides[axis] as number;
+    const length = x.shape[axis + 1] as number;
+    const total = Math.max(0, (Math.ceil(length / stride) - 1) * stride + size - length);
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  }) as [[number, number], [number, number]];
+  return { input: tf.pad(x, [[0, 0], vertical, horizontal, [0, 0]]), padding: "valid" };
+}
+
+/** Whether a window with `same` padding steps over pixels, which tfjs pads wrongly on wasm. */
+function hasWideStrides(window: Omit<WindowSettings, "inputSize">): boolean {
+  return window.padding === "same" && reachOf(window).some((size, axis) => (window.strides[axis] as number) > size);
+}
+
+/** The same for the settings of a layer. */
+export function stepsOverPixels(config: LayerConfigs["Conv2D"] | LayerConfigs["DepthwiseConv2D"]): boolean {
+  return hasWideStrides({ ...config, size: config.kernelSize, dilations: config.dilationRate });
+}
+
+/** `[height, width]` that a window spans, its dilation included. */
+function reachOf({ size, dilations }: Pick<WindowSettings, "size" | "dilations">): readonly number[] {
+  return size.map((length, axis) => (length - 1) * (dilations[axis] as number) + 1);
+}

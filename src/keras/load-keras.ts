@@ -1,0 +1,240 @@
+import { InvalidArgumentError, InvalidModelError } from "../errors.js";
+import type { FetchBytesOptions } from "../files/fetch-bytes.js";
+import { openZip, type ZipArchive } from "../files/zip-reader.js";
+import { autoEngine } from "../hdf5/auto-engine.js";
+import type { HDF5Engine, HDF5File } from "../hdf5/engine.js";
+import type { Network, Topology } from "../network/network.js";
+import { validateNetwork } from "../network/validate.js";
+import { describeValue } from "../options/check-option.js";
+import { isJsonObject, type JsonObject } from "./config-reader.js";
+import { type KerasSource, type OpenKerasSource, openKerasSource } from "./keras-source.js";
+import type { Json } from "./layer-config.js";
+import { readModelTree } from "./model-tree.js";
+import { nonFiniteLayers } from "./non-finite-layers.js";
+import { parseJson } from "./parse-json.js";
+import { type KerasNotes, readKerasModel, readModelConfig, readNotes } from "./read-model.js";
+import { flattenModel } from "./read-topology.js";
+import { readWeights, type WeightsRequest } from "./read-weights.js";
+import { trainingNotes } from "./training-notes.js";
+import { flatWeightNodes, modelWeightNodes } from "./weight-nodes.js";
+
+/** A network out of a Keras file, and what else the file says. */
+export interface KerasNetwork extends Network, KerasNotes {
+  /** Layers with a weight that is NaN or infinite: the network runs, but what it computes from them is not finite. */
+  readonly nonFinite: readonly string[];
+}
+
+/** Options of {@link loadKeras}. */
+export interface LoadKerasOptions extends FetchBytesOptions {
+  /**
+   * What the weights in the file belong to; of a whole model too only the weights are then read. A network's layers
+   * (`backbone.topology(...)`, another network), the config that Keras's `model.to_json()` gives, as text or parsed, or
+   * another file whose config is taken.
+   */
+  readonly topology?: Topology | KerasSource | { readonly class_name: string; readonly config: unknown } | undefined;
+  /** Reads HDF5. Default: the library's own reader, and h5wasm for what that does not know. */
+  readonly engine?: HDF5Engine | undefined;
+}
+
+/** Names of the members of a `.keras` archive. */
+const members = { config: "config.json", metadata: "metadata.json", weights: "model.weights.h5" };
+
+/**
+ * Reads a Keras model as a network, without Python: `.h5` and `.hdf5` of Keras 2 and 3, `.keras`, and weights-only files
+ * for layers given as `topology`. What a file is shows in its bytes, not its name. Models inside of the model are laid
+ * flat.
+ *
+ * Python code in a file is never run. A URL is downloaded into memory each time; nothing of it is kept.
+ *
+ * @param source path, URL, bytes, `Blob` or `File`
+ * @throws UnsupportedError naming layer and class, for a layer that cannot be run here, such as a Lambda
+ * @throws InvalidModelError if it is no Keras model, or is damaged
+ * @throws InvalidWeightsError if its weights are not those that its layers, or those of `topology`, need
+ * @throws InvalidDatasetError if its HDF5 part is damaged
+ * @throws FileAccessError if it cannot be read; WeightsDownloadError if it cannot be downloaded
+ * @throws InvalidArgumentError if `source` or an option is of a wrong kind
+ *
+ * @example
+ * const network = await loadKeras("model.keras");
+ * console.log(summary(network), network.classLabels);
+ */
+export async function loadKeras(source: KerasSource, options: LoadKerasOptions = {}): Promise<KerasNetwork> {
+  options.signal?.throwIfAborted();
+  const target = options.topology === undefined ? undefined : await resolveTarget(options.topology, options);
+  const opened = await openKerasSource(source, options);
+  try {
+    const { network, ...notes } = await loadOpened(opened, target, options);
+    validateNetwork(network);
+    return { ...network, ...notes, nonFinite: nonFiniteLayers(network) };
+  } finally {
+    await opened.close();
+  }
+}
+
+type Loaded = { readonly network: Network } & KerasNotes;
+
+async function loadOpened(
+  source: OpenKerasSource,
+  target: Target | undefined,
+  options: LoadKerasOptions,
+): Promise<Loaded> {
+  const engine = options.engine ?? autoEngine();
+  switch (source.kind) {
+    case "hdf5": {
+      const file = await engine.open(source.hdf5);
+      try {
+        if (target !== undefined) return await loadWeightsOnto(file, target, source.name, source.bytes.size);
+        return await readKerasModel(file, source.name, source.bytes.size);
+      } finally {
+        await file.close();
+      }
+    }
+    case "zip":
+      return loadArchive(await openZip(source.bytes), target, source.name, engine);
+    case "json":
+      throw new InvalidModelError(
+        `"${source.name}" is the config of a model without its weights: give the file of weights, and this one as \`topology\`.`,
+      );
+  }
+}
+
+/** The layers that weights are read for. */
+type Target = Pick<WeightsRequest, "nodes"> & { readonly topology: Topology };
+
+async function loadWeightsOnto(file: HDF5File, target: Target, fileName: string, fileBytes: number): Promise<Loaded> {
+  const { topology, nodes } = target;
+  const request = { nodes, network: topology.name, fileName, named: false, fileBytes };
+  return {
+    network: { ...topology, weights: await readWeights(file, request) },
+    frozen: [],
+    ...(await readNotes(file, fileName)),
+  };
+}
+
+async function loadArchive(
+  archive: ZipArchive,
+  target: Target | undefined,
+  name: string,
+  engine: HDF5Engine,
+): Promise<Loaded> {
+  const config = await readJsonMember(archive, members.config, name);
+  if (!archive.names.includes(members.weights)) {
+    throw new InvalidModelError(
+      `"${name}" has no "${members.weights}", but ${archive.names.map((each) => `"${each}"`).join(", ")}: its weights are of another format than HDF5. Save it again with Keras.`,
+    );
+  }
+  const bytes = await archive.read(members.weights);
+  const file = await engine.open(bytes);
+  try {
+    const fileName = `${name}/${members.weights}`;
+    if (target !== undefined) return await loadWeightsOnto(file, target, fileName, bytes.length);
+    const metadata = archive.names.includes(members.metadata)
+      ? await readJsonMember(archive, members.metadata, name)
+      : null;
+    const kerasVersion = versionIn(metadata);
+    const tree = readModelTree(config);
+    const flat = flattenModel(tree, kerasVersion);
+    const { topology } = flat;
+    const nodes = modelWeightNodes(tree, flat);
+    const request = { nodes, network: topology.name, fileName, named: false, fileBytes: bytes.length };
+    return {
+      network: { ...topology, weights: await readWeights(file, request) },
+      ...trainingNotes(flat, isJsonObject(config) ? config.compile_config : undefined),
+      kerasVersion,
+      ...(await readNotes(file, fileName)),
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readJsonMember(archive: ZipArchive, member: string, name: string): Promise<Json> {
+  return parseJson(new TextDecoder().decode(await archive.read(member)), `"${member}" in "${name}"`);
+}
+
+async function resolveTarget(
+  topology: NonNullable<LoadKerasOptions["topology"]>,
+  options: LoadKerasOptions,
+): Promise<Target> {
+  if (isTopology(topology)) return { topology, nodes: flatWeightNodes(topology) };
+  const { config, kerasVersion } = await configOf(topology, options);
+  const tree = readModelTree(config);
+  const flat = flattenModel(tree, kerasVersion);
+  return { topology: flat.topology, nodes: modelWeightNodes(tree, flat) };
+}
+
+/** The version that a config or an archive's metadata names. */
+function versionIn(config: Json): string | undefined {
+  return isJsonObject(config) && typeof config.keras_version === "string" ? config.keras_version : undefined;
+}
+
+/** A model's config, and the version of Keras that wrote it where that is known. */
+interface VersionedConfig {
+  readonly config: Json;
+  readonly kerasVersion: string | undefined;
+}
+
+function withVersion(config: Json): VersionedConfig {
+  return { config, kerasVersion: versionIn(config) };
+}
+
+function isTopology(value: unknown): value is Topology {
+  return typeof value === "object" && value !== null && "layers" in value && "inputs" in value && "outputs" in value;
+}
+
+async function configOf(
+  topology: Exclude<NonNullable<LoadKerasOptions["topology"]>, Topology>,
+  options: LoadKerasOptions,
+): Promise<VersionedConfig> {
+  if (typeof topology === "string" && topology.trimStart().startsWith("{")) {
+    return withVersion(parseJson(topology, "`topology`"));
+  }
+  if (typeof topology === "object" && "class_name" in topology) return withVersion(topology as unknown as JsonObject);
+  const isSource =
+    typeof topology === "string" ||
+    topology instanceof URL ||
+    topology instanceof Uint8Array ||
+    topology instanceof ArrayBuffer ||
+    topology instanceof Blob;
+  if (!isSource) {
+    throw new InvalidArgumentError(
+      `\`topology\` is ${describeValue(topology)}: expected the layers of a network, a model's config, or where a file with one is.`,
+    );
+  }
+  const source = await openKerasSource(topology, options);
+  try {
+    const config = await readConfig(source, options.engine ?? autoEngine());
+    if (config === undefined) {
+      throw new InvalidModelError(
+        `"${source.name}", given as \`topology\`, has no model config: it holds weights only.`,
+      );
+    }
+    return config;
+  } finally {
+    await source.close();
+  }
+}
+
+async function readConfig(source: OpenKerasSource, engine: HDF5Engine): Promise<VersionedConfig | undefined> {
+  if (source.kind === "zip") {
+    const archive = await openZip(source.bytes);
+    const metadata = archive.names.includes(members.metadata)
+      ? await readJsonMember(archive, members.metadata, source.name)
+      : null;
+    return { config: await readJsonMember(archive, members.config, source.name), kerasVersion: versionIn(metadata) };
+  }
+  if (source.kind === "json") {
+    const bytes = new Uint8Array(source.bytes.size);
+    await source.bytes.read(0, bytes);
+    return withVersion(parseJson(new TextDecoder().decode(bytes), `"${source.name}"`));
+  }
+  const file = await engine.open(source.hdf5);
+  try {
+    const config = await readModelConfig(file, source.name);
+    const version = await file.attribute("/", "keras_version");
+    if (config === undefined) return undefined;
+    return { config, kerasVersion: version?.dtype === "string" ? version.data[0] : undefined };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,104 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Backend } from "../../src/backends/backend.js";
+import { onnx } from "../../src/backends/onnx/onnx.node.js";
+import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import { loadKeras } from "../../src/keras/load-keras.js";
+import { encodeKerasModel } from "../../src/keras/write-model.js";
+import type { NdArray } from "../../src/ndarray.js";
+import { countParameters } from "../../src/network/summary.js";
+import { relativeError } from "../support/conformance-networks.js";
+import { runPython } from "./reference-python.js";
+
+interface Encoded {
+  readonly shape: readonly number[];
+  readonly data: string;
+}
+
+interface Made {
+  readonly path: string;
+  readonly must: string;
+  readonly classes: readonly string[];
+  readonly parameters: number;
+  readonly inputs: Encoded;
+  readonly outputs: Encoded;
+}
+
+/** One network for each kind of layer, and some more. Another seed makes other networks. */
+const count = 90;
+const seed = Number(process.env.KERAS_LAYERS_SEED ?? 1);
+
+let folder: string;
+let made: readonly Made[];
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "keras-layers-"));
+  await runPython("keras_layers.py", "make", folder, String(seed), String(count));
+  made = JSON.parse(await readFile(path.join(folder, "made.json"), "utf8")) as readonly Made[];
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+function decode({ shape, data }: Encoded): NdArray<"float32"> {
+  return { dtype: "float32", shape, data: new Float32Array(Uint8Array.from(Buffer.from(data, "base64")).buffer) };
+}
+
+async function run(backend: Backend, file: string, inputs: Encoded): Promise<NdArray<"float32">> {
+  const loaded = await backend.load(await loadKeras(file));
+  try {
+    const [output] = await loaded.run([decode(inputs)]);
+    return output as NdArray<"float32">;
+  } finally {
+    await loaded.dispose();
+  }
+}
+
+describe("random networks that Keras made and saved", () => {
+  test("have every kind of layer", () => {
+    expect(made).toHaveLength(count);
+    expect(new Set(made.map(({ must }) => must)).size).toBeGreaterThan(70);
+  });
+
+  test("have as many parameters here as in Keras", async () => {
+    const wrong: string[] = [];
+    for (const { path: file, classes, parameters } of made) {
+      const counted = countParameters(await loadKeras(file));
+      if (counted !== parameters) wrong.push(`${classes.join(", ")}: ${counted} instead of ${parameters}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test.each([
+    ["onnx", onnx],
+    ["tfjs-wasm", tfjsWasm],
+  ] as const)("compute on %s what they computed in Keras", async (_, create) => {
+    const backend = create();
+    const wrong: string[] = [];
+    for (const { path: file, classes, inputs, outputs } of made) {
+      const expected = decode(outputs);
+      const result = await run(backend, file, inputs);
+      const error = relativeError(result, expected);
+      if (String(result.shape) !== String(expected.shape) || !(error < 1e-4)) {
+        wrong.push(`${classes.join(", ")}: ${error}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("compute the same in Keras again when they were read and saved here", async () => {
+    const jobs = [];
+    for (const [index, { path: file, inputs, outputs }] of made.entries()) {
+      const format = index % 2 === 0 ? "h5" : "keras";
+      const saved = path.join(folder, `saved-${index}.${format}`);
+      await writeFile(saved, await encodeKerasModel(await loadKeras(file), { format }));
+      jobs.push({ path: saved, inputs, outputs });
+    }
+    const list = path.join(folder, "saved.json");
+    await writeFile(list, JSON.stringify(jobs));
+    const printed = (await runPython("keras_layers.py", "check", list)).trim().split("\n").at(-1) ?? "";
+    const results = JSON.parse(printed) as readonly { readonly error: number; readonly classes: readonly string[] }[];
+    expect(results).toHaveLength(count);
+    const wrong = results.flatMap(({ error, classes }) => (error < 1e-5 ? [] : [`${classes.join(", ")}: ${error}`]));
+    expect(wrong).toEqual([]);
+  });
+});
