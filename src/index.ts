@@ -26,18 +26,42 @@
  */
 
 export type { Backbone, TopologyOptions, WeightsFile } from "./backbones/backbone.js";
+export { convnextBase, convnextSmall, convnextTiny } from "./backbones/convnext.js";
 export { type CreateNetworkOptions, createNetwork, type DownloadProgress } from "./backbones/create-network.js";
 export { densenet121, densenet169, densenet201 } from "./backbones/densenet.js";
+export {
+  efficientnetB0,
+  efficientnetB1,
+  efficientnetB2,
+  efficientnetB3,
+  efficientnetB4,
+  efficientnetB5,
+  efficientnetB6,
+  efficientnetB7,
+} from "./backbones/efficientnet.js";
+export {
+  efficientnetV2B0,
+  efficientnetV2B1,
+  efficientnetV2B2,
+  efficientnetV2B3,
+  efficientnetV2L,
+  efficientnetV2M,
+  efficientnetV2S,
+} from "./backbones/efficientnet-v2.js";
+export { inceptionResNetV2 } from "./backbones/inception-resnet-v2.js";
 export { inceptionV3 } from "./backbones/inception-v3.js";
 export { loadBackboneWeights, type WeightsOptions } from "./backbones/load-weights.js";
 export { type MobileNetAlpha, mobilenet } from "./backbones/mobilenet.js";
 export { type MobileNetV2Alpha, mobilenetV2 } from "./backbones/mobilenet-v2.js";
+export { type MobileNetV3Alpha, mobilenetV3Large, mobilenetV3Small } from "./backbones/mobilenet-v3.js";
+export { nasnetMobile } from "./backbones/nasnet.js";
 export { resnet50, resnet101, resnet152 } from "./backbones/resnet.js";
 export { resnet50V2, resnet101V2, resnet152V2 } from "./backbones/resnet-v2.js";
 export { type BackboneName, resolveBackbone } from "./backbones/resolve-backbone.js";
 export { squeezenet } from "./backbones/squeezenet.js";
 export { vgg16, vgg19 } from "./backbones/vgg.js";
 export { vggMini } from "./backbones/vgg-mini.js";
+export { xception } from "./backbones/xception.js";
 export {
   type AutoBackend,
   type AutoOptions,

@@ -18,6 +18,8 @@ export interface WindowOptions extends NamedOptions {
 
 /** Settings of a convolution, with Keras's defaults. */
 export interface ConvolutionOptions extends WindowOptions {
+  /** Of `conv2D` only. Default 1. */
+  readonly groups?: number;
   /** Default true. */
   readonly useBias?: boolean;
   /** Default `linear`. */
@@ -70,7 +72,7 @@ export class GraphBuilder {
     className: C,
     inputs: readonly string[],
     config: LayerConfigs[C],
-    name: string = this.#freeName(className),
+    name: string = this.freeName(className),
   ): string {
     const layer = { className, name, inputs, config } as unknown as Layer;
     const shapes = inputs.map((input) => this.#shapes.get(input) ?? []);
@@ -80,14 +82,14 @@ export class GraphBuilder {
   }
 
   conv2D(from: string, filters: number, kernelSize: WindowSize, options: ConvolutionOptions = {}): string {
-    const { strides = 1, padding = "valid", useBias = true, activation = "linear", name } = options;
+    const { strides = 1, padding = "valid", groups = 1, useBias = true, activation = "linear", name } = options;
     const config = {
       filters,
       kernelSize: both(kernelSize),
       strides: both(strides),
       padding,
       dilationRate: both(1),
-      groups: 1,
+      groups,
       useBias,
       activation,
     };
@@ -108,6 +110,21 @@ export class GraphBuilder {
     return this.add("DepthwiseConv2D", [from], config, name);
   }
 
+  separableConv2D(from: string, filters: number, kernelSize: WindowSize, options: ConvolutionOptions = {}): string {
+    const { strides = 1, padding = "valid", useBias = true, activation = "linear", name } = options;
+    const config = {
+      filters,
+      kernelSize: both(kernelSize),
+      strides: both(strides),
+      padding,
+      dilationRate: both(1),
+      depthMultiplier: 1,
+      useBias,
+      activation,
+    };
+    return this.add("SeparableConv2D", [from], config, name);
+  }
+
   dense(from: string, units: number, options: NamedOptions & { readonly activation?: Activation } = {}): string {
     const { activation = "linear", name } = options;
     return this.add("Dense", [from], { units, useBias: true, activation }, name);
@@ -116,6 +133,11 @@ export class GraphBuilder {
   batchNormalization(from: string, options: BatchNormalizationOptions = {}): string {
     const { epsilon = 1e-3, momentum = 0.99, scale = true, name } = options;
     return this.add("BatchNormalization", [from], { epsilon, momentum, scale, center: true }, name);
+  }
+
+  /** Over the channels of each pixel. */
+  layerNormalization(from: string, epsilon: number, { name }: NamedOptions = {}): string {
+    return this.add("LayerNormalization", [from], { axis: [-1], epsilon, scale: true, center: true }, name);
   }
 
   activation(from: string, activation: Activation, { name }: NamedOptions = {}): string {
@@ -165,6 +187,26 @@ export class GraphBuilder {
     return this.add("Add", inputs, {}, name);
   }
 
+  /** Values that are alike in all but the size of axes that have size 1. */
+  product(inputs: readonly string[], { name }: NamedOptions = {}): string {
+    return this.add("Multiply", inputs, {}, name);
+  }
+
+  /** x * scale + offset. */
+  rescaling(from: string, scale: number | readonly number[], offset: number, { name }: NamedOptions = {}): string {
+    return this.add("Rescaling", [from], { scale, offset }, name);
+  }
+
+  /** Of each channel; without `statistics` they are weights. */
+  normalization(
+    from: string,
+    statistics: { readonly mean: readonly number[]; readonly variance: readonly number[] } | null,
+    { name }: NamedOptions = {},
+  ): string {
+    const { mean, variance } = statistics ?? { mean: null, variance: null };
+    return this.add("Normalization", [from], { axis: [-1], mean, variance, invert: false }, name);
+  }
+
   flatten(from: string, { name }: NamedOptions = {}): string {
     return this.add("Flatten", [from], {}, name);
   }
@@ -182,7 +224,8 @@ export class GraphBuilder {
     return { name, layers: inKerasOrder(this.#layers, output), inputs: [this.input], outputs: [output] };
   }
 
-  #freeName(className: LayerClassName): string {
+  /** A name as Keras gives it to what has none, for what is an operation and no layer there: `add`, `add_1`, ... */
+  freeName(className: string): string {
     const stem = snakeCase(className);
     const count = this.#counts.get(stem) ?? 0;
     this.#counts.set(stem, count + 1);

@@ -1,6 +1,7 @@
-import type { Padding, Size2D } from "../network/layer.js";
+import type { Size2D } from "../network/layer.js";
 import type { Backbone } from "./backbone.js";
-import type { GraphBuilder, WindowSize } from "./graph-builder.js";
+import type { GraphBuilder } from "./graph-builder.js";
+import { inceptionChain, inceptionConvolution, inceptionPool, inceptionStem } from "./inception-blocks.js";
 import { averageClassifier, kerasApplication } from "./keras-application.js";
 import { publishedPair } from "./published-weights.js";
 
@@ -39,69 +40,30 @@ export const inceptionV3: Backbone = kerasApplication({
   ),
 });
 
-/** Convolution, batch normalization without scale, and ReLU, as all Inception networks have them. */
-export function inceptionConvolution(
-  graph: GraphBuilder,
-  from: string,
-  filters: number,
-  kernelSize: WindowSize,
-  { padding = "same", strides = 1 }: { readonly padding?: Padding; readonly strides?: number } = {},
-): string {
-  let x = graph.conv2D(from, filters, kernelSize, { strides, padding, useBias: false });
-  x = graph.batchNormalization(x, { scale: false });
-  return graph.activation(x, "relu");
-}
-
-/** From pixels to 192 channels of an eighth of the size, as all Inception networks begin. */
-export function inceptionStem(graph: GraphBuilder): string {
-  const valid = { padding: "valid" } as const;
-  let x = inceptionConvolution(graph, graph.input, 32, 3, { padding: "valid", strides: 2 });
-  x = inceptionConvolution(graph, x, 32, 3, valid);
-  x = inceptionConvolution(graph, x, 64, 3);
-  x = graph.maxPooling2D(x, 3, { strides: 2 });
-  x = inceptionConvolution(graph, x, 80, 1, valid);
-  x = inceptionConvolution(graph, x, 192, 3, valid);
-  return graph.maxPooling2D(x, 3, { strides: 2 });
-}
-
-/** Convolutions one behind the other, each of `[filters, kernelSize]`. */
-function chain(
-  graph: GraphBuilder,
-  from: string,
-  convolutions: readonly (readonly [filters: number, kernelSize: WindowSize])[],
-): string {
-  return convolutions.reduce((x, [filters, kernelSize]) => inceptionConvolution(graph, x, filters, kernelSize), from);
-}
-
-function pooled(graph: GraphBuilder, from: string, filters: number): string {
-  const x = graph.averagePooling2D(from, 3, { strides: 1, padding: "same" });
-  return inceptionConvolution(graph, x, filters, 1);
-}
-
 const wide: Size2D = [1, 7];
 const high: Size2D = [7, 1];
 const shrinking = { padding: "valid", strides: 2 } as const;
 
 function module35(graph: GraphBuilder, from: string, poolFilters: number, name: string): string {
   const branches = [
-    chain(graph, from, [[64, 1]]),
-    chain(graph, from, [
+    inceptionChain(graph, from, [[64, 1]]),
+    inceptionChain(graph, from, [
       [48, 1],
       [64, 5],
     ]),
-    chain(graph, from, [
+    inceptionChain(graph, from, [
       [64, 1],
       [96, 3],
       [96, 3],
     ]),
-    pooled(graph, from, poolFilters),
+    inceptionPool(graph, from, poolFilters),
   ];
   return graph.concatenate(branches, { name });
 }
 
 function reduction35(graph: GraphBuilder, from: string): string {
   const single = inceptionConvolution(graph, from, 384, 3, shrinking);
-  const double = chain(graph, from, [
+  const double = inceptionChain(graph, from, [
     [64, 1],
     [96, 3],
   ]);
@@ -115,27 +77,27 @@ function reduction35(graph: GraphBuilder, from: string): string {
 
 function module17(graph: GraphBuilder, from: string, filters: number, name: string): string {
   const branches = [
-    chain(graph, from, [[192, 1]]),
-    chain(graph, from, [
+    inceptionChain(graph, from, [[192, 1]]),
+    inceptionChain(graph, from, [
       [filters, 1],
       [filters, wide],
       [192, high],
     ]),
-    chain(graph, from, [
+    inceptionChain(graph, from, [
       [filters, 1],
       [filters, high],
       [filters, wide],
       [filters, high],
       [192, wide],
     ]),
-    pooled(graph, from, 192),
+    inceptionPool(graph, from, 192),
   ];
   return graph.concatenate(branches, { name });
 }
 
 function reduction17(graph: GraphBuilder, from: string): string {
-  const single = inceptionConvolution(graph, chain(graph, from, [[192, 1]]), 320, 3, shrinking);
-  const large = chain(graph, from, [
+  const single = inceptionConvolution(graph, inceptionChain(graph, from, [[192, 1]]), 320, 3, shrinking);
+  const large = inceptionChain(graph, from, [
     [192, 1],
     [192, wide],
     [192, high],
@@ -149,18 +111,18 @@ function reduction17(graph: GraphBuilder, from: string): string {
 }
 
 function module8(graph: GraphBuilder, from: string, at: number): string {
-  const single = chain(graph, from, [[320, 1]]);
+  const single = inceptionChain(graph, from, [[320, 1]]);
   const split = (x: string, options: { readonly name?: string } = {}): string =>
     graph.concatenate(
       [inceptionConvolution(graph, x, 384, [1, 3]), inceptionConvolution(graph, x, 384, [3, 1])],
       options,
     );
-  const small = split(chain(graph, from, [[384, 1]]), { name: `mixed9_${at}` });
+  const small = split(inceptionChain(graph, from, [[384, 1]]), { name: `mixed9_${at}` });
   const large = split(
-    chain(graph, from, [
+    inceptionChain(graph, from, [
       [448, 1],
       [384, 3],
     ]),
   );
-  return graph.concatenate([single, small, large, pooled(graph, from, 192)], { name: `mixed${9 + at}` });
+  return graph.concatenate([single, small, large, inceptionPool(graph, from, 192)], { name: `mixed${9 + at}` });
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Backbone } from "../../src/backbones/backbone.js";
 import { type MobileNetAlpha, mobilenet } from "../../src/backbones/mobilenet.js";
 import { type MobileNetV2Alpha, mobilenetV2 } from "../../src/backbones/mobilenet-v2.js";
+import { type MobileNetV3Alpha, mobilenetV3Large, mobilenetV3Small } from "../../src/backbones/mobilenet-v3.js";
 import { type BackboneName, resolveBackbone } from "../../src/backbones/resolve-backbone.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { Topology } from "../../src/network/network.js";
@@ -102,20 +103,29 @@ export function goldenBackbone({ backbone, alpha }: GoldenBackbone): Backbone {
 const byWidth: Partial<Record<BackboneName, (alpha: number) => Backbone>> = {
   mobilenet: (alpha) => mobilenet({ alpha: alpha as MobileNetAlpha }),
   mobilenetv2: (alpha) => mobilenetV2({ alpha: alpha as MobileNetV2Alpha }),
+  mobilenetv3small: (alpha) => mobilenetV3Small({ alpha: alpha as MobileNetV3Alpha }),
+  mobilenetv3large: (alpha) => mobilenetV3Large({ alpha: alpha as MobileNetV3Alpha }),
 };
 
 /** What of a layer's settings the golden values tell, by class. */
 const settings: Readonly<Record<string, readonly string[]>> = {
   Conv2D: ["strides", "padding", "dilationRate", "groups", "useBias", "activation"],
   DepthwiseConv2D: ["depthMultiplier", "strides", "padding", "dilationRate", "useBias", "activation"],
+  SeparableConv2D: ["depthMultiplier", "strides", "padding", "dilationRate", "useBias", "activation"],
   Dense: ["useBias", "activation"],
   BatchNormalization: ["epsilon", "momentum", "scale", "center"],
+  LayerNormalization: ["epsilon", "scale", "center"],
+  LayerScale: ["initValues", "projectionDim"],
+  Normalization: ["mean", "variance", "invert"],
+  Rescaling: ["scale", "offset"],
+  CustomScaleLayer: ["scale"],
   Activation: ["activation"],
   ReLU: ["maxValue", "negativeSlope", "threshold"],
   MaxPooling2D: ["poolSize", "strides", "padding"],
   AveragePooling2D: ["poolSize", "strides", "padding"],
   GlobalAveragePooling2D: ["keepdims"],
   ZeroPadding2D: ["padding"],
+  Cropping2D: ["cropping"],
   Concatenate: ["axis"],
   Dropout: ["rate"],
   Reshape: ["targetShape"],
