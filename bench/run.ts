@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { extraction } from "./extraction.js";
 import { forward } from "./forward.js";
 import { hdf5 } from "./hdf5.js";
+import { logistic } from "./logistic.js";
 
 const { positionals: asked, values } = parseArgs({
   allowPositionals: true,
@@ -14,7 +15,12 @@ if (!(gigabytes >= 0.1 && gigabytes <= 100)) {
   process.exit(2);
 }
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { forward, extraction, hdf5: () => hdf5({ gigabytes }) };
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  forward,
+  extraction,
+  hdf5: () => hdf5({ gigabytes }),
+  logistic,
+};
 const unknown = asked.filter((name) => !(name in benches));
 if (unknown.length > 0) {
   console.error(`No bench is called "${unknown.join('", "')}". There are: ${Object.keys(benches).join(", ")}.`);
