@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { extraction } from "./extraction.js";
 import { forward } from "./forward.js";
 import { hdf5 } from "./hdf5.js";
+import { logistic } from "./logistic.js";
 
 const { positionals: asked, values } = parseArgs({
   allowPositionals: true,
@@ -23,6 +24,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   forward,
   extraction,
   hdf5: () => hdf5({ gigabytes, rounds }),
+  logistic,
 };
 const unknown = asked.filter((name) => !(name in benches));
 if (unknown.length > 0) {

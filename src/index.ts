@@ -167,7 +167,7 @@ export {
   type ModelNotes,
   type WritableNetwork,
 } from "./keras/write-model.js";
-export { type LoadLogisticOptions, LogisticRegression } from "./logistic-regression.js";
+export { type GridSearch, type LoadLogisticOptions, LogisticRegression } from "./logistic-regression.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
 export { cut } from "./network/cut.js";
 export {
@@ -197,6 +197,13 @@ export type { HeadShape } from "./training/head-network.js";
 export type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
 export type { EpochLog, TrainingProgress } from "./training/history.js";
 export type { ClassWeight } from "./training/logistic/class-weight.js";
+export type {
+  FoldableData,
+  GridScore,
+  GridSearchOptions,
+  GridSearchProgress,
+  GridTable,
+} from "./training/logistic/grid-search.js";
 export type {
   LogisticProgress,
   LogisticRegressionOptions,

@@ -11,6 +11,12 @@ import { checkFeatures } from "./training/float32-rows.js";
 import type { HeadMetadata } from "./training/head-options.js";
 import { checkMetadata, readHead } from "./training/head-parts.js";
 import { type LogisticFit, prepareFit } from "./training/logistic/fit-logistic.js";
+import {
+  type FoldableData,
+  type GridSearchOptions,
+  type GridTable,
+  searchGrid,
+} from "./training/logistic/grid-search.js";
 import { logisticClasses, logisticProbabilities } from "./training/logistic/logistic-loss.js";
 import { logisticNetwork, logisticParameters } from "./training/logistic/logistic-network.js";
 import { checkC, type LogisticRegressionOptions, type LogisticSolution } from "./training/logistic/logistic-options.js";
@@ -24,6 +30,14 @@ interface LogisticParts extends Omit<LogisticFit, "solution"> {
   readonly target: Target;
   readonly metadata: HeadMetadata;
   readonly solution: LogisticSolution | undefined;
+}
+
+/** What {@link LogisticRegression.gridSearch} gives. */
+export interface GridSearch extends GridTable {
+  /** The best C, fitted to all rows. */
+  readonly model: LogisticRegression;
+  /** The table as text: a line for each C. */
+  toString(): string;
 }
 
 /** Options of {@link LogisticRegression.load}. */
@@ -90,6 +104,32 @@ export class LogisticRegression {
     const fitter = await prepareFit("data", data, options);
     const fit = await fitter.fit(C, false, options.onProgress);
     return new LogisticRegression({ ...fit, target: fitter.target, metadata });
+  }
+
+  /**
+   * Finds the best `C` by cross-validation, as the originals do with `GridSearchCV(LogisticRegression(), { C: [...] }, cv=3)`:
+   * divides the rows into stratified folds, fits each C to all folds but one and measures its accuracy on that one, and
+   * fits the C with the best mean to all rows. With `standardize` each fit has the means of its own rows.
+   *
+   * Folds are those of scikit-learn's `StratifiedKFold`; rows in the order of the view.
+   *
+   * @throws InvalidArgumentError for options out of range, a class with fewer rows than folds, and as `fit` does
+   * @throws ShapeMismatchError as `fit` does
+   * @throws InvalidDatasetError if the rows have no labels, or cannot be read
+   *
+   * @example
+   * const { model, best } = await LogisticRegression.gridSearch(train, { Cs: [0.1, 1, 10, 100] });
+   * console.log(best.C, best.mean);
+   */
+  static async gridSearch(data: FoldableData, options: GridSearchOptions = {}): Promise<GridSearch> {
+    const metadata = checkMetadata(options.metadata ?? {});
+    const { table, fit, fitter } = await searchGrid(data, options, async (own, { target }, validation) => {
+      const model = new LogisticRegression({ ...own, target, metadata });
+      const { accuracy } = await model.evaluate(validation, options);
+      return accuracy;
+    });
+    const model = new LogisticRegression({ ...fit, target: fitter.target, metadata });
+    return { ...table, model, toString: () => formatTable(table) };
   }
 
   /**
@@ -230,4 +270,14 @@ export class LogisticRegression {
   async #scores(xs: NdArray<"float32">, signal: AbortSignal | undefined): Promise<Float64Array> {
     return scoreInTurns(xs, this.#parts.weights, this.#parts.intercepts, signal);
   }
+}
+
+function formatTable({ scores, best }: GridTable): string {
+  const width = Math.max(...scores.map(({ C }) => String(C).length), 1);
+  const line = ({ C, mean, std, scores: folds, converged }: GridTable["best"]) => {
+    const each = folds.map((score) => score.toFixed(4)).join("  ");
+    const remark = converged ? "" : "  not converged";
+    return `${String(C).padStart(width)}  ${mean.toFixed(4)}  ${std.toFixed(4)}  ${each}${C === best.C ? "  best" : ""}${remark}`;
+  };
+  return [`${"C".padStart(width)}  mean    std     folds`, ...scores.map(line)].join("\n");
 }

@@ -195,17 +195,23 @@ export class DatasetView<D extends BatchDType = "float32"> {
 
   /**
    * Divides the rows into `folds` parts for cross-validation: each is the validation part once. Equal to scikit-learn's
-   * `KFold(folds, shuffle=True, random_state=seed)`, with `stratify` to `StratifiedKFold`.
+   * `KFold(folds, shuffle=True, random_state=seed)`, with `stratify` to `StratifiedKFold`, and with `shuffle: false` to those
+   * without `shuffle`.
    *
    * @throws InvalidArgumentError if there are too few rows
    */
   kFold(
     folds: number,
-    options: { readonly stratify?: boolean | undefined; readonly seed?: number | undefined } = {},
+    options: {
+      readonly stratify?: boolean | undefined;
+      readonly seed?: number | undefined;
+      /** @default true */
+      readonly shuffle?: boolean | undefined;
+    } = {},
   ): readonly DatasetParts<D>[] {
-    const { seed = this.#options.seed, stratify = false } = options;
+    const { seed = this.#options.seed, stratify = false, shuffle = true } = options;
     const labels = stratify ? this.#labelsFor("kFold") : undefined;
-    return foldRows(this.indices.length, { folds, stratify: labels, seed }).map(({ train, validation }) => ({
+    return foldRows(this.indices.length, { folds, stratify: labels, seed, shuffle }).map(({ train, validation }) => ({
       train: this.#part(train),
       validation: this.#heldOut(validation),
     }));

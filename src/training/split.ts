@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkBoolean } from "../options/check-option.js";
 import { createRandom, type Random } from "../random.js";
 
 /** How to divide rows in two. */
@@ -163,7 +164,8 @@ export interface Fold {
 
 /**
  * Divides rows into `folds` parts, each of which is the validation part once; equal index for index to scikit-learn's
- * `KFold(folds, shuffle=True, random_state=seed)`, and with `stratify` to `StratifiedKFold` of the same settings.
+ * `KFold(folds, shuffle=True, random_state=seed)`, and with `stratify` to `StratifiedKFold` of the same settings. With
+ * `shuffle: false` rows keep their order and nothing is drawn, as is scikit-learn's default.
  *
  * @throws InvalidArgumentError if there are fewer rows, or fewer rows of a class, than folds
  */
@@ -173,21 +175,25 @@ export function foldRows(
     readonly folds: number;
     readonly stratify?: ArrayLike<number> | undefined;
     readonly seed?: number | undefined;
+    /** @default true */
+    readonly shuffle?: boolean | undefined;
   },
 ): readonly Fold[] {
-  const { folds, stratify, seed = 0 } = options;
+  const { folds, stratify, seed = 0, shuffle = true } = options;
+  checkBoolean("shuffle", shuffle);
   if (!Number.isInteger(folds) || folds < 2 || folds > count) {
     throw new InvalidArgumentError(`\`folds\` must be a whole number from 2 to the ${count} rows, received ${folds}.`);
   }
   const random = createRandom(checkSeed(seed));
+  const mix: Pick<Random, "shuffle"> = shuffle ? random : { shuffle: () => undefined };
   const foldOf = new Uint32Array(count);
   if (stratify) {
     if (stratify.length !== count) {
       throw new InvalidArgumentError(`Folding ${count} rows: \`stratify\` has ${stratify.length} labels.`);
     }
-    assignStratified(stratify, folds, random, foldOf);
+    assignStratified(stratify, folds, mix, foldOf);
   } else {
-    const order = permutation(count, random);
+    const order = permutation(count, mix);
     const size = Math.floor(count / folds);
     const larger = count % folds;
     let start = 0;
@@ -205,7 +211,12 @@ export function foldRows(
 }
 
 /** Classes in order of first appearance, dealt out to the folds in turn, then shuffled class by class. */
-function assignStratified(labels: ArrayLike<number>, folds: number, random: Random, foldOf: Uint32Array): void {
+function assignStratified(
+  labels: ArrayLike<number>,
+  folds: number,
+  mix: Pick<Random, "shuffle">,
+  foldOf: Uint32Array,
+): void {
   const members = new Map<number, number[]>();
   for (let row = 0; row < labels.length; row++) {
     const label = labels[row] as number;
@@ -233,7 +244,7 @@ function assignStratified(labels: ArrayLike<number>, folds: number, random: Rand
     for (const [fold, amount] of (dealt[i] as Uint32Array).entries()) {
       for (let k = 0; k < amount; k++) assigned.push(fold);
     }
-    random.shuffle(assigned);
+    mix.shuffle(assigned);
     for (const [k, row] of rows.entries()) foldOf[row] = assigned[k] as number;
   }
 }
@@ -250,7 +261,7 @@ function membersByClass(labels: ArrayLike<number>): Uint32Array[] {
   return [...members.entries()].sort(([a], [b]) => a - b).map(([, rows]) => Uint32Array.from(rows));
 }
 
-function permutation(count: number, random: Random): Uint32Array {
+function permutation(count: number, random: Pick<Random, "shuffle">): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   random.shuffle(order);
   return order;

@@ -14,6 +14,7 @@ interface FoldCase {
   readonly count: number;
   readonly folds: number;
   readonly seed: number;
+  readonly shuffle: boolean;
   readonly stratify: readonly number[] | null;
   readonly validation: readonly (readonly number[])[];
 }
@@ -40,10 +41,14 @@ describe("splits equal scikit-learn's, index for index", () => {
 
   test.each(
     golden.folds.map(
-      (item) => [`${item.folds} folds of ${item.count} rows, ${item.stratify ? "stratified" : "plain"}`, item] as const,
+      (item) =>
+        [
+          `${item.folds} folds of ${item.count} rows, ${item.stratify ? "stratified" : "plain"}, ${item.shuffle ? "shuffled" : "in order"}`,
+          item,
+        ] as const,
     ),
-  )("%s", (_, { count, folds, seed, stratify, validation }) => {
-    const result = foldRows(count, { folds, seed, stratify: stratify ?? undefined });
+  )("%s", (_, { count, folds, seed, shuffle, stratify, validation }) => {
+    const result = foldRows(count, { folds, seed, shuffle, stratify: stratify ?? undefined });
     expect(result.map((fold) => [...fold.validation])).toEqual(validation);
     for (const fold of result) {
       expect([...fold.train, ...fold.validation].sort((a, b) => a - b)).toEqual(

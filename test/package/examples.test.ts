@@ -191,8 +191,19 @@ describe("the short examples run", () => {
     expect(stdout.match(/8 pictures in \d+ ms/g)?.length).toBe(3);
   });
 
+  test("logistic-regression", async () => {
+    const { code, stdout, stderr } = await runExample("logistic-regression");
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/fit 1\/13: C=0\.1, without fold 1/);
+    expect(stderr).toMatch(/fit 13\/13: C=\d+(\.\d+)?, all rows/);
+    expect(stdout).toMatch(/ best$/m);
+    const [, accuracy, fromFile] = /accuracy (\S+), from the file (\S+)/.exec(stdout) ?? [];
+    expect(Number(accuracy)).toBeGreaterThan(0.8);
+    expect(fromFile).toBe(accuracy);
+  });
+
   test("and are short, and compile", async () => {
-    for (const name of ["own-app", "fit-dataset", "plug-in"]) {
+    for (const name of ["own-app", "fit-dataset", "plug-in", "logistic-regression"]) {
       const text = await readFile(join(root, `examples/${name}.ts`), "utf8");
       expect(text.split("\n").length).toBeLessThan(75);
       // The declarations of tfjs, which one imports, compile only without their check.
