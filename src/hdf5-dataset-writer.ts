@@ -20,6 +20,7 @@ import {
   type WriterSettings,
 } from "./hdf5/writer-settings.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
+import { describeValue } from "./options/check-option.js";
 
 export type { Compression } from "./hdf5/compression.js";
 export type { ColumnValues } from "./hdf5/row-column.js";
@@ -92,6 +93,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
    * @throws UnsupportedError for a `compression` that is not known, or needs a package that is not installed
    */
   static async create(path: string, options: HDF5DatasetWriterOptions): Promise<HDF5DatasetWriter> {
+    checkPath(path);
     const settings = resolveSettings(options);
     if (settings.compression) await checkCompression(settings.compression, settings);
     const layout = layOutDataset(settings);
@@ -340,6 +342,13 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     await this.#commits.append(this.#buffer.content());
     this.#buffer.clear();
   }
+}
+
+function checkPath(path: string): void {
+  if (typeof path === "string" && path !== "" && !path.includes("\0")) return;
+  throw new InvalidArgumentError(
+    `\`create\` expected the path of a file, such as "features.hdf5"; received ${typeof path === "string" ? JSON.stringify(path) : describeValue(path)}.`,
+  );
 }
 
 function checkSkipped(count: number): void {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { DType, NdArray } from "../ndarray.js";
+import { describeValue } from "../options/check-option.js";
 import { float32ToFloat16 } from "./float16.js";
 import { typedArrays } from "./typed-array.js";
 
@@ -26,9 +27,11 @@ const exact: Readonly<Record<RowDType, readonly DType[]>> = {
  * The bytes of `array` as `dtype`, little-endian. Not copied if the type is the same already.
  * Floating-point numbers may be rounded to a shorter type; everything else that would change a value is an error.
  *
- * @throws InvalidArgumentError naming the first value that does not fit
+ * @throws InvalidArgumentError naming the first value that does not fit, or if the data are not of the type they are said
+ *   to be of
  */
 export function convertRows(array: NdArray, dtype: RowDType, what: string): Uint8Array {
+  checkData(array, what);
   if (array.dtype === dtype) return bytesOf(array.data);
   const data = array.data as ArrayLike<number | bigint>;
   if (dtype === "float16") return toFloat16(array, data, what);
@@ -60,6 +63,22 @@ export function convertRows(array: NdArray, dtype: RowDType, what: string): Uint
     (converted as Record<number, number | bigint>)[i] = dtype === "int64" ? BigInt(value) : Number(value);
   }
   return bytesOf(converted);
+}
+
+/** Bytes taken for those of another type would be other numbers, and not as many. */
+function checkData({ dtype, data }: NdArray, what: string): void {
+  const expected = Object.hasOwn(typedArrays, dtype) ? typedArrays[dtype].name : undefined;
+  if (expected === undefined) {
+    throw new InvalidArgumentError(
+      `${what}: \`dtype\` is ${describeValue(dtype)}; expected one of ${Object.keys(typedArrays).join(", ")}.`,
+    );
+  }
+  // By name, as arrays may come from another realm. What a canvas gives are bytes like any.
+  const kind = ArrayBuffer.isView(data) ? (data as { readonly [Symbol.toStringTag]?: string })[Symbol.toStringTag] : "";
+  if (kind === expected || (dtype === "uint8" && (kind as string) === "Uint8ClampedArray")) return;
+  throw new InvalidArgumentError(
+    `${what}: with \`dtype\` "${dtype}" the \`data\` must be a ${expected}; received ${kind || describeValue(data)}.`,
+  );
 }
 
 function toFloat16(array: NdArray, data: ArrayLike<number | bigint>, what: string): Uint8Array {

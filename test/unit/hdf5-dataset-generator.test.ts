@@ -3,6 +3,7 @@ import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { contiguous } from "../../src/hdf5/contiguous-engine.js";
 import { h5wasm } from "../../src/hdf5/h5wasm.node.js";
 import { jsfive } from "../../src/hdf5/jsfive.node.js";
 import { HDF5DatasetGenerator } from "../../src/hdf5-dataset-generator.js";
@@ -319,6 +320,24 @@ describe("files by h5py", () => {
     expect(data.length).toBe(4);
   });
 
+  test("behind a user block, as MATLAB writes them: read, or refused by engines that cannot", async () => {
+    const file = path.resolve(import.meta.dirname, "../fixtures/hdf5-user-block/user_block.h5");
+    for (const engine of [undefined, h5wasm()]) {
+      for (const source of [file, await readFile(file)]) {
+        await using data = await HDF5DatasetGenerator.open(source, { engine });
+        const { value } = await data[Symbol.asyncIterator]().next();
+        expect([...(value?.xs.data ?? [])]).toEqual(Array.from({ length: 20 }, (_, i) => i));
+        expect(data.classLabels).toEqual(["a", "b", "c"]);
+      }
+    }
+    for (const engine of [contiguous(), jsfive()]) {
+      await expect(HDF5DatasetGenerator.open(file, { engine })).rejects.toMatchObject({
+        name: "UnsupportedError",
+        message: expect.stringMatching(/user block.*h5wasm\(\)/),
+      });
+    }
+  });
+
   test("never written: refused unless asked for", async () => {
     const file = path.join(fixtures, "never_written.h5");
     await expect(HDF5DatasetGenerator.open(file)).rejects.toMatchObject({ name: "InvalidDatasetError" });
@@ -494,6 +513,13 @@ describe("dataset() for an app's own TensorFlow.js", () => {
         validationData: validation.dataset() as never,
       });
     await trainFor(1);
+    // More batches for an epoch than a pass has: it goes on with the next pass.
+    const longer = await model.fitDataset(train.dataset({ tf: core, repeat: true }) as never, {
+      epochs: 2,
+      batchesPerEpoch: train.batchesPerPass + 3,
+      verbose: 0,
+    });
+    expect(longer.history.loss).toHaveLength(2);
     const before = core.memory().numTensors;
     const history = await trainFor(2);
     expect(history.epoch).toEqual([0, 1]);

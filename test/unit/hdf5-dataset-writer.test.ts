@@ -255,6 +255,42 @@ describe("add checks everything before it takes anything", () => {
     await file.close();
   });
 
+  const floats = Float32Array.of(1, 2, 3, 4, 5, 6);
+  test.each<[string, string, unknown, string]>([
+    ["longer numbers than `dtype` says", "float32", Float64Array.from(floats), "Float64Array"],
+    ["integers called floats", "float32", Int32Array.from(floats), "Int32Array"],
+    ["a list", "float32", [...floats], "[1, 2, 3, 4, 5, 6]"],
+    ["a buffer", "uint8", Object.assign(new ArrayBuffer(6), { length: 6 }), "ArrayBuffer"],
+    ["an unknown type", "float23", floats, "float23"],
+    ["the name of something of every object", "toString", floats, "toString"],
+  ])("%s are refused, not taken for other numbers", async (_, dtype, data, shown) => {
+    const writer = await HDF5DatasetWriter.create(target, { rowShape: [2, 3], labelShape: [6] });
+    const wrong = { dtype, data } as unknown as NdArray;
+    const good: NdArray = { dtype: "float32", shape: [1, 2, 3], data: floats };
+    const labels: NdArray = { dtype: "int32", shape: [1, 6], data: new Int32Array(6) };
+    for (const [rows, itsLabels] of [
+      [{ ...wrong, shape: [1, 2, 3] } as NdArray, labels],
+      [good, { ...wrong, shape: [1, 6] } as NdArray],
+    ] as const) {
+      await expect(writer.add(rows, itsLabels)).rejects.toMatchObject({
+        name: "InvalidArgumentError",
+        message: expect.stringContaining(shown),
+      });
+    }
+    expect(writer.rowsWritten).toBe(0);
+    await writer.abort();
+  });
+
+  test("bytes of a canvas are bytes", async () => {
+    await using writer = await HDF5DatasetWriter.create(target, { rowShape: [2], dtype: "uint8" });
+    const data = Uint8ClampedArray.of(0, 255) as unknown as Uint8Array;
+    await writer.add({ dtype: "uint8", shape: [1, 2], data }, [0]);
+    await writer.close();
+    const file = await contiguous().open(target);
+    expect((await file.read("features")).data).toEqual(Uint8Array.of(0, 255));
+    await file.close();
+  });
+
   test("class names need to be known", async () => {
     const writer = await HDF5DatasetWriter.create(target, { rowShape: [2, 3] });
     await expect(writer.add(rows(0, 1), ["cat"])).rejects.toThrow("classLabels");
@@ -283,6 +319,13 @@ describe("add checks everything before it takes anything", () => {
 });
 
 describe("options out of range are errors before any file is made", () => {
+  test.each(["", "a\0b", undefined, 5])("a path like %o", async (path) => {
+    await expect(HDF5DatasetWriter.create(path as string, { rowShape: [2] })).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+      message: expect.stringContaining("path of a file"),
+    });
+  });
+
   test.each<[string, object]>([
     ["rows", { rows: -1 }],
     ["rows", { rows: 1.5 }],

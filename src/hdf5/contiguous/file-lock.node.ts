@@ -22,6 +22,7 @@ interface Owner {
  */
 export async function takeLock(path: string, target: string): Promise<() => Promise<void>> {
   const text = JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner);
+  let missing: unknown;
   for (let attempt = 0; attempt < 500; attempt++) {
     try {
       await placeLock(path, text);
@@ -31,6 +32,7 @@ export async function takeLock(path: string, target: string): Promise<() => Prom
       // ENOENT: another writer has just taken the lock and swept what was prepared here, or the folder is missing.
       const swept = hasCode(cause, "ENOENT") && existsSync(dirname(path));
       if (!swept && !hasCode(cause, "EEXIST")) throw fileAccessError("write", target, cause);
+      missing = swept ? cause : undefined;
     }
     const held = await readFile(path, "utf8").catch(() => undefined);
     if (held === undefined) continue;
@@ -43,6 +45,8 @@ export async function takeLock(path: string, target: string): Promise<() => Prom
     }
     await takeOver(path, held);
   }
+  // A folder that is there and takes no files, such as those of the system itself.
+  if (missing !== undefined) throw fileAccessError("write", target, missing);
   throw new FileAccessError(`Cannot write "${target}": its lock "${path}" keeps being taken by others.`, {
     path: target,
     reason: "locked",

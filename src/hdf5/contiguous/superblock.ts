@@ -18,7 +18,8 @@ export interface Superblock {
 export async function readSuperblock(metadata: MetadataReader): Promise<Superblock> {
   const { name, size } = metadata;
   const head = size >= 48 ? await metadata.view(0, Math.min(96, size)) : undefined;
-  if (!head || signature.some((byte, i) => head.getUint8(i) !== byte)) {
+  if (!head || !hasSignature(head)) {
+    if (await hasUserBlock(metadata)) throw userBlockError(name);
     throw new InvalidDatasetError(name, `"${name}" is not an HDF5 file: it does not begin with HDF5's signature.`);
   }
   const version = head.getUint8(8);
@@ -38,7 +39,7 @@ export async function readSuperblock(metadata: MetadataReader): Promise<Superblo
     throw new InvalidDatasetError(name, `"${name}" is damaged: the checksum of its head differs.`);
   }
   if (readAddress(head, addresses) !== 0) {
-    throw new UnsupportedError(`"${name}" has a user block before its data. Use \`engine: h5wasm()\` for it.`);
+    throw userBlockError(name);
   }
   const endOfFile = readAddress(head, addresses + 16);
   const rootHeader = readAddress(head, old ? addresses + 40 : addresses + 24);
@@ -52,4 +53,20 @@ export async function readSuperblock(metadata: MetadataReader): Promise<Superblo
     throw new InvalidDatasetError(name, `"${name}" is damaged: its root group lies outside of the file.`);
   }
   return { version, rootHeader };
+}
+
+function hasSignature(view: DataView): boolean {
+  return signature.every((byte, i) => view.getUint8(i) === byte);
+}
+
+/** Whether the file begins later: at 512 bytes, or any doubling of that (II.A), behind something of its writer's own. */
+async function hasUserBlock(metadata: MetadataReader): Promise<boolean> {
+  for (let position = 512; position + 48 <= metadata.size; position *= 2) {
+    if (hasSignature(await metadata.view(position, signature.length))) return true;
+  }
+  return false;
+}
+
+function userBlockError(name: string): UnsupportedError {
+  return new UnsupportedError(`"${name}" has a user block before its data. Use \`engine: h5wasm()\` for it.`);
 }
