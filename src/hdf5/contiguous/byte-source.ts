@@ -24,7 +24,7 @@ export interface ByteSource {
 }
 
 /** Reads that are under way at once. More only fill the queue of the system's few file threads. */
-const concurrentReads = 16;
+export const concurrentReads = 16;
 
 /** Serves requests through `read`, several at a time. */
 export async function readConcurrently(

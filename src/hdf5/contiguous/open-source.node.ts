@@ -1,11 +1,11 @@
-import { read as readAside, readSync } from "node:fs";
+import { read as readInThread, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { ClosedError } from "../../errors.js";
 import type { HDF5Source } from "../engine.js";
 import { fileAccessError } from "../file-access.node.js";
-import { type ByteRequest, type ByteSource, readConcurrently, settleAll } from "./byte-source.js";
+import { type ByteRequest, type ByteSource, concurrentReads, settleAll } from "./byte-source.js";
 import { blobSource, endedEarly, memorySource } from "./memory-source.js";
 
 /** A read of one megabyte from the cache takes a tenth of this. */
@@ -55,30 +55,37 @@ async function openFile(path: string): Promise<ByteSource> {
   let reading = 0;
   let afterReading: (() => void) | undefined;
 
-  async function read(position: number, target: Uint8Array): Promise<void> {
+  /**
+   * Reads through threads, several at a time. With callbacks: for rows, a promise for each takes as long as the row.
+   * When it ends, in whatever way, nothing writes into `target` any more.
+   */
+  async function readAside(target: Uint8Array, requests: readonly ByteRequest[]): Promise<void> {
+    if (requests.length === 0) return;
     checkOpen();
     reading++;
-    try {
-      for (let done = 0; done < target.length; ) {
-        const count = await readSome(position + done, target, done).catch((cause: unknown) => {
-          throw fileAccessError("read", path, cause);
+    let failure: unknown;
+    await new Promise<void>((resolve) => {
+      let next = 0;
+      let busy = Math.min(concurrentReads, requests.length);
+      const readOn = (request: ByteRequest, done: number): void => {
+        const { position, offset, length } = request;
+        const rest = Math.min(length - done, greatestBytesAtOnce);
+        readInThread(handle.fd, target, offset + done, rest, position + done, (cause, count) => {
+          if (cause) failure ??= fileAccessError("read", path, cause);
+          else if (count === 0 && rest > 0) failure ??= endedEarly(path, position, length, position + done);
+          if (failure === undefined && done + count < length) readOn(request, done + count);
+          else takeNext();
         });
-        if (count === 0) throw endedEarly(path, position, target.length, position + done);
-        done += count;
-      }
-    } finally {
-      if (--reading === 0) afterReading?.();
-    }
-  }
-
-  /** With a callback: for rows, the promises of a file handle take as long as the rows. */
-  function readSome(position: number, target: Uint8Array, offset: number): Promise<number> {
-    const length = Math.min(target.length - offset, greatestBytesAtOnce);
-    return new Promise((resolve, reject) => {
-      readAside(handle.fd, target, offset, length, position, (cause, count) =>
-        cause ? reject(cause) : resolve(count),
-      );
+      };
+      const takeNext = (): void => {
+        const request = failure === undefined ? requests[next++] : undefined;
+        if (request) readOn(request, 0);
+        else if (--busy === 0) resolve();
+      };
+      for (let i = busy; i > 0; i--) takeNext();
     });
+    if (--reading === 0) afterReading?.();
+    if (failure !== undefined) throw failure;
   }
 
   function checkOpen(): void {
@@ -109,8 +116,7 @@ async function openFile(path: string): Promise<ByteSource> {
   async function readMany(target: Uint8Array, requests: readonly ByteRequest[]): Promise<void> {
     const { inPlace, aside } = share(requests);
     if (aside.length === 0) return readInPlace(target, inPlace);
-    const readingAside = readConcurrently(target, aside, read);
-    // Nobody writes into `target` any more when this ends, in whatever way.
+    const readingAside = readAside(target, aside);
     await settleAll([readingAside, readInPlace(target, inPlace)]);
   }
 
@@ -127,14 +133,14 @@ async function openFile(path: string): Promise<ByteSource> {
       readNow(target, request);
       const start = now;
       now = performance.now();
-      if (now - start > slowMilliseconds) return readConcurrently(target, requests.slice(i + 1), read);
+      if (now - start > slowMilliseconds) return readAside(target, requests.slice(i + 1));
     }
   }
 
   return {
     name: path,
     size,
-    read,
+    read: (position, target) => readAside(target, [{ position, offset: 0, length: target.length }]),
     readMany,
     async close() {
       if (closed) return;
