@@ -24,7 +24,7 @@ export interface ByteSource {
 }
 
 /** Reads that are under way at once. More only fill the queue of the system's few file threads. */
-const concurrentReads = 16;
+export const concurrentReads = 16;
 
 /** Serves requests through `read`, several at a time. */
 export async function readConcurrently(
@@ -39,5 +39,10 @@ export async function readConcurrently(
       await read(position, target.subarray(offset, offset + length));
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrentReads, requests.length) }, work));
+  await settleAll(Array.from({ length: Math.min(concurrentReads, requests.length) }, work));
+}
+
+/** Waits for all to end; fails with the first failure among them, when nothing is under way any more. */
+export async function settleAll(works: readonly Promise<void>[]): Promise<void> {
+  for (const end of await Promise.allSettled(works)) if (end.status === "rejected") throw end.reason;
 }
