@@ -47,7 +47,7 @@ export function describeBackend(subject: BackendUnderTest): void {
         const results = await loaded.run([goldenInput(golden.input)]);
         const wrong = golden.layers.flatMap((layer, i) => {
           const difference = goldenDifference(layer, results[i] as NdArray<"float32">);
-          return difference <= tolerance ? [] : [`${layer.name}: ${difference}`];
+          return difference <= (golden.tolerance ?? tolerance) ? [] : [`${layer.name}: ${difference}`];
         });
         expect(wrong).toEqual([]);
       });

@@ -59,6 +59,8 @@ export interface GoldenRandomNetwork extends GoldenBackbone {
     readonly phase: number;
   };
   readonly weightsSha256: string;
+  /** Where float32's rounding alone needs more than what is usual. */
+  readonly tolerance?: number;
   readonly layers: readonly GoldenLayer[];
 }
 
