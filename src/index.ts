@@ -168,6 +168,7 @@ export type {
   LogisticSolverOptions,
 } from "./training/logistic/logistic-options.js";
 export type { ClassProbability } from "./training/most-probable.js";
+export { type NearRow, nearestRows, type SearchableRows } from "./training/nearest-rows.js";
 export type { Predictions } from "./training/predictions.js";
 export {
   type OneVersusRest,
