@@ -185,12 +185,14 @@ export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
+export { type Calibration, type CalibrationBin, calibration } from "./training/calibration.js";
 export {
   type AverageScores,
   type ClassificationReport,
   type ClassScores,
   classificationReport,
 } from "./training/classification-report.js";
+export { type ConfidenceInterval, confidenceInterval } from "./training/confidence-interval.js";
 export type { Evaluation, Measurement } from "./training/evaluate.js";
 export type { FitOptions } from "./training/fit.js";
 export type { HeadShape } from "./training/head-network.js";
@@ -211,8 +213,16 @@ export type {
   LogisticSolverOptions,
 } from "./training/logistic/logistic-options.js";
 export type { ClassProbability } from "./training/most-probable.js";
+export { type NearRow, nearestRows, type SearchableRows } from "./training/nearest-rows.js";
 export type { Predictions } from "./training/predictions.js";
+export {
+  type OneVersusRest,
+  type ProbabilityScores,
+  probabilityScores,
+  topKAccuracy,
+} from "./training/probability-scores.js";
 export { type Fold, foldRows, type Split, type SplitOptions, splitRows } from "./training/split.js";
+export { type ConfusedRow, type Confusion, topConfusions } from "./training/top-confusions.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
 export { type SaveHeadOptions, TransferHead } from "./transfer-head.js";
 export {
