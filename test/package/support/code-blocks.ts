@@ -30,6 +30,7 @@ export const namesOnPages = Object.entries({
   train: "DatasetView",
   validation: "DatasetView",
   head: "TransferHead",
+  model: "LogisticRegression",
   features: 'NdArray<"float32">',
 })
   .map(([name, type]) => `declare const ${name}: import("cnn-transfer").${type};\n`)
