@@ -13,6 +13,7 @@ import { readModelTree } from "./model-tree.js";
 import { nonFiniteLayers } from "./non-finite-layers.js";
 import { parseJson } from "./parse-json.js";
 import { type KerasNotes, readKerasModel, readModelConfig, readNotes } from "./read-model.js";
+import { isTfjsModel, readTfjsModel, tfjsConfig } from "./read-tfjs.js";
 import { flattenModel } from "./read-topology.js";
 import { readWeights, type WeightsRequest } from "./read-weights.js";
 import { trainingNotes } from "./training-notes.js";
@@ -40,13 +41,14 @@ export interface LoadKerasOptions extends FetchBytesOptions {
 const members = { config: "config.json", metadata: "metadata.json", weights: "model.weights.h5" };
 
 /**
- * Reads a Keras model as a network, without Python: `.h5` and `.hdf5` of Keras 2 and 3, `.keras`, and weights-only files
- * for layers given as `topology`. What a file is shows in its bytes, not its name. Models inside of the model are laid
+ * Reads a Keras model as a network, without Python: `.h5` and `.hdf5` of Keras 2 and 3, `.keras`, `model.json` of tfjs with
+ * its shards, and weights-only files for layers given as `topology`. What a file is shows in its bytes, not its name. Models inside of the model are laid
  * flat.
  *
  * Python code in a file is never run. A URL is downloaded into memory each time; nothing of it is kept.
  *
- * @param source path, URL, bytes, `Blob` or `File`
+ * @param source path, URL, bytes, `Blob` or `File`; of a model of several files the path or URL of its `model.json`, or all
+ * of its `File`s
  * @throws UnsupportedError naming layer and class, for a layer that cannot be run here, such as a Lambda
  * @throws InvalidModelError if it is no Keras model, or is damaged
  * @throws InvalidWeightsError if its weights are not those that its layers, or those of `topology`, need
@@ -91,10 +93,13 @@ async function loadOpened(
     }
     case "zip":
       return loadArchive(await openZip(source.bytes), target, source.name, engine);
-    case "json":
+    case "json": {
+      const json = await readJsonSource(source);
+      if (isTfjsModel(json) && target === undefined) return readTfjsModel(json, source.name, source.sibling);
       throw new InvalidModelError(
         `"${source.name}" is the config of a model without its weights: give the file of weights, and this one as \`topology\`.`,
       );
+    }
   }
 }
 
@@ -152,6 +157,12 @@ async function readJsonMember(archive: ZipArchive, member: string, name: string)
   return parseJson(new TextDecoder().decode(await archive.read(member)), `"${member}" in "${name}"`);
 }
 
+async function readJsonSource(source: OpenKerasSource): Promise<Json> {
+  const bytes = new Uint8Array(source.bytes.size);
+  await source.bytes.read(0, bytes);
+  return parseJson(new TextDecoder().decode(bytes), `"${source.name}"`);
+}
+
 async function resolveTarget(
   topology: NonNullable<LoadKerasOptions["topology"]>,
   options: LoadKerasOptions,
@@ -201,9 +212,8 @@ async function configOf(
 async function readConfig(source: OpenKerasSource, engine: HDF5Engine): Promise<Json | undefined> {
   if (source.kind === "zip") return readJsonMember(await openZip(source.bytes), members.config, source.name);
   if (source.kind === "json") {
-    const bytes = new Uint8Array(source.bytes.size);
-    await source.bytes.read(0, bytes);
-    return parseJson(new TextDecoder().decode(bytes), `"${source.name}"`);
+    const json = await readJsonSource(source);
+    return isTfjsModel(json) ? tfjsConfig(json.modelTopology, source.name) : json;
   }
   const file = await engine.open(source.hdf5);
   try {

@@ -62,7 +62,7 @@ export async function readWeights(file: HDF5File, request: WeightsRequest): Prom
   } else {
     throw await notKeras(file, fileName);
   }
-  return loadWeights(file, found, request);
+  return loadWeights((path) => file.read(path), found, request);
 }
 
 async function readStoredLayers(
