@@ -19,6 +19,8 @@ export function isJsonList(value: Json | undefined): value is readonly Json[] {
 export interface ConfigReader {
   /** A layer's setting as it stands; `undefined` if absent. */
   readonly get: (key: string) => Json | undefined;
+  /** Names of all settings. */
+  readonly keys: () => readonly string[];
   readonly integer: (key: string, fallback?: number) => number;
   readonly number: (key: string, fallback?: number) => number;
   readonly boolean: (key: string, fallback: boolean) => boolean;
@@ -79,7 +81,7 @@ export function configReader(className: string, layer: string, config: JsonObjec
     return allowed.find((candidate) => candidate === value) ?? unsupported(key, allowed.join(", "));
   }
 
-  return { get, integer, number, boolean, size, word, malformed, unsupported };
+  return { get, keys: () => Object.keys(config), integer, number, boolean, size, word, malformed, unsupported };
 }
 
 /** A JSON value for a message, shortened. */

@@ -1,5 +1,6 @@
 import { UnsupportedError } from "../errors.js";
-import type { Activation, Layer } from "../network/layer.js";
+import { type Activation, activationNames } from "../network/activation.js";
+import type { Layer, LayerClassName } from "../network/layer.js";
 
 /** A value of JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -10,134 +11,142 @@ export interface KerasLayer {
   readonly config: { readonly [key: string]: Json };
 }
 
+type Settings = { readonly [key: string]: Json };
+
+const channelsLast: Settings = { data_format: "channels_last" };
+
+/** What a Keras layer has beside the settings that have ours, or in place of them. */
+const others: { readonly [C in LayerClassName]?: Settings | ((layer: Layer<C>) => Settings) } = {
+  Conv1D: channelsLast,
+  Conv2D: channelsLast,
+  DepthwiseConv1D: channelsLast,
+  DepthwiseConv2D: channelsLast,
+  SeparableConv1D: channelsLast,
+  SeparableConv2D: channelsLast,
+  Conv1DTranspose: channelsLast,
+  Conv2DTranspose: channelsLast,
+  BatchNormalization: { axis: -1 },
+  GroupNormalization: { axis: -1 },
+  LayerNormalization: ({ config }) => ({ axis: one(config.axis) }),
+  UnitNormalization: ({ config }) => ({ axis: one(config.axis) }),
+  Normalization: normalizationSettings,
+  MaxPooling1D: channelsLast,
+  MaxPooling2D: channelsLast,
+  AveragePooling1D: channelsLast,
+  AveragePooling2D: channelsLast,
+  GlobalAveragePooling1D: channelsLast,
+  GlobalAveragePooling2D: channelsLast,
+  GlobalMaxPooling1D: channelsLast,
+  GlobalMaxPooling2D: channelsLast,
+  ZeroPadding2D: channelsLast,
+  Cropping2D: channelsLast,
+  UpSampling2D: channelsLast,
+  Flatten: channelsLast,
+  Dropout: { noise_shape: null, seed: null },
+  SpatialDropout2D: channelsLast,
+  PReLU: ({ config }) => ({ shared_axes: config.sharedAxes.length === 0 ? null : config.sharedAxes }),
+};
+
+/** Kinds for which Keras has no class that it finds again by itself, and what is written in their place. */
+const unwritable: { readonly [C in LayerClassName]?: string } = {
+  PreprocessInput:
+    "Keras has no layer for `preprocess_input`. Save the network without it and call `preprocess_input` in Python.",
+  CustomScaleLayer: "Keras has this class in one of its applications only. See `withKerasLayers`.",
+  LayerScale: "Keras has this class in one of its applications only. See `withKerasLayers`.",
+};
+
 /**
  * Writes a layer as Keras 2 does, which Keras 3 reads too: `batch_input_shape`, dtype by its name, no `groups` on a
  * depthwise convolution (Keras 3 refuses it there).
  *
- * @param l2 L2 penalty on the layer's kernel, as it is trained with; 0 for none
- * @throws UnsupportedError for a layer that Keras has no class for
+ * @param l2 L2 penalty on the layer's kernels, as it is trained with; 0 for none
+ * @throws UnsupportedError for a layer or an activation that Keras has no name for
  */
 export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
-  const dtype = layer.className === "InputLayer" ? layer.config.dtype : "float32";
-  const shared = { name: layer.name, trainable: true, dtype };
-  const regularizer = l2 > 0 ? { class_name: "L2", config: { l2 } } : null;
-  switch (layer.className) {
-    case "InputLayer":
-      return {
-        class_name: "InputLayer",
-        config: {
-          batch_input_shape: [null, ...layer.config.shape],
-          dtype,
-          sparse: false,
-          ragged: false,
-          name: layer.name,
-        },
-      };
-    case "PreprocessInput":
-      throw new UnsupportedError(
-        `Cannot write layer "${layer.name}" to a Keras file: Keras has no layer for \`preprocess_input\` (mode "${layer.config.mode}"). Save the network without it and call \`preprocess_input\` in Python.`,
-      );
-    case "Conv2D": {
-      const { filters, kernelSize, strides, padding, dilationRate, groups, useBias, activation } = layer.config;
-      return {
-        class_name: "Conv2D",
-        config: {
-          ...shared,
-          filters,
-          kernel_size: kernelSize,
-          strides,
-          padding,
-          data_format: "channels_last",
-          dilation_rate: dilationRate,
-          groups,
-          activation: toKerasActivation(layer, activation),
-          use_bias: useBias,
-          kernel_regularizer: regularizer,
-        },
-      };
-    }
-    case "DepthwiseConv2D": {
-      const { depthMultiplier, kernelSize, strides, padding, dilationRate, useBias, activation } = layer.config;
-      return {
-        class_name: "DepthwiseConv2D",
-        config: {
-          ...shared,
-          kernel_size: kernelSize,
-          strides,
-          padding,
-          depth_multiplier: depthMultiplier,
-          data_format: "channels_last",
-          dilation_rate: dilationRate,
-          activation: toKerasActivation(layer, activation),
-          use_bias: useBias,
-          depthwise_regularizer: regularizer,
-        },
-      };
-    }
-    case "Dense": {
-      const { units, useBias, activation } = layer.config;
-      return {
-        class_name: "Dense",
-        config: {
-          ...shared,
-          units,
-          activation: toKerasActivation(layer, activation),
-          use_bias: useBias,
-          kernel_regularizer: regularizer,
-        },
-      };
-    }
-    case "BatchNormalization": {
-      const { epsilon, momentum, scale, center } = layer.config;
-      return { class_name: "BatchNormalization", config: { ...shared, axis: -1, momentum, epsilon, center, scale } };
-    }
-    case "Activation":
-      return {
-        class_name: "Activation",
-        config: { ...shared, activation: toKerasActivation(layer, layer.config.activation) },
-      };
-    case "ReLU": {
-      const { maxValue, negativeSlope, threshold } = layer.config;
-      return {
-        class_name: "ReLU",
-        config: { ...shared, max_value: maxValue, negative_slope: negativeSlope, threshold },
-      };
-    }
-    case "MaxPooling2D":
-    case "AveragePooling2D": {
-      const { poolSize, strides, padding } = layer.config;
-      return {
-        class_name: layer.className,
-        config: { ...shared, pool_size: poolSize, strides, padding, data_format: "channels_last" },
-      };
-    }
-    case "GlobalAveragePooling2D":
-    case "GlobalMaxPooling2D":
-      return {
-        class_name: layer.className,
-        config: { ...shared, data_format: "channels_last", keepdims: layer.config.keepdims },
-      };
-    case "ZeroPadding2D":
-      return {
-        class_name: "ZeroPadding2D",
-        config: { ...shared, padding: layer.config.padding, data_format: "channels_last" },
-      };
-    case "Concatenate":
-      return { class_name: "Concatenate", config: { ...shared, axis: layer.config.axis } };
-    case "Add":
-      return { class_name: "Add", config: shared };
-    case "Flatten":
-      return { class_name: "Flatten", config: { ...shared, data_format: "channels_last" } };
-    case "Reshape":
-      return { class_name: "Reshape", config: { ...shared, target_shape: layer.config.targetShape } };
-    case "Dropout":
-      return { class_name: "Dropout", config: { ...shared, rate: layer.config.rate, noise_shape: null, seed: null } };
-    default:
-      throw new UnsupportedError(`Cannot write layer "${layer.name}" (${layer.className}) to a Keras file.`);
+  const { name, className } = layer;
+  const dtype = className === "InputLayer" ? layer.config.dtype : "float32";
+  if (className === "InputLayer") {
+    const { shape } = layer.config;
+    const config = { batch_input_shape: [null, ...shape], dtype, sparse: false, ragged: false, name };
+    return { class_name: className, config };
   }
+  const reason = unwritable[className];
+  if (reason !== undefined) {
+    throw new UnsupportedError(`Cannot write layer "${name}" (${className}) to a Keras file: ${reason}`);
+  }
+  const shared = { name, trainable: true, dtype };
+  if (className === "StochasticDepth") {
+    // Keras has this class in one of its applications only. A dropout of whole rows is the same.
+    const config = { ...shared, rate: layer.config.dropPathRate, noise_shape: [null, 1, 1, 1], seed: null };
+    return { class_name: "Dropout", config };
+  }
+  // Keras 2 knows the slope by this name only; Keras 3 takes it too, with a warning.
+  if (className === "LeakyReLU") {
+    return { class_name: className, config: { ...shared, alpha: layer.config.negativeSlope } };
+  }
+  if ("settings" in layer.config) return { class_name: className, config: { ...shared, ...layer.config.settings } };
+  const more = others[className] as Settings | ((layer: Layer) => Settings) | undefined;
+  return {
+    class_name: className,
+    config: {
+      ...shared,
+      ...kerasSettings(layer),
+      ...(typeof more === "function" ? more(layer) : more),
+      ...regularizers(className, l2),
+    },
+  };
+}
+
+/** A layer's settings by Keras's names, which are ours with underscores. */
+function kerasSettings(layer: Layer): Settings {
+  return Object.fromEntries(
+    Object.entries(layer.config).map(([key, value]): [string, Json] => [
+      key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      key === "activation" ? toKerasActivation(layer, value as Activation) : (value as Json),
+    ]),
+  );
 }
 
 function toKerasActivation(layer: Layer, activation: Activation): Json {
-  if (typeof activation === "string") return activation;
-  throw new UnsupportedError(`Cannot write layer "${layer.name}" (${layer.className}) to a Keras file.`);
+  const known = (activationNames as readonly Activation[]).includes(activation) && !ours.has(activation);
+  if (known && typeof activation === "string") return activation;
+  throw new UnsupportedError(
+    `Cannot write layer "${layer.name}" (${layer.className}) to a Keras file: Keras has no name for its activation ${JSON.stringify(activation)}, or another meaning of it in each version. See \`withKerasLayers\`.`,
+  );
+}
+
+const ours: ReadonlySet<Activation> = new Set<Activation>(["gelu_approximate", "hard_sigmoid", "keras2_hard_sigmoid"]);
+
+function normalizationSettings({ name, config }: Layer<"Normalization">): Settings {
+  const { axis, mean, variance } = config;
+  if (mean !== null && mean.length > 1 && axis.length > 1) {
+    throw new UnsupportedError(
+      `Cannot write layer "${name}" (Normalization) to a Keras file: its own \`mean\` over ${axis.length} axes. Give it as weights.`,
+    );
+  }
+  return { axis: axis.length === 0 ? null : one(axis), mean, variance };
+}
+
+function one(axes: readonly number[]): Json {
+  return axes.length === 1 ? (axes[0] as number) : axes;
+}
+
+function regularizers(className: LayerClassName, l2: number): Settings {
+  const regularizer = l2 > 0 ? { class_name: "L2", config: { l2 } } : null;
+  switch (className) {
+    case "Dense":
+    case "Conv1D":
+    case "Conv2D":
+    case "Conv1DTranspose":
+    case "Conv2DTranspose":
+      return { kernel_regularizer: regularizer };
+    case "DepthwiseConv1D":
+    case "DepthwiseConv2D":
+      return { depthwise_regularizer: regularizer };
+    case "SeparableConv1D":
+    case "SeparableConv2D":
+      return { depthwise_regularizer: regularizer, pointwise_regularizer: regularizer };
+    default:
+      return {};
+  }
 }

@@ -2,7 +2,7 @@ import type { Shape } from "../../ndarray.js";
 import type { Layer } from "../layer.js";
 import type { ShapeRules, WeightRules, WeightShape } from "../layer-rules.js";
 import type { RowShape } from "../row-shape.js";
-import { fail, knownLastAxis, knownSizes, onlyInput, requireFinite, rowAxes } from "./check-shape.js";
+import { channeledInput, fail, knownLastAxis, knownSizes, onlyInput, requireFinite, rowAxes } from "./check-shape.js";
 
 /** Layers that shift and scale values. Axes are counted as Keras does: the batch is 0, -1 is the last one. */
 export interface NormalizationConfigs {
@@ -45,7 +45,7 @@ export interface NormalizationConfigs {
     readonly variance: readonly number[] | null;
     readonly invert: boolean;
   };
-  /** Multiplies by the weight gamma, `[projectionDim]`. Of Keras's ConvNeXt; `initValues` is what gamma starts from. */
+  /** Images, times the weight gamma, `[projectionDim]`. Of Keras's ConvNeXt; `initValues` is what gamma starts from. */
   readonly LayerScale: { readonly initValues: number; readonly projectionDim: number };
 }
 
@@ -107,11 +107,11 @@ export const normalizationShapes: ShapeRules<NormalizationConfigs> = {
   },
   LayerScale(layer, inputs) {
     const { projectionDim } = layer.config;
-    const row = knownLastAxis(layer, inputs);
-    if (row.at(-1) !== projectionDim) {
-      fail(layer, `has \`projectionDim\` ${projectionDim}: expected its ${row.at(-1)} input channels.`);
+    const { sizes, channels } = channeledInput(layer, inputs, 2);
+    if (channels !== projectionDim) {
+      fail(layer, `has \`projectionDim\` ${projectionDim}: expected its ${channels} input channels.`);
     }
-    return row;
+    return [...sizes, channels];
   },
 };
 

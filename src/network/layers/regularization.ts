@@ -1,7 +1,7 @@
 import type { Layer } from "../layer.js";
 import type { ShapeRules } from "../layer-rules.js";
 import type { RowShape } from "../row-shape.js";
-import { onlyInput, requireRate } from "./check-shape.js";
+import { onlyInput, requireRate, spatialInput } from "./check-shape.js";
 
 /** Layers that act while training only. Where a network is run, each passes its input on. */
 export interface RegularizationConfigs {
@@ -15,7 +15,7 @@ export interface RegularizationConfigs {
   readonly AlphaDropout: { readonly rate: number };
   readonly GaussianNoise: { readonly stddev: number };
   readonly ActivityRegularization: { readonly l1: number; readonly l2: number };
-  /** Whole rows. Of Keras's ConvNeXt. */
+  /** Whole images. Of Keras's ConvNeXt. */
   readonly StochasticDepth: { readonly dropPathRate: number };
 }
 
@@ -29,6 +29,7 @@ export const regularizationShapes: ShapeRules<RegularizationConfigs> = {
   ActivityRegularization: (layer, inputs) => onlyInput(layer, inputs),
   StochasticDepth(layer, inputs) {
     requireRate(layer, "dropPathRate", layer.config.dropPathRate);
+    spatialInput(layer, inputs, 2);
     return onlyInput(layer, inputs);
   },
 };
