@@ -3,7 +3,7 @@ import type { NdArray } from "../ndarray.js";
 import type { Network } from "../network/network.js";
 import { isJsonList, isJsonObject, type JsonObject, show } from "./config-reader.js";
 import type { Json } from "./layer-config.js";
-import { type ModelTree, readModelTree } from "./model-tree.js";
+import { type ModelEntry, type ModelTree, readModelTree } from "./model-tree.js";
 import type { KerasNotes } from "./read-model.js";
 import { flattenModel } from "./read-topology.js";
 import { assignTfjsWeights, readTfjsSpecs, tfjsWeightBytes, unpackTfjsWeight } from "./tfjs-weights.js";
@@ -48,10 +48,12 @@ export async function tfjsNetwork(
 ): Promise<{ readonly network: Network } & KerasNotes> {
   const topology = tfjsConfig(modelTopology, name);
   const version = isJsonObject(modelTopology) ? modelTopology.keras_version : undefined;
-  const tree = readModelTree(topology);
-  if (String(version).startsWith("tfjs")) refuseOtherMeanings(tree);
-  const flat = flattenModel(tree);
-  const weights = await assignTfjsWeights(modelWeightNodes(tree, flat), arrays, name);
+  const tree = withDepthMultipliers(readModelTree(topology), arrays);
+  const isTfjs = String(version).startsWith("tfjs");
+  if (isTfjs) refuseOtherMeanings(tree);
+  // The functions of tfjs are those of Keras 2.
+  const flat = flattenModel(tree, isTfjs ? "2" : typeof version === "string" ? version : undefined);
+  const weights = await assignTfjsWeights(modelWeightNodes(flat), arrays, name);
   const training = trainingConfig ?? (isJsonObject(modelTopology) ? modelTopology.training_config : undefined);
   return {
     network: { ...flat.topology, weights },
@@ -90,6 +92,21 @@ function refuseOtherMeanings(tree: ModelTree): void {
       );
     }
   }
+}
+
+/** tfjs leaves out the `depth_multiplier` of a SeparableConv2D; the shape of its kernel tells. */
+function withDepthMultipliers(
+  tree: ModelTree,
+  arrays: readonly (readonly [name: string, array: NdArray])[],
+): ModelTree {
+  const entries = tree.entries.map((entry): ModelEntry => {
+    if (entry.model !== undefined) return { ...entry, model: withDepthMultipliers(entry.model, arrays) };
+    if (!entry.className.startsWith("SeparableConv") || entry.config.depth_multiplier !== undefined) return entry;
+    const kernel = arrays.find(([name]) => name.replace(/:0$/, "").endsWith(`${entry.name}/depthwise_kernel`));
+    const multiplier = kernel?.[1].shape.at(-1);
+    return multiplier === undefined ? entry : { ...entry, config: { ...entry.config, depth_multiplier: multiplier } };
+  });
+  return { ...tree, entries };
 }
 
 /** tfjs writes the settings of optimizers in camel case: `learningRate`, `beta1`. */

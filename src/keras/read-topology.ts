@@ -2,6 +2,7 @@ import { UnsupportedError } from "../errors.js";
 import type { Layer } from "../network/layer.js";
 import type { Topology } from "../network/network.js";
 import { inferShapes } from "../network/shapes.js";
+import { isChannelsFirst, withChannelsLast, withTurnedAxes } from "./channels-first.js";
 import type { Json } from "./layer-config.js";
 import { type ModelEntry, type ModelTree, malformedModel, readModelTree } from "./model-tree.js";
 import { type LayerKind, normalizedAxis, placeLayer, readKerasLayer } from "./read-layer.js";
@@ -23,6 +24,32 @@ export interface FlatModel {
   readonly topology: Topology;
   /** For each layer that is not another application of one before, in the order of the config. */
   readonly origins: readonly LayerOrigin[];
+  /** The model with channels last. */
+  readonly tree: ModelTree;
+  /** Whether it had them first: its pictures are `[height, width, channels]` all the same. */
+  readonly channelsFirst: boolean;
+  /** Version of Keras that wrote its config, where known. */
+  readonly kerasVersion?: string | undefined;
+}
+
+/** The axis of each layer as the file has it, by the layer's name in the topology. */
+function axesOf(
+  given: ModelTree,
+  origins: ReadonlyMap<ModelEntry, LayerOrigin>,
+  turned: ModelTree,
+): ReadonlyMap<string, Json | undefined> {
+  const axes = new Map<string, Json | undefined>();
+  for (const [index, entry] of turned.entries.entries()) {
+    const original = given.entries[index];
+    if (original === undefined) continue;
+    if (entry.model !== undefined && original.model !== undefined) {
+      for (const [name, axis] of axesOf(original.model, origins, entry.model)) axes.set(name, axis);
+    } else {
+      const name = origins.get(entry)?.name;
+      if (name !== undefined) axes.set(name, original.config.axis);
+    }
+  }
+  return axes;
 }
 
 /** More layers than any network has; models that apply models that apply models would come to any number. */
@@ -35,11 +62,12 @@ const mostLayers = 200_000;
  * Models inside of it are laid flat: their layers keep their names where these are unique in the whole model, else they
  * have the names of the models before them (`encoder/dense`).
  *
+ * @param kerasVersion version that wrote it, as some names have another meaning in Keras 3; undefined if it is not known
  * @throws UnsupportedError naming layer and class, for what we do not run
  * @throws InvalidModelError if it is not of the form that Keras writes, or its graph has a cycle
  */
-export function readTopology(modelConfig: Json): Topology {
-  return flattenModel(readModelTree(modelConfig)).topology;
+export function readTopology(modelConfig: Json, kerasVersion?: string): Topology {
+  return flattenModel(readModelTree(modelConfig), kerasVersion).topology;
 }
 
 /**
@@ -48,7 +76,9 @@ export function readTopology(modelConfig: Json): Topology {
  * @throws UnsupportedError naming layer and class, for what we do not run
  * @throws InvalidModelError if its graph is not one
  */
-export function flattenModel(tree: ModelTree): FlatModel {
+export function flattenModel(given: ModelTree, kerasVersion: string | undefined): FlatModel {
+  const channelsFirst = isChannelsFirst(given);
+  const tree = channelsFirst ? withChannelsLast(given) : given;
   const names = nameLayers(tree);
   const taken = new Set(names.values());
   const kinds = new Map<ModelEntry, LayerKind>();
@@ -90,7 +120,8 @@ export function flattenModel(tree: ModelTree): FlatModel {
           continue;
         }
         if (first.length + again.length >= mostLayers) throw tooManyLayers();
-        if (!kinds.has(entry)) kinds.set(entry, readKerasLayer(entry.className, entry.name, entry.config));
+        if (!kinds.has(entry))
+          kinds.set(entry, readKerasLayer(entry.className, entry.name, entry.config, kerasVersion));
         const owner = origins.get(entry);
         const own = names.get(entry) as string;
         const name = owner === undefined ? own : freeName(`${own}_${countOf(entry)}`, taken);
@@ -143,7 +174,13 @@ export function flattenModel(tree: ModelTree): FlatModel {
     outputs: outputs.map(nameAt),
   };
   checkNormalizedAxes(topology, [...origins.values()]);
-  return { topology, origins: [...origins.values()] };
+  return {
+    topology: channelsFirst ? withTurnedAxes(topology, axesOf(given, origins, tree)) : topology,
+    origins: [...origins.values()],
+    tree,
+    channelsFirst,
+    kerasVersion,
+  };
 }
 
 function tooManyLayers(): Error {

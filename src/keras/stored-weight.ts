@@ -89,6 +89,8 @@ export async function loadWeights(
 function toFloat32(array: NdArray, path: string, layer: string, fileName: string): NdArray<"float32"> {
   if (array.dtype === "float32") return array;
   if (array.dtype === "float64") return { dtype: "float32", shape: array.shape, data: Float32Array.from(array.data) };
+  // The counter of a Normalization.
+  if (array.shape.length === 0) return { dtype: "float32", shape: [], data: Float32Array.of(Number(array.data[0])) };
   throw new InvalidWeightsError(
     `"${path}" in "${fileName}" is ${array.dtype}: expected float16, float32 or float64 for the weights of layer "${layer}".`,
     { layer },

@@ -5,6 +5,7 @@ import { validateNetwork } from "../network/validate.js";
 import { checkOneOf, checkTexts, checkWellFormed } from "../options/check-option.js";
 import { json, labelNames, stringList, text } from "./hdf5-items.js";
 import { encodeKerasArchive, kerasVersion, type ModelNotes, type ModelWriting } from "./keras-archive.js";
+import { withKerasLayers } from "./keras-layers.js";
 import { withKerasNames } from "./keras-names.js";
 import { kerasLayerOrder, withoutDeadLayers } from "./keras-order.js";
 import { toModelConfig } from "./model-config.js";
@@ -58,7 +59,7 @@ export async function encodeKerasModel(
   const { format = "h5", engine = defaultWritableEngine() } = options;
   checkOneOf("format", format, ["h5", "keras"]);
   const { frozen, ...named } = withKerasNames({
-    ...withoutDeadLayers(network),
+    ...withKerasLayers(withoutDeadLayers(network)),
     frozen: options.frozen ?? network.frozen ?? [],
   });
   const writing: ModelWriting = {
