@@ -51,7 +51,8 @@ def ending(r):
 
 
 def activation(r):
-    if r.random() < 0.1:
+    # Of a layer as activation Keras 3 cannot write a legacy file.
+    if r.legacy is False and r.random() < 0.1:
         return kl.LeakyReLU(negative_slope=0.125)
     return r.choice(ACTIVATIONS)
 
@@ -240,6 +241,7 @@ def make(folder, seed, count):
         for attempt in range(100):
             keras.backend.clear_session()
             r = random.Random(f"{seed} {index} {attempt}")
+            r.legacy = index % 3 != 0
             rng = np.random.RandomState([seed, index, attempt])
             model, complete = build(r, must)
             if not complete:
@@ -251,7 +253,7 @@ def make(folder, seed, count):
                 break
         else:
             raise RuntimeError(f"no network with {must}")
-        path = f"{folder}/{index}.{'keras' if index % 3 == 0 else 'h5'}"
+        path = f"{folder}/{index}.{'h5' if r.legacy else 'keras'}"
         model.save(path)
         made.append({
             "path": path,
