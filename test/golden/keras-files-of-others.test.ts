@@ -35,6 +35,7 @@ function sequential(...layers: readonly (readonly [string, { readonly [key: stri
 describe.skipIf(!existsSync(shared))("Keras files of other people (needs ../shared/data)", () => {
   test.each([
     ["keras_models/", "dogs_cats_cnn_k2.2.4-tf.h5"],
+    ["keras_models/", "fer2013_mini_XCEPTION.102-0.66.hdf5"],
     ["keras_models/", "mnist_cnn_gurdeep.h5"],
     ["keras_models/", "mnist_cnn_gurdeep.keras"],
     ["keras_models/", "shallownet_animals_k2.0.8.hdf5"],
