@@ -8,6 +8,8 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** What a Keras file says of one layer, apart from its place in the graph. */
 export interface KerasLayer {
   readonly class_name: string;
+  /** Where Keras has the class, for a layer that it must read in the way of its newer files. */
+  readonly module?: string | undefined;
   readonly config: { readonly [key: string]: Json };
 }
 
@@ -89,15 +91,15 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
   }
   if ("settings" in layer.config) return { class_name: className, config: { ...shared, ...layer.config.settings } };
   const more = others[className] as Settings | ((layer: Layer) => Settings) | undefined;
-  return {
-    class_name: className,
-    config: {
-      ...shared,
-      ...kerasSettings(layer),
-      ...(typeof more === "function" ? more(layer) : more),
-      ...regularizers(className, l2),
-    },
+  const config: Settings = {
+    ...shared,
+    ...kerasSettings(layer),
+    ...(typeof more === "function" ? more(layer) : more),
+    ...regularizers(className, l2),
   };
+  // Of a layer without a module, Keras 3 drops an `axis` that is not one number (`legacy/saving/saving_utils.py`).
+  const isPlain = config.axis === undefined || typeof config.axis === "number";
+  return { class_name: className, ...(isPlain ? {} : { module: "keras.layers" }), config };
 }
 
 /** A layer's settings by Keras's names, which are ours with underscores. */

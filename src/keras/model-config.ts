@@ -38,7 +38,13 @@ export function toModelConfig(topology: Topology, writing: LayerWriting = {}): J
     config: {
       name: topology.name,
       trainable: true,
-      layers: layers.map(({ class_name, config, name, nodes }) => ({ class_name, config, name, inbound_nodes: nodes })),
+      layers: layers.map(({ class_name, module, config, name, nodes }) => ({
+        class_name,
+        ...(module === undefined ? {} : { module, registered_name: null }),
+        config,
+        name,
+        inbound_nodes: nodes,
+      })),
       input_layers: inputs,
       output_layers: outputs,
     },
@@ -67,8 +73,8 @@ export function modelConfigParts(
     entry.nodes.push(layer.inputs.map((input) => [...(places.get(input) ?? [input, 0, 0]), {}]));
   }
   function writeLayer(layer: Layer, name: string): Omit<PlacedKerasLayer, "nodes"> {
-    const { class_name, config } = toLayer({ ...layer, name }, l2);
-    return { class_name, config: still.has(name) ? { ...config, trainable: false } : config, name };
+    const { config, ...rest } = toLayer({ ...layer, name }, l2);
+    return { ...rest, config: still.has(name) ? { ...config, trainable: false } : config, name };
   }
   const place = (name: string): Json => places.get(name) ?? [name, 0, 0];
   return {

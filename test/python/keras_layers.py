@@ -1,7 +1,8 @@
 """Random networks over all layers that the library supports, built and saved by real Keras.
 
 make FOLDER SEED COUNT: saves COUNT networks as FOLDER/<i>.h5 or .keras, with random weights, and writes FOLDER/made.json:
-for each the path, the layers' classes, inputs and what Keras computes for them. Network i has at least layer i of the list.
+for each the path, the layers' classes, inputs and what Keras computes for them. Network i has at least kind i of NAMES,
+and all of NAMES stand there too.
 
 check FILE: FILE is a JSON list of {path, inputs, outputs}; loads each path and prints, as one line of JSON, for each the
 greatest difference of Keras's outputs from the given ones, relative to their greatest value, and the classes.
@@ -51,8 +52,11 @@ def ending(r):
 
 
 def activation(r):
-    # Not a layer as activation: with one, `model.save` of Keras 3.15 fails at times ("cannot pickle").
-    return r.choice(ACTIVATIONS)
+    return kl.LeakyReLU(0.3) if r.random() < 0.1 else r.choice(ACTIVATIONS)
+
+
+def all_axes(x):
+    return list(range(1, len(x.shape)))
 
 
 def pool(r, x):
@@ -139,12 +143,14 @@ ANY = {
     "Dense": lambda r, x: kl.Dense(r.randint(2, 6), **ending(r)),
     "BatchNormalization": lambda r, x: kl.BatchNormalization(center=r.random() < 0.7, scale=r.random() < 0.7),
     "LayerNormalization": lambda r, x: kl.LayerNormalization(
-        axis=r.choice([-1, list(range(1, len(x.shape)))]), center=r.random() < 0.7, scale=r.random() < 0.7
+        axis=r.choice([-1, all_axes(x)]), center=r.random() < 0.7, scale=r.random() < 0.7
     ),
     "GroupNormalization": lambda r, x: kl.GroupNormalization(groups=divisor(r, x.shape[-1]), epsilon=1e-2),
-    "UnitNormalization": lambda r, x: kl.UnitNormalization(),
+    "UnitNormalization": lambda r, x: kl.UnitNormalization(axis=r.choice([-1, all_axes(x)])),
     "Rescaling": lambda r, x: kl.Rescaling(0.5, offset=r.choice([0.25, [0.1 * i for i in range(x.shape[-1])]])),
-    "Normalization": lambda r, x: kl.Normalization(invert=r.random() < 0.3),
+    "Normalization": lambda r, x: kl.Normalization(
+        axis=r.choice([-1, None, all_axes(x)]), invert=r.random() < 0.3
+    ),
     "Normalization known": lambda r, x: kl.Normalization(
         mean=[0.1 * i for i in range(x.shape[-1])], variance=[1.0 + i for i in range(x.shape[-1])]
     ),
@@ -232,6 +238,12 @@ def run(model, inputs):
     return keras.ops.convert_to_numpy(outputs[0] if isinstance(outputs, (list, tuple)) else outputs)
 
 
+def fits_h5(model):
+    """Whether Keras 3.15 can save it as HDF5. RandomBrightness it can't: `value_range` there is a list that Keras tracks,
+    and a copy of its config reaches, through the tracker, a module ("cannot pickle 'module' object")."""
+    return not any(isinstance(layer, kl.RandomBrightness) for layer in model.layers)
+
+
 def make(folder, seed, count):
     made = []
     for index in range(count):
@@ -250,7 +262,7 @@ def make(folder, seed, count):
                 break
         else:
             raise RuntimeError(f"no network with {must}")
-        path = f"{folder}/{index}.{'keras' if index % 3 == 0 else 'h5'}"
+        path = f"{folder}/{index}.{'keras' if index % 3 == 0 or not fits_h5(model) else 'h5'}"
         model.save(path)
         made.append({
             "path": path,
@@ -261,7 +273,7 @@ def make(folder, seed, count):
             "outputs": encode(outputs),
         })
     with open(f"{folder}/made.json", "w") as file:
-        json.dump(made, file)
+        json.dump({"kinds": NAMES, "networks": made}, file)
 
 
 def check(jobs):
