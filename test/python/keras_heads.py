@@ -24,6 +24,8 @@ def check(job):
         warnings.simplefilter("error")
         # A compiled `.keras` file of ours has no slots of the optimizer, of which Keras 3 tells; `fit` begins with new ones.
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        # Keras 2 knows the slope of a LeakyReLU by no other name.
+        warnings.filterwarnings("ignore", "Argument `alpha` is deprecated")
         model = keras.models.load_model(job["file"])
         inputs = [array(one) for one in job["inputs"]]
         x = inputs if len(inputs) > 1 else inputs[0]
