@@ -6,7 +6,7 @@
 
     python training/vgg-mini/train.py --data ../shared/data/tiny_imagenet --output output/vgg-mini
 
---smoke    two short epochs on 20 classes: shows in two minutes that it runs, learns and goes on after a stop
+--smoke    three short epochs on 20 classes: shows in two minutes that it runs, learns and goes on after a stop
 --epochs   as given, in place of the schedule's own number; the rest of the schedule is stretched to it
 
 A stopped run goes on at its last whole epoch when it is started again with the same arguments. Writes checkpoint.npz (all
