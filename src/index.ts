@@ -154,6 +154,13 @@ export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
+export {
+  type KerasH5,
+  type KerasH5Options,
+  kerasH5,
+  type LoadedTfjsModel,
+  type SavedTfjsModel,
+} from "./keras/keras-h5.js";
 export type { KerasSource } from "./keras/keras-source.js";
 export { type KerasNetwork, type LoadKerasOptions, loadKeras } from "./keras/load-keras.js";
 export type { KerasNotes } from "./keras/read-model.js";

@@ -7,8 +7,8 @@ import type { HDF5Engine } from "./engine.js";
  * version, read in place by position; nothing is loaded whole and no WebAssembly is needed. Files of
  * {@link HDF5DatasetWriter}, and what h5py makes without `chunks` or `compression`, are of this kind.
  *
- * Chunked and compressed datasets, groups with more than eight members in files of `libver="latest"`, and links into
- * other files end in an UnsupportedError that names `h5wasm()`.
+ * Chunked and compressed datasets, and groups with more than eight members in files of `libver="latest"`, end in an
+ * UnsupportedError that names `h5wasm()`. Links into other files are not followed: an InvalidDatasetError.
  */
 export function contiguous(): HDF5Engine {
   return {

@@ -43,7 +43,6 @@ const others: { readonly [C in LayerClassName]?: Settings | ((layer: Layer<C>) =
   UpSampling2D: channelsLast,
   Flatten: channelsLast,
   Dropout: { noise_shape: null, seed: null },
-  SpatialDropout2D: channelsLast,
   PReLU: ({ config }) => ({ shared_axes: config.sharedAxes.length === 0 ? null : config.sharedAxes }),
 };
 
@@ -83,6 +82,10 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
   // Keras 2 knows the slope by this name only; Keras 3 takes it too, with a warning.
   if (className === "LeakyReLU") {
     return { class_name: className, config: { ...shared, alpha: layer.config.negativeSlope } };
+  }
+  if (className === "SpatialDropout1D" || className === "SpatialDropout2D") {
+    // Keras 3 takes no other settings here.
+    return { class_name: className, config: { name, dtype, rate: layer.config.rate } };
   }
   if ("settings" in layer.config) return { class_name: className, config: { ...shared, ...layer.config.settings } };
   const more = others[className] as Settings | ((layer: Layer) => Settings) | undefined;

@@ -12,9 +12,10 @@ import type { Json } from "./layer-config.js";
 import { readModelTree } from "./model-tree.js";
 import { nonFiniteLayers } from "./non-finite-layers.js";
 import { parseJson } from "./parse-json.js";
-import { type KerasNotes, readKerasModel, readModelConfig, readNotes } from "./read-model.js";
-import { flattenModel } from "./read-topology.js";
-import { readWeights, type WeightsRequest } from "./read-weights.js";
+import { backendOf, type KerasNotes, readKerasModel, readModelConfig, readNotes } from "./read-model.js";
+import { isTfjsModel, readTfjsModel, tfjsConfig } from "./read-tfjs.js";
+import { type FlatModel, flattenModel } from "./read-topology.js";
+import { readWeights } from "./read-weights.js";
 import { trainingNotes } from "./training-notes.js";
 import { flatWeightNodes, modelWeightNodes } from "./weight-nodes.js";
 
@@ -32,6 +33,11 @@ export interface LoadKerasOptions extends FetchBytesOptions {
    * another file whose config is taken.
    */
   readonly topology?: Topology | KerasSource | { readonly class_name: string; readonly config: unknown } | undefined;
+  /**
+   * Keras's backend that wrote the kernels of a file of Keras 1, which does not say so itself: Theano turned them. It must
+   * be given for models with channels first only.
+   */
+  readonly backend?: "theano" | "tensorflow" | undefined;
   /** Reads HDF5. Default: the library's own reader, and h5wasm for what that does not know. */
   readonly engine?: HDF5Engine | undefined;
 }
@@ -40,13 +46,14 @@ export interface LoadKerasOptions extends FetchBytesOptions {
 const members = { config: "config.json", metadata: "metadata.json", weights: "model.weights.h5" };
 
 /**
- * Reads a Keras model as a network, without Python: `.h5` and `.hdf5` of Keras 2 and 3, `.keras`, and weights-only files
- * for layers given as `topology`. What a file is shows in its bytes, not its name. Models inside of the model are laid
+ * Reads a Keras model as a network, without Python: `.h5` and `.hdf5` of Keras 2 and 3, `.keras`, `model.json` of tfjs with
+ * its shards, and weights-only files for layers given as `topology`. What a file is shows in its bytes, not its name. Models inside of the model are laid
  * flat.
  *
  * Python code in a file is never run. A URL is downloaded into memory each time; nothing of it is kept.
  *
- * @param source path, URL, bytes, `Blob` or `File`
+ * @param source path, URL, bytes, `Blob` or `File`; of a model of several files the path or URL of its `model.json`, or all
+ * of its `File`s
  * @throws UnsupportedError naming layer and class, for a layer that cannot be run here, such as a Lambda
  * @throws InvalidModelError if it is no Keras model, or is damaged
  * @throws InvalidWeightsError if its weights are not those that its layers, or those of `topology`, need
@@ -71,6 +78,11 @@ export async function loadKeras(source: KerasSource, options: LoadKerasOptions =
   }
 }
 
+/** Whether Keras 1 wrote a model's config. */
+function isKeras1({ kerasVersion }: FlatModel): boolean {
+  return kerasVersion !== undefined && /^[01]\./.test(kerasVersion);
+}
+
 type Loaded = { readonly network: Network } & KerasNotes;
 
 async function loadOpened(
@@ -83,27 +95,46 @@ async function loadOpened(
     case "hdf5": {
       const file = await engine.open(source.hdf5);
       try {
-        if (target !== undefined) return await loadWeightsOnto(file, target, source.name, source.bytes.size);
-        return await readKerasModel(file, source.name, source.bytes.size);
+        if (target !== undefined)
+          return await loadWeightsOnto(file, target, source.name, source.bytes.size, options.backend);
+        return await readKerasModel(file, source.name, source.bytes.size, options.backend);
       } finally {
         await file.close();
       }
     }
     case "zip":
       return loadArchive(await openZip(source.bytes), target, source.name, engine);
-    case "json":
+    case "json": {
+      const json = await readJsonSource(source);
+      if (isTfjsModel(json) && target === undefined) return readTfjsModel(json, source.name, source.sibling);
       throw new InvalidModelError(
         `"${source.name}" is the config of a model without its weights: give the file of weights, and this one as \`topology\`.`,
       );
+    }
   }
 }
 
 /** The layers that weights are read for. */
-type Target = Pick<WeightsRequest, "nodes"> & { readonly topology: Topology };
+interface Target {
+  readonly topology: Topology;
+  /** Present if the layers come from a model's config. */
+  readonly flat?: FlatModel | undefined;
+}
 
-async function loadWeightsOnto(file: HDF5File, target: Target, fileName: string, fileBytes: number): Promise<Loaded> {
-  const { topology, nodes } = target;
-  const request = { nodes, network: topology.name, fileName, named: false, fileBytes };
+async function loadWeightsOnto(
+  file: HDF5File,
+  { topology, flat }: Target,
+  fileName: string,
+  fileBytes: number,
+  writtenBy: string | undefined,
+): Promise<Loaded> {
+  const backend = (await backendOf(file)) ?? writtenBy;
+  const group = (await file.stat("/model_weights")) === undefined ? "/" : "/model_weights";
+  const version = await file.attribute(group, "keras_version");
+  // Weights files of Keras 1 have no version.
+  const kerasVersion = version?.dtype === "string" ? version.data[0] : flat && isKeras1(flat) ? "1.0" : undefined;
+  const nodes = flat === undefined ? flatWeightNodes(topology) : modelWeightNodes(flat, { kerasVersion, backend });
+  const request = { nodes, network: topology.name, fileName, named: false, fileBytes, knowsTheano: flat !== undefined };
   return {
     network: { ...topology, weights: await readWeights(file, request) },
     frozen: [],
@@ -127,15 +158,15 @@ async function loadArchive(
   const file = await engine.open(bytes);
   try {
     const fileName = `${name}/${members.weights}`;
-    if (target !== undefined) return await loadWeightsOnto(file, target, fileName, bytes.length);
+    if (target !== undefined) return await loadWeightsOnto(file, target, fileName, bytes.length, undefined);
     const metadata = archive.names.includes(members.metadata)
       ? await readJsonMember(archive, members.metadata, name)
-      : null;
+      : undefined;
     const kerasVersion = versionIn(metadata);
     const tree = readModelTree(config);
     const flat = flattenModel(tree, kerasVersion);
     const { topology } = flat;
-    const nodes = modelWeightNodes(tree, flat);
+    const nodes = modelWeightNodes(flat);
     const request = { nodes, network: topology.name, fileName, named: false, fileBytes: bytes.length };
     return {
       network: { ...topology, weights: await readWeights(file, request) },
@@ -148,48 +179,49 @@ async function loadArchive(
   }
 }
 
+function versionIn(json: Json | undefined): string | undefined {
+  return isJsonObject(json) && typeof json.keras_version === "string" ? json.keras_version : undefined;
+}
+
 async function readJsonMember(archive: ZipArchive, member: string, name: string): Promise<Json> {
   return parseJson(new TextDecoder().decode(await archive.read(member)), `"${member}" in "${name}"`);
+}
+
+async function readJsonSource(source: OpenKerasSource): Promise<Json> {
+  const bytes = new Uint8Array(source.bytes.size);
+  await source.bytes.read(0, bytes);
+  return parseJson(new TextDecoder().decode(bytes), `"${source.name}"`);
 }
 
 async function resolveTarget(
   topology: NonNullable<LoadKerasOptions["topology"]>,
   options: LoadKerasOptions,
 ): Promise<Target> {
-  if (isTopology(topology)) return { topology, nodes: flatWeightNodes(topology) };
+  if (isTopology(topology)) return { topology };
   const { config, kerasVersion } = await configOf(topology, options);
   const tree = readModelTree(config);
-  const flat = flattenModel(tree, kerasVersion);
-  return { topology: flat.topology, nodes: modelWeightNodes(tree, flat) };
-}
-
-/** The version that a config or an archive's metadata names. */
-function versionIn(config: Json): string | undefined {
-  return isJsonObject(config) && typeof config.keras_version === "string" ? config.keras_version : undefined;
-}
-
-/** A model's config, and the version of Keras that wrote it where that is known. */
-interface VersionedConfig {
-  readonly config: Json;
-  readonly kerasVersion: string | undefined;
-}
-
-function withVersion(config: Json): VersionedConfig {
-  return { config, kerasVersion: versionIn(config) };
+  const flat = flattenModel(tree, kerasVersion ?? versionIn(config));
+  return { topology: flat.topology, flat };
 }
 
 function isTopology(value: unknown): value is Topology {
   return typeof value === "object" && value !== null && "layers" in value && "inputs" in value && "outputs" in value;
 }
 
+/** A model's config, and the version that wrote it where it does not say so itself. */
+interface Config {
+  readonly config: Json;
+  readonly kerasVersion?: string | undefined;
+}
+
 async function configOf(
   topology: Exclude<NonNullable<LoadKerasOptions["topology"]>, Topology>,
   options: LoadKerasOptions,
-): Promise<VersionedConfig> {
+): Promise<Config> {
   if (typeof topology === "string" && topology.trimStart().startsWith("{")) {
-    return withVersion(parseJson(topology, "`topology`"));
+    return { config: parseJson(topology, "`topology`") };
   }
-  if (typeof topology === "object" && "class_name" in topology) return withVersion(topology as unknown as JsonObject);
+  if (typeof topology === "object" && "class_name" in topology) return { config: topology as unknown as JsonObject };
   const isSource =
     typeof topology === "string" ||
     topology instanceof URL ||
@@ -203,37 +235,36 @@ async function configOf(
   }
   const source = await openKerasSource(topology, options);
   try {
-    const config = await readConfig(source, options.engine ?? autoEngine());
-    if (config === undefined) {
+    const found = await readConfig(source, options.engine ?? autoEngine());
+    if (found === undefined) {
       throw new InvalidModelError(
         `"${source.name}", given as \`topology\`, has no model config: it holds weights only.`,
       );
     }
-    return config;
+    return found;
   } finally {
     await source.close();
   }
 }
 
-async function readConfig(source: OpenKerasSource, engine: HDF5Engine): Promise<VersionedConfig | undefined> {
+async function readConfig(source: OpenKerasSource, engine: HDF5Engine): Promise<Config | undefined> {
   if (source.kind === "zip") {
     const archive = await openZip(source.bytes);
-    const metadata = archive.names.includes(members.metadata)
-      ? await readJsonMember(archive, members.metadata, source.name)
-      : null;
-    return { config: await readJsonMember(archive, members.config, source.name), kerasVersion: versionIn(metadata) };
+    const config = await readJsonMember(archive, members.config, source.name);
+    if (!archive.names.includes(members.metadata)) return { config };
+    return { config, kerasVersion: versionIn(await readJsonMember(archive, members.metadata, source.name)) };
   }
   if (source.kind === "json") {
-    const bytes = new Uint8Array(source.bytes.size);
-    await source.bytes.read(0, bytes);
-    return withVersion(parseJson(new TextDecoder().decode(bytes), `"${source.name}"`));
+    const json = await readJsonSource(source);
+    return { config: isTfjsModel(json) ? tfjsConfig(json.modelTopology, source.name) : json };
   }
   const file = await engine.open(source.hdf5);
   try {
     const config = await readModelConfig(file, source.name);
     const version = await file.attribute("/", "keras_version");
-    if (config === undefined) return undefined;
-    return { config, kerasVersion: version?.dtype === "string" ? version.data[0] : undefined };
+    return config === undefined
+      ? undefined
+      : { config, kerasVersion: version?.dtype === "string" ? version.data[0] : undefined };
   } finally {
     await file.close();
   }

@@ -86,7 +86,7 @@ function pairByName(layers: readonly WeightLayer[], stored: StoredLayer): readon
   return found;
 }
 
-const notTrained: ReadonlySet<string> = new Set(["moving_mean", "moving_variance", "mean", "variance"]);
+const notTrained: ReadonlySet<string> = new Set(["moving_mean", "moving_variance", "mean", "variance", "count"]);
 
 /**
  * The weights of a model's layers by position: Keras lists those of all layers that are trained, then all others, each in

@@ -45,8 +45,16 @@ export function toModelConfig(topology: Topology, writing: LayerWriting = {}): J
   };
 }
 
-/** The layers of a graph as Keras 2 writes them; see {@link toModelConfig}. */
-export function modelConfigParts(topology: Topology, { l2 = 0, frozen = [] }: LayerWriting): ModelConfigParts {
+/**
+ * The parts of a graph as Keras 2 writes them; see {@link toModelConfig}.
+ *
+ * @param toLayer writes one layer. Default: as Keras does
+ */
+export function modelConfigParts(
+  topology: Topology,
+  { l2 = 0, frozen = [] }: LayerWriting,
+  toLayer: (layer: Layer, l2: number) => KerasLayer = toKerasLayer,
+): ModelConfigParts {
   const still = new Set(frozen);
   const written = new Map<string, PlacedKerasLayer & { readonly nodes: Json[] }>();
   const places = new Map<string, readonly [layer: string, node: number, tensor: number]>();
@@ -59,7 +67,7 @@ export function modelConfigParts(topology: Topology, { l2 = 0, frozen = [] }: La
     entry.nodes.push(layer.inputs.map((input) => [...(places.get(input) ?? [input, 0, 0]), {}]));
   }
   function writeLayer(layer: Layer, name: string): Omit<PlacedKerasLayer, "nodes"> {
-    const { class_name, config } = toKerasLayer(layer, l2);
+    const { class_name, config } = toLayer({ ...layer, name }, l2);
     return { class_name, config: still.has(name) ? { ...config, trainable: false } : config, name };
   }
   const place = (name: string): Json => places.get(name) ?? [name, 0, 0];

@@ -1,5 +1,6 @@
 import { InvalidModelError, UnsupportedError } from "../errors.js";
 import { configReader, isJsonList, isJsonObject, type JsonObject, show } from "./config-reader.js";
+import { modernLayer } from "./keras1-layer.js";
 import type { Json } from "./layer-config.js";
 import { declaredShape } from "./read-layer.js";
 import { applications, type Place, places } from "./read-nodes.js";
@@ -104,8 +105,9 @@ function layerList(config: Json | undefined): readonly ListedLayer[] {
     if (!isJsonObject(layer) || typeof layer.class_name !== "string" || layer.config === undefined) {
       throw malformedModel(`layer ${index} has no class name or no config`);
     }
-    const { class_name: className, config: raw, inbound_nodes: nodes } = layer;
-    const inner = isJsonObject(raw) ? raw : {};
+    const { config: raw, inbound_nodes: nodes } = layer;
+    const written = isJsonObject(raw) ? raw : {};
+    const { className, config: inner } = modernLayer(layer.class_name, String(layer.name ?? written.name), written);
     // The bare list of an old Sequential has no room for a name.
     const name = layer.name ?? inner.name ?? (isJsonList(raw) ? `${className.toLowerCase()}_${index + 1}` : undefined);
     if (typeof name !== "string") throw malformedModel(`layer ${index} (${className}) has no name`);

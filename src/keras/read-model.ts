@@ -29,11 +29,17 @@ export interface KerasModel extends KerasNotes {
  * @param file the open file; it stays open
  * @param fileName what to call it in errors
  * @param fileBytes its size, which bounds what its weights may come to
+ * @param writtenBy backend that wrote it, where the file does not say so
  * @throws InvalidModelError if it is not such a file
  * @throws UnsupportedError naming layer and class, for a layer that cannot be run here
  * @throws InvalidWeightsError if its weights are not those that its layers need
  */
-export async function readKerasModel(file: HDF5File, fileName: string, fileBytes?: number): Promise<KerasModel> {
+export async function readKerasModel(
+  file: HDF5File,
+  fileName: string,
+  fileBytes?: number,
+  writtenBy?: string,
+): Promise<KerasModel> {
   const config = await readModelConfig(file, fileName);
   if (config === undefined) {
     throw new InvalidModelError(
@@ -44,9 +50,10 @@ export async function readKerasModel(file: HDF5File, fileName: string, fileBytes
   const version = await file.attribute("/", "keras_version");
   const kerasVersion = version?.dtype === "string" ? version.data[0] : undefined;
   const flat = flattenModel(tree, kerasVersion);
-  const nodes = modelWeightNodes(tree, flat);
+  const backend = (await backendOf(file)) ?? writtenBy;
+  const nodes = modelWeightNodes(flat, { kerasVersion, backend });
   const { topology } = flat;
-  const request = { nodes, network: topology.name, fileName, named: true, fileBytes };
+  const request = { nodes, network: topology.name, fileName, named: true, fileBytes, knowsTheano: true };
   const network = { ...topology, weights: await readWeights(file, request) };
   validateNetwork(network);
   return {
@@ -55,6 +62,16 @@ export async function readKerasModel(file: HDF5File, fileName: string, fileBytes
     kerasVersion,
     ...(await readNotes(file, fileName)),
   };
+}
+
+/** The backend that wrote a legacy file, where it says so; Keras 1 did not. */
+export async function backendOf(file: HDF5File): Promise<string | undefined> {
+  for (const group of ["/model_weights", "/"]) {
+    if ((await file.stat(group)) === undefined) continue;
+    const backend = await file.attribute(group, "backend");
+    if (backend?.dtype === "string") return backend.data[0];
+  }
+  return undefined;
 }
 
 /** The `model_config` of a file; undefined if it holds weights only. */

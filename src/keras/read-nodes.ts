@@ -25,7 +25,7 @@ export function applications(className: string, layer: string, nodes: Json | und
   }
   return nodes.map((node) => {
     if (isJsonObject(node)) {
-      checkArguments(className, layer, node.kwargs);
+      checkArguments(className, layer, withoutDefaults(className, node.kwargs));
       return tensorsIn(layer, node.args);
     }
     return places(node, `inbound_nodes of "${layer}"`, (kwargs) => checkArguments(className, layer, kwargs));
@@ -58,6 +58,16 @@ const harmless: ReadonlyMap<string, readonly Json[]> = new Map([
   ["training", [null, false]],
   ["mask", [null]],
 ]);
+
+/**
+ * Keras 3 notes `training` of its layers for pictures, whose default is true; where a model is run, the model's own takes
+ * its place.
+ */
+function withoutDefaults(className: string, kwargs: Json | undefined): Json | undefined {
+  if (!/^(Resizing|CenterCrop|Random\w+)$/.test(className) || !isJsonObject(kwargs)) return kwargs;
+  const { training: _, ...others } = kwargs;
+  return others;
+}
 
 function checkArguments(className: string, layer: string, kwargs: Json | undefined): void {
   if (!isJsonObject(kwargs)) return;

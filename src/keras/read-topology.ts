@@ -2,6 +2,7 @@ import { UnsupportedError } from "../errors.js";
 import type { Layer } from "../network/layer.js";
 import type { Topology } from "../network/network.js";
 import { inferShapes } from "../network/shapes.js";
+import { isChannelsFirst, withChannelsLast, withTurnedAxes } from "./channels-first.js";
 import type { Json } from "./layer-config.js";
 import { type ModelEntry, type ModelTree, malformedModel, readModelTree } from "./model-tree.js";
 import { type LayerKind, normalizedAxis, placeLayer, readKerasLayer } from "./read-layer.js";
@@ -23,6 +24,32 @@ export interface FlatModel {
   readonly topology: Topology;
   /** For each layer that is not another application of one before, in the order of the config. */
   readonly origins: readonly LayerOrigin[];
+  /** The model with channels last. */
+  readonly tree: ModelTree;
+  /** Whether it had them first: its pictures are `[height, width, channels]` all the same. */
+  readonly channelsFirst: boolean;
+  /** Version of Keras that wrote its config, where known. */
+  readonly kerasVersion?: string | undefined;
+}
+
+/** The axis of each layer as the file has it, by the layer's name in the topology. */
+function axesOf(
+  given: ModelTree,
+  origins: ReadonlyMap<ModelEntry, LayerOrigin>,
+  turned: ModelTree,
+): ReadonlyMap<string, Json | undefined> {
+  const axes = new Map<string, Json | undefined>();
+  for (const [index, entry] of turned.entries.entries()) {
+    const original = given.entries[index];
+    if (original === undefined) continue;
+    if (entry.model !== undefined && original.model !== undefined) {
+      for (const [name, axis] of axesOf(original.model, origins, entry.model)) axes.set(name, axis);
+    } else {
+      const name = origins.get(entry)?.name;
+      if (name !== undefined) axes.set(name, original.config.axis);
+    }
+  }
+  return axes;
 }
 
 /** More layers than any network has; models that apply models that apply models would come to any number. */
@@ -35,6 +62,7 @@ const mostLayers = 200_000;
  * Models inside of it are laid flat: their layers keep their names where these are unique in the whole model, else they
  * have the names of the models before them (`encoder/dense`).
  *
+ * @param kerasVersion version that wrote it, as some names have another meaning in Keras 3; undefined if it is not known
  * @throws UnsupportedError naming layer and class, for what we do not run
  * @throws InvalidModelError if it is not of the form that Keras writes, or its graph has a cycle
  */
@@ -45,11 +73,12 @@ export function readTopology(modelConfig: Json, kerasVersion?: string): Topology
 /**
  * Lays a model flat; see {@link readTopology}.
  *
- * @param kerasVersion version that wrote it, as it stands beside the config; undefined for that of Keras 3
  * @throws UnsupportedError naming layer and class, for what we do not run
  * @throws InvalidModelError if its graph is not one
  */
-export function flattenModel(tree: ModelTree, kerasVersion: string | undefined): FlatModel {
+export function flattenModel(given: ModelTree, kerasVersion: string | undefined): FlatModel {
+  const channelsFirst = isChannelsFirst(given);
+  const tree = channelsFirst ? withChannelsLast(given) : given;
   const names = nameLayers(tree);
   const taken = new Set(names.values());
   const kinds = new Map<ModelEntry, LayerKind>();
@@ -145,7 +174,13 @@ export function flattenModel(tree: ModelTree, kerasVersion: string | undefined):
     outputs: outputs.map(nameAt),
   };
   checkNormalizedAxes(topology, [...origins.values()]);
-  return { topology, origins: [...origins.values()] };
+  return {
+    topology: channelsFirst ? withTurnedAxes(topology, axesOf(given, origins, tree)) : topology,
+    origins: [...origins.values()],
+    tree,
+    channelsFirst,
+    kerasVersion,
+  };
 }
 
 function tooManyLayers(): Error {

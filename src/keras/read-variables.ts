@@ -97,8 +97,6 @@ async function variablesOf(file: HDF5File, path: string): Promise<readonly Store
   for (const name of names) {
     const entry = await file.stat(`${group}/${name}`);
     if (entry?.kind !== "dataset") continue;
-    // A Normalization's counter is no parameter.
-    if (/^u?int/.test(entry.dtype) && entry.shape.length === 0) continue;
     variables.push({ path: `${group}/${name}`, name, shape: entry.shape });
   }
   return variables;

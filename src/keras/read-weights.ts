@@ -22,6 +22,8 @@ export interface WeightsRequest {
   readonly fileName: string;
   /** Whether the file's layers have the network's names: those of a whole model do. */
   readonly named: boolean;
+  /** Whether the nodes say how Theano has kernels. */
+  readonly knowsTheano?: boolean | undefined;
   /** Size of the file, where known: it bounds what its weights may come to. */
   readonly fileBytes?: number | undefined;
 }
@@ -34,7 +36,7 @@ export interface WeightsRequest {
  * in number and shapes; in a `.weights.h5` file layers are counted for each class. Names in the file need not be those of
  * the network; the result has the network's.
  *
- * float16 and float64 become float32. Counters and the states of random generators, which are integers, are left out.
+ * float16 and float64 become float32. The states of random generators are left out.
  *
  * @param fileName how messages call the file
  * @throws InvalidWeightsError if the file holds no Keras weights, or those of another network: it names the first layer
@@ -54,7 +56,7 @@ export async function readWeights(file: HDF5File, request: WeightsRequest): Prom
   const names = atRoot ?? ((await file.stat(group)) && (await readNames(file, group, "layer_names")));
   let found: readonly FoundWeight[];
   if (names !== undefined) {
-    await refuseTheano(file, group || "/", fileName);
+    if (request.knowsTheano !== true) await refuseTheano(file, group || "/", fileName);
     const stored = await readStoredLayers(file, group, names, fileName);
     found = matchLegacyWeights(request, stored);
   } else if (await hasVariables(file)) {
@@ -62,7 +64,7 @@ export async function readWeights(file: HDF5File, request: WeightsRequest): Prom
   } else {
     throw await notKeras(file, fileName);
   }
-  return loadWeights(file, found, request);
+  return loadWeights((path) => file.read(path), found, request);
 }
 
 async function readStoredLayers(
@@ -90,8 +92,8 @@ async function readStoredLayers(
           { layer: name },
         );
       }
-      // A Normalization's counter, the states of random generators: no parameters.
-      if (/^u?int/.test(entry.dtype) && /count|seed|state/i.test(weight.slice(weight.lastIndexOf("/") + 1))) continue;
+      // The states of random generators are no parameters.
+      if (/^u?int/.test(entry.dtype) && /seed|state/i.test(weight.slice(weight.lastIndexOf("/") + 1))) continue;
       weights.push({ path: weightPath, name: weight, shape: entry.shape });
     }
     if (weights.length > 0) layers.push({ name, weights });

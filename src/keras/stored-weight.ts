@@ -1,5 +1,4 @@
 import { InvalidWeightsError } from "../errors.js";
-import type { HDF5File } from "../hdf5/engine.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
 import { formatShape } from "../network/layer-shape.js";
 import type { NetworkWeights, Weight } from "../network/network.js";
@@ -52,9 +51,9 @@ export function formatWeights(weights: readonly { readonly shape: Shape }[]): st
 const greatestExpansion = 100;
 const expansionFloor = 2 ** 28;
 
-/** Reads found weights; the result has the layers in the order of the nodes. */
+/** Reads found weights with `read`, which takes their paths; the result has the layers in the order of the nodes. */
 export async function loadWeights(
-  file: HDF5File,
+  read: (path: string) => NdArray | Promise<NdArray>,
   found: readonly FoundWeight[],
   request: {
     readonly nodes: readonly WeightNode[];
@@ -73,16 +72,16 @@ export async function loadWeights(
   for (const each of found) byLayer.set(each.layer, [...(byLayer.get(each.layer) ?? []), each]);
   const weights = new Map<string, readonly Weight[]>();
   for (const { layer, weights: needed } of request.nodes.flatMap(weightLayers)) {
-    const read: Weight[] = [];
+    const loaded: Weight[] = [];
     for (const [index, { name, stored: form }] of needed.entries()) {
       const place = byLayer.get(layer)?.find((each) => each.index === index)?.stored;
       if (place === undefined) {
         throw new InvalidWeightsError(`"${fileName}" has no weight "${name}" for layer "${layer}".`, { layer });
       }
-      const array = toFloat32(await file.read(place.path), place.path, layer, fileName);
-      read.push({ name, array: form === undefined ? array : form.restore(array) });
+      const array = toFloat32(await read(place.path), place.path, layer, fileName);
+      loaded.push({ name, array: form === undefined ? array : form.restore(array) });
     }
-    weights.set(layer, read);
+    weights.set(layer, loaded);
   }
   return weights;
 }
@@ -90,6 +89,8 @@ export async function loadWeights(
 function toFloat32(array: NdArray, path: string, layer: string, fileName: string): NdArray<"float32"> {
   if (array.dtype === "float32") return array;
   if (array.dtype === "float64") return { dtype: "float32", shape: array.shape, data: Float32Array.from(array.data) };
+  // The counter of a Normalization.
+  if (array.shape.length === 0) return { dtype: "float32", shape: [], data: Float32Array.of(Number(array.data[0])) };
   throw new InvalidWeightsError(
     `"${path}" in "${fileName}" is ${array.dtype}: expected float16, float32 or float64 for the weights of layer "${layer}".`,
     { layer },

@@ -3,6 +3,7 @@ import type { Topology } from "../network/network.js";
 import { weightShapes } from "../network/weight-shapes.js";
 import type { ModelTree } from "./model-tree.js";
 import type { FlatModel } from "./read-topology.js";
+import { type KernelDialect, storedForm } from "./stored-kernels.js";
 
 /** A weight that a layer needs. */
 export interface NeededWeight {
@@ -63,7 +64,7 @@ export function flatWeightNodes(topology: Topology): readonly WeightLayer[] {
 }
 
 /** Nodes of a model as its config nests them. */
-export function modelWeightNodes(tree: ModelTree, flat: FlatModel): readonly WeightNode[] {
+export function modelWeightNodes(flat: FlatModel, dialect: KernelDialect = {}): readonly WeightNode[] {
   const needed = weightShapes(flat.topology);
   const origins = new Map(flat.origins.map((origin) => [origin.entry, origin]));
   const walk = (model: ModelTree): readonly WeightNode[] =>
@@ -72,8 +73,11 @@ export function modelWeightNodes(tree: ModelTree, flat: FlatModel): readonly Wei
       if (entry.model !== undefined) return { kind: "model", name, className, nodes: walk(entry.model) };
       const origin = origins.get(entry);
       const layer = origin?.name ?? name;
-      const weights = needed.get(origin?.name ?? "") ?? [];
+      const weights = (needed.get(origin?.name ?? "") ?? []).map((weight) => ({
+        ...weight,
+        stored: origin && storedForm(dialect, origin, weight, flat.channelsFirst),
+      }));
       return { kind: "layer", name, layer, className, trainable: origin?.trainable ?? true, weights };
     });
-  return walk(tree);
+  return walk(flat.tree);
 }

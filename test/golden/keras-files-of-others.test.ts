@@ -35,6 +35,7 @@ function sequential(...layers: readonly (readonly [string, { readonly [key: stri
 describe.skipIf(!existsSync(shared))("Keras files of other people (needs ../shared/data)", () => {
   test.each([
     ["keras_models/", "dogs_cats_cnn_k2.2.4-tf.h5"],
+    ["keras_models/", "fer2013_mini_XCEPTION.102-0.66.hdf5"],
     ["keras_models/", "mnist_cnn_gurdeep.h5"],
     ["keras_models/", "mnist_cnn_gurdeep.keras"],
     ["keras_models/", "shallownet_animals_k2.0.8.hdf5"],
@@ -92,6 +93,26 @@ describe.skipIf(!existsSync(shared))("Keras files of other people (needs ../shar
       ["kernel", [100, 10]],
       ["bias", [10]],
     ]);
+  });
+
+  test("weights of Keras 2 alone, with PReLU, are refused at the first layer of a config that they do not fit", async () => {
+    const prelu = ["PReLU", { shared_axes: [1, 2] }] as const;
+    const topology = sequential(
+      ["Conv2D", { filters: 10, kernel_size: 3, batch_input_shape: [null, 12, 12, 3] }],
+      prelu,
+      ["MaxPooling2D", { pool_size: 2 }],
+      ["Conv2D", { filters: 16, kernel_size: 3 }],
+      prelu,
+      ["Conv2D", { filters: 32, kernel_size: 3 }],
+      prelu,
+      ["Conv2D", { filters: 2, kernel_size: 1 }],
+      ["Conv2D", { filters: 4, kernel_size: 1 }],
+    );
+    // The file's last layer stands beside the one before it: in a row their channels do not fit.
+    await expect(loadKeras(`${shared}keras_models/mtcnn_12net_weights_only.h5`, { topology })).rejects.toMatchObject({
+      name: "InvalidWeightsError",
+      layer: "layer_8",
+    });
   });
 
   test.each([

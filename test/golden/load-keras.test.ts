@@ -6,6 +6,7 @@ import { jsfive } from "../../src/hdf5/jsfive.node.js";
 import { loadKeras } from "../../src/keras/load-keras.js";
 import { countParameters } from "../../src/network/summary.js";
 import { expectOutputs, type Values } from "../support/expect-outputs.js";
+import { layer, networkOf } from "../support/layers.js";
 
 interface Case {
   readonly name: string;
@@ -91,6 +92,17 @@ describe("loadKeras", () => {
       "still/dense",
       "batch_normalization",
     ]);
+  });
+
+  test("does not follow a link into another file", async () => {
+    const topology = networkOf([
+      layer("InputLayer", "in", [], { shape: [3] }),
+      layer("Dense", "out", ["in"], { units: 2 }),
+    ]);
+    await expect(loadKeras(`${fixtures}external-link.h5`, { topology })).rejects.toMatchObject({
+      name: "InvalidDatasetError",
+      message: expect.stringContaining("leads into another file"),
+    });
   });
 
   test("keeps the names of inner layers where they are unique, and else puts those of the models before them", async () => {

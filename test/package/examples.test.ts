@@ -202,8 +202,30 @@ describe("the short examples run", () => {
     expect(fromFile).toBe(accuracy);
   });
 
+  test("classify, convert and tfjs-model, one after the other, on a file of Keras", async () => {
+    await cp(join(root, "test/fixtures/keras-files/keras3-chain.keras"), join(consumer, "chain.keras"));
+    const converted = await runExample("convert", ["chain.keras", "chain.h5", "chain.onnx"]);
+    expect(converted).toMatchObject({ code: 0, stdout: expect.stringContaining("wrote chain.onnx") });
+    const { code, stdout } = await runExample("tfjs-model", ["chain.h5", "trained.h5"]);
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/loss: [\d., ]+\nwrote trained/) });
+    const [first = ""] = await readdir(join(drawings, "cats"));
+    await writeFile(join(consumer, "labels.txt"), "cat\ndog\npanda\n");
+    const classified = await runExample("classify", ["trained.h5", join(drawings, "cats", first), "labels.txt"]);
+    expect(classified.code).toBe(0);
+    expect(classified.stdout.trim().split("\n")).toHaveLength(3);
+    expect(classified.stdout).toMatch(/^0\.\d{4} (cat|dog|panda)$/m);
+  });
+
   test("and are short, and compile", async () => {
-    for (const name of ["own-app", "fit-dataset", "plug-in", "logistic-regression"]) {
+    for (const name of [
+      "own-app",
+      "fit-dataset",
+      "plug-in",
+      "logistic-regression",
+      "classify",
+      "convert",
+      "tfjs-model",
+    ]) {
       const text = await readFile(join(root, `examples/${name}.ts`), "utf8");
       expect(text.split("\n").length).toBeLessThan(75);
       // The declarations of tfjs, which one imports, compile only without their check.

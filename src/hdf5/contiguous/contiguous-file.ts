@@ -75,7 +75,8 @@ export async function openContiguousFile(source: ByteSource): Promise<Contiguous
       const link: Link | undefined = (await readLinks(metadata, messages))?.get(part);
       if (!link) return undefined;
       if (link.kind === "external") {
-        throw new UnsupportedError(`"${path}" in "${name}" leads into another file, which is not followed.`);
+        // Not "unsupported": another engine would follow it to any file of this machine.
+        throw new InvalidDatasetError(name, `"${path}" in "${name}" leads into another file, which is not followed.`);
       }
       if (link.kind === "hard") {
         messages = await header(link.address);
