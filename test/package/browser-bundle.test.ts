@@ -33,7 +33,8 @@ describe("a bundle for browsers", () => {
   test("is made of the whole package and holds no `node:`", async () => {
     const text = await bundle('export * from "cnn-transfer";');
     expect(text).toContain("FeatureExtractor");
-    expect(text.match(/.*node:.*/g) ?? []).toEqual([]);
+    // As the beginning of a module's name: a property may be called `node`.
+    expect(text.match(/.*["'`]node:.*/g) ?? []).toEqual([]);
   });
 
   test("names neither sharp nor a runtime that browsers lack", async () => {
