@@ -33,7 +33,6 @@ describe("a bundle for browsers", () => {
   test("is made of the whole package and holds no `node:`", async () => {
     const text = await bundle('export * from "cnn-transfer";');
     expect(text).toContain("FeatureExtractor");
-    // As the beginning of a module's name: a property may be called `node`.
     expect(text.match(/.*["'`]node:.*/g) ?? []).toEqual([]);
   });
 
