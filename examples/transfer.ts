@@ -166,7 +166,10 @@ function holdOut(
   return { seen: folder.select(seen), unseen: folder.select(unseen) };
 }
 
-/** Trained weights if they can be had: those of vgg-mini always can, others are downloaded. The library never takes others by itself; this example does, and says so. */
+/**
+ * Trained weights if they can be had: those of vgg-mini always can, others are downloaded. The library never takes random
+ * ones by itself; this example does, and says so.
+ */
 async function createExtractor(options: TransferOptions, signal: AbortSignal): Promise<FeatureExtractor> {
   const { backbone, weights, layer, pooling = "avg", backend } = options;
   if (weights === "random") return createRandomExtractor(options);

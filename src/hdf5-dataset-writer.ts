@@ -198,6 +198,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     return this.#enqueue("flush", async () => {
       await this.#flushBuffer();
       await this.#commits.settle();
+      this.#file.check();
     });
   }
 

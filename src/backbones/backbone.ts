@@ -16,6 +16,8 @@ export interface WeightsFile {
    * of one's own, given in its place, as well.
    */
   readonly holdsTop?: boolean;
+  /** The file lies beside the code of a package, so that a mirror of published files need not have it. */
+  readonly inPackage?: boolean;
 }
 
 /** What to build of a backbone. */

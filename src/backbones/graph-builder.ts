@@ -1,7 +1,7 @@
+import { kerasLayerOrder } from "../keras/keras-order.js";
 import type { Activation, Layer, LayerClassName, LayerConfigs, Padding, Size2D } from "../network/layer.js";
 import { inferLayerShape, type RowShape } from "../network/layer-shape.js";
 import type { Topology } from "../network/network.js";
-import { inKerasOrder } from "./layer-order.js";
 
 /** A layer's name. Where it is left out, the layer is called as Keras calls it in a fresh session. */
 export interface NamedOptions {
@@ -221,7 +221,9 @@ export class GraphBuilder {
 
   /** The graph up to a layer, in Keras's order. */
   topology(name: string, output: string): Topology {
-    return { name, layers: inKerasOrder(this.#layers, output), inputs: [this.input], outputs: [output] };
+    const built: Topology = { name, layers: this.#layers, inputs: [this.input], outputs: [output] };
+    const byName = new Map(built.layers.map((layer) => [layer.name, layer]));
+    return { ...built, layers: kerasLayerOrder(built).map((layer) => byName.get(layer) as Layer) };
   }
 
   /** A name as Keras gives it to what has none, for what is an operation and no layer there: `add`, `add_1`, ... */

@@ -32,7 +32,7 @@ export interface WeightsOptions extends AbortOptions {
   readonly cacheDirectory?: string | undefined;
   /**
    * URL of a folder that has the published files under their own names, to be used in place of the publisher's: a mirror.
-   * Hashes are still verified.
+   * Hashes are still verified. Weights that come inside a package are taken from there all the same.
    */
   readonly weightsBaseUrl?: string | undefined;
 }
@@ -45,7 +45,8 @@ export interface WeightsOptions extends AbortOptions {
  * @throws InvalidArgumentError if `weights` is not one of the choices, or nothing is published for `build`
  * @throws WeightsDownloadError if they cannot be downloaded, verified or stored; the message says how to go on offline
  * @throws InvalidWeightsError if the file holds other weights
- * @throws FileAccessError or InvalidDatasetError if a file given by path is missing, not HDF5 or damaged
+ * @throws FileAccessError or InvalidDatasetError if a file given by path, or the one inside the package, is missing, not
+ *   HDF5 or damaged
  */
 export async function loadBackboneWeights(
   backbone: Backbone,
@@ -111,6 +112,7 @@ function publishedFile(backbone: Backbone, build: TopologyOptions, baseUrl: stri
       `\`weightsBaseUrl\` is "${baseUrl}": expected a URL that begins with http:// or https://.`,
     );
   }
+  if (file.inPackage === true) return file;
   return { ...file, url: `${baseUrl.replace(/\/+$/, "")}/${file.fileName}` };
 }
 

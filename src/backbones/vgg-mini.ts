@@ -46,5 +46,6 @@ export const vggMini: Backbone = {
     url: new URL("../../assets/vgg-mini.h5", import.meta.url).href,
     fileName: "vgg-mini.h5",
     holdsTop: true,
+    inPackage: true,
   }),
 };

@@ -32,6 +32,14 @@ export async function obtainWeights(file: WeightsFile, options: WeightsCacheOpti
   const bytes = await fetchBytes(download, options);
   const hex = file.hash && (file.hash.algorithm === "md5" ? md5(bytes) : await sha256(bytes));
   signal?.throwIfAborted();
+  // Development servers answer with the app's own page, and no error, where a file is missing.
+  if (hex === undefined && !startsAsHDF5(bytes)) {
+    throw downloadError(
+      download,
+      "hash",
+      `the ${bytes.length} bytes which came are not an HDF5 file. Does the server, or the bundler, have the file there?`,
+    );
+  }
   if (hex === file.hash?.hex) return bytes;
   throw downloadError(
     download,
@@ -87,6 +95,12 @@ async function fetchBytes(
       cause,
     );
   }
+}
+
+const hdf5Signature = "\x89HDF\r\n\x1a\n";
+
+function startsAsHDF5(bytes: Uint8Array): boolean {
+  return String.fromCharCode(...bytes.subarray(0, hdf5Signature.length)) === hdf5Signature;
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

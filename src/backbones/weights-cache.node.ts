@@ -25,13 +25,14 @@ export interface WeightsCacheOptions extends AbortOptions {
 const hdf5Signature = "\x89HDF\r\n\x1a\n";
 
 /**
- * A published weights file: the one inside the package, the one in the cache, else it is downloaded, verified and put there. An interrupted download
- * is continued by the next call. The finished file appears under its name in one step; several processes may do this
- * at once.
+ * A published weights file: the one inside the package, else the one in the cache, else it is downloaded, verified and put
+ * there. An interrupted download is continued by the next call. The finished file appears under its name in one step;
+ * several processes may do this at once.
  *
- * @returns the path of the file in the cache
+ * @returns the path of the file, in the package or in the cache
  * @throws WeightsDownloadError if the file in the cache has a wrong hash, or it cannot be downloaded, verified or stored;
  *   what `onProgress` throws comes through as it is
+ * @throws FileAccessError if the file inside the package is not there
  */
 export async function obtainWeights(file: WeightsFile, options: WeightsCacheOptions): Promise<HDF5Source> {
   const cachePath = join(options.cacheDirectory ?? kerasModelsFolder(), file.fileName);

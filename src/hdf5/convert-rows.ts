@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { DType, NdArray } from "../ndarray.js";
 import { describeValue } from "../options/check-option.js";
-import { float32ToFloat16 } from "./float16.js";
+import { float16ToFloat32, float32ToFloat16 } from "./float16.js";
 import { typedArrays } from "./typed-array.js";
 
 /** Element types in which rows can be stored. */
@@ -87,6 +87,12 @@ function toFloat16(array: NdArray, data: ArrayLike<number | bigint>, what: strin
   for (let i = 0; i < halves.length; i++) {
     if (((halves[i] as number) & 0x7fff) === 0x7c00 && Number.isFinite(Number(data[i]))) {
       throw lost(what, i, data[i], "float16");
+    }
+  }
+  if (array.dtype !== "float32" && array.dtype !== "float64") {
+    const back = float16ToFloat32(halves);
+    for (let i = 0; i < back.length; i++) {
+      if (BigInt(back[i] as number) !== BigInt(data[i] as number | bigint)) throw lost(what, i, data[i], "float16");
     }
   }
   return bytesOf(halves);

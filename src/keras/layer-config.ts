@@ -50,8 +50,6 @@ const others: { readonly [C in LayerClassName]?: Settings | ((layer: Layer<C>) =
 
 /** Kinds for which Keras has no class that it finds again by itself, and what is written in their place. */
 const unwritable: { readonly [C in LayerClassName]?: string } = {
-  PreprocessInput:
-    "Keras has no layer for `preprocess_input`. Save the network without it and call `preprocess_input` in Python.",
   CustomScaleLayer: "Keras has this class in one of its applications only. See `withKerasLayers`.",
   LayerScale: "Keras has this class in one of its applications only. See `withKerasLayers`.",
 };
@@ -71,7 +69,10 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
     const config = { batch_input_shape: [null, ...shape], dtype, sparse: false, ragged: false, name };
     return { class_name: className, config };
   }
-  const reason = unwritable[className];
+  const reason =
+    className === "PreprocessInput"
+      ? `Keras has no layer for \`preprocess_input\` (mode "${layer.config.mode}"). Save the network without it and call \`preprocess_input\` in Python.`
+      : unwritable[className];
   if (reason !== undefined) {
     throw new UnsupportedError(`Cannot write layer "${name}" (${className}) to a Keras file: ${reason}`);
   }

@@ -4,6 +4,7 @@ import { syncBuiltinESMExports } from "node:module";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { HDF5DatasetGenerator } from "../../src/hdf5-dataset-generator.js";
 import { HDF5DatasetWriter, type HDF5DatasetWriterOptions } from "../../src/hdf5-dataset-writer.js";
 import { makeFastFolder } from "./support/fast-folder.js";
 
@@ -28,16 +29,20 @@ async function addRows(writer: HDF5DatasetWriter, last = rows): Promise<void> {
 }
 
 /**
- * Runs `action` with a disk that refuses the data file's bytes when it is asked for the `refused`th time, and never
+ * Runs `action` with a disk that refuses a file's bytes, the data file's if nothing is said, when it is asked for the `refused`th time, and never
  * again, as a system tells of it. No disk here does that when it is told to.
  */
-async function withRefusal(refused: number, action: () => Promise<void>): Promise<number> {
+async function withRefusal(
+  refused: number,
+  action: () => Promise<void>,
+  files = /\.(partial|replacement)$/u,
+): Promise<number> {
   const { open } = fs;
   let asked = 0;
   Object.assign(fs, {
     open: (async (name, flags, mode) => {
       const handle: FileHandle = await open(name, flags, mode);
-      if (!/\.(partial|replacement)$/u.test(String(name))) return handle;
+      if (!files.test(String(name))) return handle;
       const datasync = handle.datasync.bind(handle);
       handle.datasync = async () => {
         if (asked++ === refused) {
@@ -118,6 +123,41 @@ describe("a disk that does not take the rows it was given", () => {
     await using writer = await HDF5DatasetWriter.create(file, { ...options, resume: true });
     expect(writer.rowsWritten).toBe(0);
     await writer.abort();
+  });
+
+  test("flush says so, also where all rows had been given to the system before", async () => {
+    await withRefusal(0, async () => {
+      const writer = await HDF5DatasetWriter.create(file, options);
+      await addRows(writer, 8);
+      await setTimeout(300);
+      await expect(writer.flush()).rejects.toMatchObject(refusal);
+      await writer.abort();
+    });
+  });
+
+  test("nor the journal's bytes: rows that were refused do not count twice when they are added again", async () => {
+    const small: HDF5DatasetWriterOptions = { rows: 4, rowShape: [2], bufferSize: 1, durability: "power" };
+    const add = (writer: HDF5DatasetWriter, row: number) =>
+      writer.add({ dtype: "float32", shape: [1, 2], data: Float32Array.of(row, -row) }, [row]);
+    // Asked twice for each row: before its entry and behind it.
+    const behindSecond = 3;
+    const refusing = async () => {
+      const writer = await HDF5DatasetWriter.create(file, small);
+      await add(writer, 0);
+      await expect(add(writer, 1)).rejects.toMatchObject(refusal);
+      await expect(add(writer, 1)).rejects.toMatchObject(refusal);
+      expect(writer.rowsWritten).toBe(1);
+      await writer[Symbol.asyncDispose]();
+    };
+    await withRefusal(behindSecond, refusing, /\.journal$/u);
+
+    await using writer = await HDF5DatasetWriter.create(file, { ...small, resume: true });
+    expect(writer.rowsWritten).toBe(1);
+    for (const row of [1, 2, 3]) await add(writer, row);
+    await writer.close();
+    await using data = await HDF5DatasetGenerator.open(file);
+    expect(data.labels).toEqual(Int32Array.of(0, 1, 2, 3));
+    await data.verify();
   });
 
   test("in the compressed form: closing again makes it again", async () => {

@@ -12,7 +12,8 @@ const parameters = process.argv.slice(2);
 for (let i = 0; i < parameters.length; i++) {
   const [, kind, value] = /^--(kills|mutants)(?:=(.*))?$/u.exec(parameters[i] as string) ?? [];
   if (kind) environment[`FAULT_${kind.toUpperCase()}`] = value ?? parameters[++i] ?? "";
-  else rest.push(parameters[i] as string);
+  // npm takes this away; without npm vitest would take what follows for no names.
+  else if (parameters[i] !== "--") rest.push(parameters[i] as string);
 }
 const vitest = path.join(path.dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
 const config = path.resolve(import.meta.dirname, "../../vitest.faults.config.ts");

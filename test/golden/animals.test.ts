@@ -62,7 +62,7 @@ describe.skipIf(!existsSync(animals))(
   () => {
     test.each([
       { backbone: "squeezenet", weights: weightsFile, right: 95 },
-      { backbone: "vgg-mini", weights: "imagenet", right: 90 },
+      { backbone: "vgg-mini", weights: "imagenet", right: 80 },
     ] as const)(
       "are told apart by $backbone's features in $right of 100 cases or more",
       async (tried) => {

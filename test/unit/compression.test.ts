@@ -97,6 +97,14 @@ describe("compressed by name", () => {
     }
   });
 
+  test.each(ways)("%o: a few small rows, which it may not make smaller, come back too", async (compression) => {
+    for (const rows of [1, 2, 5]) {
+      const data = values(0, rows, 1);
+      const packed = await rowsOf(await write("few.hdf5", rows, { rowShape: [1], compression }));
+      expect(packed).toEqual({ dtype: "float32", shape: [rows, 1], data });
+    }
+  });
+
   test.each(ways)("%o: the same bytes after a stop as without", async (compression) => {
     const whole = await readFile(await write("whole.hdf5", 100, { rowShape: [500], compression }));
     const target = path.join(folder, "stopped.hdf5");

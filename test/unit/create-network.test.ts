@@ -259,9 +259,16 @@ describe("in a browser", () => {
     });
   });
 
-  test("weights without a published hash are taken", async () => {
-    await using server = await startBrokenServer(serve(bytes));
-    expect(await obtainWeights({ url: server.url, fileName: "x.h5" }, {})).toEqual(bytes);
+  test("weights without a published hash are taken if they are an HDF5 file at all", async () => {
+    const hdf5 = new Uint8Array(await readFile(fixture));
+    const page = new TextEncoder().encode("<!doctype html>");
+    await using server = await startBrokenServer(serve(hdf5), serve(page));
+    const file = { url: server.url, fileName: "x.h5" };
+    expect(await obtainWeights(file, {})).toEqual(hdf5);
+    await expect(obtainWeights(file, {})).rejects.toMatchObject({
+      reason: "hash",
+      message: expect.stringContaining("the 15 bytes which came are not an HDF5 file"),
+    });
   });
 
   test("a broken connection, a missing file and a cache folder are refused", async () => {

@@ -211,6 +211,7 @@ describe("element types", () => {
       { dtype: "float64", shape: [1, 1], data: Float64Array.of(Number.POSITIVE_INFINITY) },
     ],
     ["70000 into float16", "float16", { dtype: "float32", shape: [1, 1], data: Float32Array.of(70000) }],
+    ["2049 as an integer into float16", "float16", { dtype: "int32", shape: [1, 1], data: Int32Array.of(2049) }],
     ["1e300 into float32", "float32", { dtype: "float64", shape: [1, 1], data: Float64Array.of(1e300) }],
     [
       "2^24 + 1 as an integer into float32",

@@ -57,6 +57,12 @@ describe("rows so large that threads help with them", () => {
     await expect(data.batches().next()).rejects.toMatchObject({ name: "InvalidDatasetError" });
   });
 
+  test("at a position beyond every file are an error, and closing does not wait for them", async () => {
+    const source = await openSource(target);
+    await expect(source.read(2 ** 60, new Uint8Array(8))).rejects.toMatchObject({ name: "FileAccessError" });
+    await source.close();
+  });
+
   test("are waited for when the file is closed meanwhile", async () => {
     const source = await openSource(target);
     const bytes = new Uint8Array(32 * 80_000);

@@ -43,6 +43,13 @@ describe("vgg-mini", () => {
     expect(extractor.attributes).toMatchObject({ layer: "block5_pool" });
   });
 
+  test("comes out of the package also where a mirror of the published files is named", async () => {
+    vi.stubGlobal("fetch", () => {
+      throw new Error("the network was asked");
+    });
+    expect((await createNetwork("vgg-mini", { weightsBaseUrl: "http://127.0.0.1:9/" })).name).toBe("vgg-mini");
+  });
+
   test("has the same weights with and without top", async () => {
     const whole = await createNetwork("vgg-mini", { includeTop: true });
     const base = await createNetwork(vggMini);

@@ -59,7 +59,7 @@ describe("what is of the wrong type is refused by the name of its option:", () =
     ["nothing to predict", () => withHead((made) => made.predict(untyped(undefined))), /^`predict` got undefined/],
     ["a list to train on", () => withHead((made) => made.fit(untyped([1, 2]))), /^`train` is \[1, 2\]/],
 
-    ["no backbone", () => resolveBackbone(untyped(undefined)), /^`backbone` is undefined: expected "vgg16"/],
+    ["no backbone", () => resolveBackbone(untyped(undefined)), /^`backbone` is undefined: expected "vgg-mini"/],
     ["an empty backbone", () => resolveBackbone(untyped({})), /^`backbone` is an object/],
     ["a size as a number", () => createNetwork("vgg16", untyped({ imageSize: 224 })), /^`imageSize` is 224: expected/],
     ["a text for the top", () => createNetwork("vgg16", untyped({ includeTop: "false" })), /^`includeTop` is "false"/],

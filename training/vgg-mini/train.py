@@ -6,7 +6,7 @@
 
     python training/vgg-mini/train.py --data ../shared/data/tiny_imagenet --output output/vgg-mini
 
---smoke    two short epochs on 20 classes: shows in two minutes that it runs, learns and goes on after a stop
+--smoke    three short epochs on 20 classes: shows in two minutes that it runs, learns and goes on after a stop
 --epochs   as given, in place of the schedule's own number; the rest of the schedule is stretched to it
 
 A stopped run goes on at its last whole epoch when it is started again with the same arguments. Writes checkpoint.npz (all
@@ -80,7 +80,7 @@ def evaluate(model: keras.Model, pictures: Pictures) -> tuple[float, float, floa
 class Run:
     """Weights, momentum and epoch of a training, in memory and on disk."""
 
-    def __init__(self, output: Path, classes: int) -> None:
+    def __init__(self, output: Path, classes: int, epochs: int) -> None:
         keras.utils.set_random_seed(SEED)
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
         self.model = build(classes, normalised=True)
@@ -89,14 +89,22 @@ class Run:
         self.optimizer.build(self.model.trainable_variables)
         self.checkpoint = output / "checkpoint.npz"
         self.log = output / "log.csv"
-        self.epoch = 0
+        self.epoch, self.epochs = 0, epochs
         if self.checkpoint.exists():
             with np.load(self.checkpoint) as saved:
+                if int(saved["epochs"]) != epochs:
+                    raise SystemExit(
+                        f"{self.checkpoint} is of a run of {saved['epochs']} epochs, not {epochs}: delete it, or ask for as many."
+                    )
                 self.epoch = int(saved["epoch"])
                 self.model.set_weights([saved[f"weight{i}"] for i in range(len(self.model.weights))])
                 for i, variable in enumerate(self.optimizer.variables):
                     variable.assign(saved[f"slot{i}"])
         output.mkdir(parents=True, exist_ok=True)
+        if self.log.exists():
+            # A line is written before its checkpoint: without one, its epoch is done again.
+            lines = self.log.read_text().splitlines(keepends=True)
+            self.log.write_text("".join(lines[: self.epoch + 1] if self.epoch else []))
 
     def save(self, row: dict[str, object]) -> None:
         """Keeps the state after an epoch, all or nothing, and its line of the log."""
@@ -104,7 +112,7 @@ class Run:
         values = {f"weight{i}": value for i, value in enumerate(self.model.get_weights())}
         values |= {f"slot{i}": np.asarray(variable) for i, variable in enumerate(self.optimizer.variables)}
         partial = self.checkpoint.with_suffix(".partial.npz")
-        np.savez(partial, epoch=self.epoch, **values)
+        np.savez(partial, epoch=self.epoch, epochs=self.epochs, **values)
         with self.log.open("a", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             if file.tell() == 0:
@@ -113,8 +121,9 @@ class Run:
         partial.replace(self.checkpoint)
 
 
-def train(run: Run, training: Pictures, validation: Pictures, epochs: int, steps_per_epoch: int) -> None:
+def train(run: Run, training: Pictures, validation: Pictures, steps_per_epoch: int) -> None:
     """Trains from the run's epoch to the end."""
+    epochs = run.epochs
     classes = run.model.output_shape[-1]
 
     @tf.function
@@ -174,7 +183,7 @@ def main() -> None:
         training, validation = first_classes(training, 20), first_classes(validation, 20)
     classes = int(training.labels.max()) + 1
     epochs = options.epochs or (3 if options.smoke else EPOCHS)
-    train(Run(options.output, classes), training, validation, epochs, len(training.labels) // BATCH)
+    train(Run(options.output, classes, epochs), training, validation, len(training.labels) // BATCH)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ export interface ContiguousFile extends HDF5File {
 }
 
 const greatestLinkDepth = 16;
+/** Bytes of strings that were announced and never written: 16 million, as references. They take no room in the file. */
+const greatestFilled = 256 * 1024 * 1024;
 
 /** Opens an HDF5 file over a source, which it closes in the end. */
 export async function openContiguousFile(source: ByteSource): Promise<ContiguousFile> {
@@ -210,7 +212,8 @@ export async function openContiguousFile(source: ByteSource): Promise<Contiguous
         if (shape === null) return [];
         const rows = resolveRows(name, path, shape, range);
         const count = (rows.end - rows.start) * sizeOf(shape.slice(1));
-        if (count * type.size > metadata.size + (description.storage.kind === "fill" ? count * type.size : 0)) {
+        const most = description.storage.kind === "fill" ? greatestFilled : metadata.size;
+        if (count * type.size > most) {
           throw new RangeError("more strings are described than the file can hold");
         }
         const bytes = new Uint8Array(count * type.size);

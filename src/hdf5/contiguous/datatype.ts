@@ -55,6 +55,7 @@ export function parseDatatype(view: DataView, offset: number): Datatype {
     }
     case 8: {
       const base = parseDatatype(view, properties);
+      if (base.size !== size) throw new RangeError(`an enumeration of ${size} bytes over ${base.size} is not possible`);
       return base.dtype === "string" ? other : base;
     }
     case 9: {

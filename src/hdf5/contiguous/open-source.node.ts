@@ -70,12 +70,18 @@ async function openFile(path: string): Promise<ByteSource> {
       const readOn = (request: ByteRequest, done: number): void => {
         const { position, offset, length } = request;
         const rest = Math.min(length - done, greatestBytesAtOnce);
-        readInThread(handle.fd, target, offset + done, rest, position + done, (cause, count) => {
-          if (cause) failure ??= fileAccessError("read", path, cause);
-          else if (count === 0 && rest > 0) failure ??= endedEarly(path, position, length, position + done);
-          if (failure === undefined && done + count < length) readOn(request, done + count);
-          else takeNext();
-        });
+        try {
+          readInThread(handle.fd, target, offset + done, rest, position + done, (cause, count) => {
+            if (cause) failure ??= fileAccessError("read", path, cause);
+            else if (count === 0 && rest > 0) failure ??= endedEarly(path, position, length, position + done);
+            if (failure === undefined && done + count < length) readOn(request, done + count);
+            else takeNext();
+          });
+        } catch (cause) {
+          // Nothing has begun, so nothing will call back: a position beyond all files, or memory given away meanwhile.
+          failure ??= fileAccessError("read", path, cause);
+          takeNext();
+        }
       };
       const takeNext = (): void => {
         const request = failure === undefined ? requests[next++] : undefined;

@@ -71,7 +71,8 @@ export async function openPartialFile(target: string, options: PartialFileOption
     const closeHandles = async () => {
       await rows.settle();
       await replacement?.file.settle();
-      for (const handle of handles.splice(0)) await handle.close();
+      const ends = await Promise.allSettled(handles.splice(0).map((handle) => handle.close()));
+      for (const end of ends) if (end.status === "rejected") throw fileAccessError("write", target, end.reason);
     };
     return {
       resumed: begun !== undefined,
@@ -136,10 +137,8 @@ export async function openPartialFile(target: string, options: PartialFileOption
         rows.begin();
       },
       truncate: (size) => attempt(target, () => (replacement?.handle ?? data).truncate(size)),
-      async sync() {
-        await rows.sync();
-        await attempt(target, () => journal.datasync());
-      },
+      sync: () => rows.sync(journal),
+      check: () => rows.check(),
       async complete() {
         if (!options.overwrite && (await sizeOf(path)) !== undefined) {
           throw new FileAccessError(
@@ -155,26 +154,28 @@ export async function openPartialFile(target: string, options: PartialFileOption
         });
         // The file is complete. What cannot be tidied up now does no harm, and the next run sees to it.
         await closeHandles().catch(() => undefined);
+        // Before the journal goes: a disk that kept only that would have neither name.
+        await syncFolder(dirname(path)).catch(() => undefined);
         const done = replacement ? [partialPath, journalPath, markPath] : [journalPath];
         for (const leftover of done) await unlink(leftover).catch(() => undefined);
-        await syncFolder(dirname(path)).catch(() => undefined);
         await unlock();
       },
       async release() {
-        await closeHandles();
-        await unlock();
+        await closeHandles().finally(unlock);
         await rows.leave();
       },
       async discard() {
-        // An empty journal says that there is nothing to resume, at whatever step of this one stops.
-        await attempt(target, () => journal.truncate(0));
-        await closeHandles();
-        for (const leftover of [markPath, replacementPath, partialPath, journalPath]) {
-          await unlink(leftover).catch((cause: unknown) => {
-            if (codeOf(cause) !== "ENOENT") throw fileAccessError("remove", leftover, cause);
-          });
+        try {
+          // An empty journal says that there is nothing to resume, at whatever step of this one stops.
+          await attempt(target, () => journal.truncate(0)).finally(closeHandles);
+          for (const leftover of [markPath, replacementPath, partialPath, journalPath]) {
+            await unlink(leftover).catch((cause: unknown) => {
+              if (codeOf(cause) !== "ENOENT") throw fileAccessError("remove", leftover, cause);
+            });
+          }
+        } finally {
+          await unlock();
         }
-        await unlock();
       },
     };
   } catch (error) {

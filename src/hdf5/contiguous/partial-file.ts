@@ -30,6 +30,8 @@ export interface PartialFile {
   truncate(size: number): Promise<void>;
   /** Waits until the disk itself has everything. */
   sync(): Promise<void>;
+  /** Throws if the disk has refused rows since they were appended. */
+  check(): void;
   /** Gives the file its name. Nothing of the journal or lock remains. */
   complete(): Promise<void>;
   /** Closes everything and leaves the unfinished file to a later run. */

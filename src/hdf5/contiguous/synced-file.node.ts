@@ -13,8 +13,8 @@ export interface SyncedFile {
   write(position: number, bytes: Uint8Array): Promise<void>;
   /** Where much has been written, has the disk begin with it. Nobody waits for that. */
   begin(): void;
-  /** Waits until the disk has what was written before. */
-  sync(): Promise<void>;
+  /** Waits until the disk has what was written before, in this file and in the one that tells of it. */
+  sync(journal?: FileHandle): Promise<void>;
   /** Throws if the disk has refused something: a system tells of that once, and takes the bytes for stored afterwards. */
   check(): void;
   /** Waits for what is under way; throws if the disk has refused something and nobody has heard of it. */
@@ -48,11 +48,12 @@ export function createSyncedFile<Mark>(
   }
 
   /** Does not fail: a refusal is kept for the next who asks. */
-  async function ask(): Promise<void> {
+  async function ask(journal?: FileHandle): Promise<void> {
     unsynced = 0;
     const mark = disk.syncing();
     try {
       await handle.datasync();
+      await journal?.datasync();
     } catch (cause) {
       const { message, reason } = fileAccessError("write", target, cause);
       failure = new FileAccessError(
@@ -79,10 +80,10 @@ export function createSyncedFile<Mark>(
         early = undefined;
       });
     },
-    async sync() {
+    async sync(journal) {
       await early;
       check();
-      await ask();
+      await ask(journal);
       check();
     },
     async leave() {

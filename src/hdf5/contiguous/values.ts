@@ -45,6 +45,9 @@ export function decodeNumbers(bytes: Uint8Array, type: Datatype, target: NdArray
   new Uint8Array(target.data.buffer, target.data.byteOffset, target.data.byteLength).set(bytes);
 }
 
+/** Texts may share a few bytes, but no sound file makes more of them than this and itself. */
+const greatestShared = 64 * 1024 * 1024;
+
 /** Turns stored strings into JavaScript ones, following references into the global heap. */
 export async function decodeStrings(
   metadata: MetadataReader,
@@ -56,6 +59,8 @@ export async function decodeStrings(
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const heaps = new Map<number, ReadonlyMap<number, Uint8Array>>();
   const strings: string[] = [];
+  let textBytes = 0;
+  let heapBytes = 0;
   for (let i = 0; i < count; i++) {
     let text: Uint8Array;
     if (type.string?.variable) {
@@ -68,7 +73,9 @@ export async function decodeStrings(
       }
       let heap = heaps.get(address);
       if (!heap) {
-        heap = await readGlobalHeap(metadata, address);
+        const { objects, size } = await readGlobalHeap(metadata, address);
+        heapBytes += size;
+        heap = objects;
         heaps.set(address, heap);
       }
       const stored = heap.get(index);
@@ -79,6 +86,14 @@ export async function decodeStrings(
         );
       }
       text = stored ?? new Uint8Array(0);
+      textBytes += length;
+      // References to one text many times, or tables that lie over each other, would need memory without end.
+      if (textBytes > Math.max(metadata.size, greatestShared) || heapBytes > metadata.size) {
+        throw new InvalidDatasetError(
+          metadata.name,
+          `Reading ${what} in "${metadata.name}": up to string ${i} there is more text than the file can hold. The file is damaged.`,
+        );
+      }
     } else {
       text = new Uint8Array(bytes.buffer, bytes.byteOffset + i * type.size, type.size);
     }
@@ -100,8 +115,11 @@ export async function decodeStrings(
   return strings;
 }
 
-/** Objects of one global heap collection by index (III.E). */
-async function readGlobalHeap(metadata: MetadataReader, address: number): Promise<ReadonlyMap<number, Uint8Array>> {
+/** Objects of one global heap collection by index (III.E), and the bytes that it takes. */
+async function readGlobalHeap(
+  metadata: MetadataReader,
+  address: number,
+): Promise<{ readonly objects: ReadonlyMap<number, Uint8Array>; readonly size: number }> {
   const head = await metadata.view(address, 16);
   const size = readAddress(head, 8) ?? 0;
   if (head.getUint32(0, false) !== 0x47434f4c || head.getUint8(4) !== 1 || size < 16) {
@@ -126,5 +144,5 @@ async function readGlobalHeap(metadata: MetadataReader, address: number): Promis
     objects.set(index, new Uint8Array(view.buffer, view.byteOffset + offset + 16, length));
     offset += 16 + Math.ceil(length / 8) * 8;
   }
-  return objects;
+  return { objects, size };
 }
