@@ -120,15 +120,18 @@ export class WeightsDownloadError extends CnnTransferError {
   override readonly name = "WeightsDownloadError";
   /** Where the weights come from. */
   readonly url: string;
-  /** Where the file belongs; a file put there by hand is taken. */
-  readonly cachePath: string;
+  /**
+   * Where the file belongs; a file put there by hand is taken. Undefined where nothing is kept, as `loadKeras` keeps
+   * nothing of a URL: then give the file's path or bytes instead.
+   */
+  readonly cachePath: string | undefined;
   readonly reason: "network" | "http-status" | "hash" | "disk" | "size";
 
   constructor(
     message: string,
     details: {
       readonly url: string;
-      readonly cachePath: string;
+      readonly cachePath: string | undefined;
       readonly reason: "network" | "http-status" | "hash" | "disk" | "size";
     },
     context: ErrorContext = {},

@@ -27,7 +27,7 @@ export async function fetchBytes(url: string, options: FetchBytesOptions = {}): 
   const failure = (reason: WeightsDownloadError["reason"], fault: string, cause?: unknown): WeightsDownloadError =>
     new WeightsDownloadError(
       `Cannot download ${url}: ${fault} To go on offline, get the file by other means and give its path or bytes.`,
-      { url, cachePath: "", reason },
+      { url, cachePath: undefined, reason },
       { cause },
     );
   signal?.throwIfAborted();

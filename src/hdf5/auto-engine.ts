@@ -9,12 +9,20 @@ import { h5wasm } from "./h5wasm.node.js";
  * know, such as a compressed dataset. Both give the same values; h5wasm is loaded only when it is needed.
  */
 export function autoEngine(): HDF5Engine {
-  return { specVersion: 1, name: "auto", open: openAuto };
+  return { specVersion: 1, name: "auto", open: (source) => openAuto(source) };
 }
 
-/** Opens a file so that contiguous rows can be located and everything else still read. */
-export async function openAuto(source: HDF5Source): Promise<HDF5File & Pick<ContiguousFile, "locate" | "isUnwritten">> {
-  const opened = await openSource(source);
+/**
+ * Opens a file so that contiguous rows can be located and everything else still read.
+ *
+ * @param name what errors call it. Default: its path, or that it is bytes
+ */
+export async function openAuto(
+  source: HDF5Source,
+  name?: string,
+): Promise<HDF5File & Pick<ContiguousFile, "locate" | "isUnwritten">> {
+  const unnamed = await openSource(source);
+  const opened = name === undefined ? unnamed : { ...unnamed, name };
   let own: ContiguousFile | undefined;
   let other: Promise<HDF5File> | undefined;
   let closed = false;

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, InvalidModelError } from "../errors.js";
 import type { FetchBytesOptions } from "../files/fetch-bytes.js";
 import { openZip, type ZipArchive } from "../files/zip-reader.js";
-import { autoEngine } from "../hdf5/auto-engine.js";
-import type { HDF5Engine, HDF5File } from "../hdf5/engine.js";
+import { openAuto } from "../hdf5/auto-engine.js";
+import type { HDF5Engine, HDF5File, HDF5Source } from "../hdf5/engine.js";
 import type { Network, Topology } from "../network/network.js";
 import { validateNetwork } from "../network/validate.js";
 import { describeValue } from "../options/check-option.js";
@@ -78,6 +78,11 @@ export async function loadKeras(source: KerasSource, options: LoadKerasOptions =
   }
 }
 
+/** Only the library's own engine can be told what errors are to call bytes. */
+function openHDF5(source: HDF5Source, name: string, engine: HDF5Engine | undefined): Promise<HDF5File> {
+  return engine === undefined ? openAuto(source, name) : engine.open(source);
+}
+
 /** Whether Keras 1 wrote a model's config. */
 function isKeras1({ kerasVersion }: FlatModel): boolean {
   return kerasVersion !== undefined && /^[01]\./.test(kerasVersion);
@@ -90,10 +95,10 @@ async function loadOpened(
   target: Target | undefined,
   options: LoadKerasOptions,
 ): Promise<Loaded> {
-  const engine = options.engine ?? autoEngine();
+  const { engine } = options;
   switch (source.kind) {
     case "hdf5": {
-      const file = await engine.open(source.hdf5);
+      const file = await openHDF5(source.hdf5, source.name, engine);
       try {
         if (target !== undefined)
           return await loadWeightsOnto(file, target, source.name, source.bytes.size, options.backend);
@@ -146,7 +151,7 @@ async function loadArchive(
   archive: ZipArchive,
   target: Target | undefined,
   name: string,
-  engine: HDF5Engine,
+  engine: HDF5Engine | undefined,
 ): Promise<Loaded> {
   const config = await readJsonMember(archive, members.config, name);
   if (!archive.names.includes(members.weights)) {
@@ -155,9 +160,9 @@ async function loadArchive(
     );
   }
   const bytes = await archive.read(members.weights);
-  const file = await engine.open(bytes);
+  const fileName = `${name}/${members.weights}`;
+  const file = await openHDF5(bytes, fileName, engine);
   try {
-    const fileName = `${name}/${members.weights}`;
     if (target !== undefined) return await loadWeightsOnto(file, target, fileName, bytes.length, undefined);
     const metadata = archive.names.includes(members.metadata)
       ? await readJsonMember(archive, members.metadata, name)
@@ -235,7 +240,7 @@ async function configOf(
   }
   const source = await openKerasSource(topology, options);
   try {
-    const found = await readConfig(source, options.engine ?? autoEngine());
+    const found = await readConfig(source, options.engine);
     if (found === undefined) {
       throw new InvalidModelError(
         `"${source.name}", given as \`topology\`, has no model config: it holds weights only.`,
@@ -247,7 +252,7 @@ async function configOf(
   }
 }
 
-async function readConfig(source: OpenKerasSource, engine: HDF5Engine): Promise<Config | undefined> {
+async function readConfig(source: OpenKerasSource, engine: HDF5Engine | undefined): Promise<Config | undefined> {
   if (source.kind === "zip") {
     const archive = await openZip(source.bytes);
     const config = await readJsonMember(archive, members.config, source.name);
@@ -258,7 +263,7 @@ async function readConfig(source: OpenKerasSource, engine: HDF5Engine): Promise<
     const json = await readJsonSource(source);
     return { config: isTfjsModel(json) ? tfjsConfig(json.modelTopology, source.name) : json };
   }
-  const file = await engine.open(source.hdf5);
+  const file = await openHDF5(source.hdf5, source.name, engine);
   try {
     const config = await readModelConfig(file, source.name);
     const version = await file.attribute("/", "keras_version");

@@ -23,7 +23,11 @@ export interface DatasetDescription {
   readonly storage: Storage;
 }
 
-/** Understands the messages of a dataset's header. `undefined` if they are not those of a dataset. */
+/**
+ * Understands the messages of a dataset's header. `undefined` if they are not those of a dataset.
+ *
+ * @throws InvalidDatasetError if it is damaged, or its values are in other files
+ */
 export function describeDataset(
   metadata: MetadataReader,
   messages: readonly HeaderMessage[],
@@ -33,6 +37,13 @@ export function describeDataset(
   const space = find(messageTypes.dataspace);
   const datatype = find(messageTypes.datatype);
   if (!space || !datatype) return undefined;
+  if (find(messageTypes.externalFiles)) {
+    // Not "unsupported": another engine would read them, and they may be any files of this machine.
+    throw new InvalidDatasetError(
+      metadata.name,
+      `"${path}" in "${metadata.name}" is stored outside: its values are in other files, which are not read. Copy it into one file with h5py or h5repack.`,
+    );
+  }
   if (space.shared || datatype.shared) {
     throw new UnsupportedError(
       `"${path}" in "${metadata.name}" shares its type with other objects, which this reader does not follow. Use \`engine: h5wasm()\`.`,
@@ -42,11 +53,9 @@ export function describeDataset(
     const shape = parseDataspace(space.data, 0);
     const type = parseDatatype(datatype.data, 0);
     const layout = find(messageTypes.layout);
-    const storage: Storage = find(messageTypes.externalFiles)
-      ? { kind: "other", reason: "its values are in other files" }
-      : layout
-        ? parseLayout(layout.data, () => fillElement(messages, type))
-        : { kind: "other", reason: "it has no layout" };
+    const storage: Storage = layout
+      ? parseLayout(layout.data, () => fillElement(messages, type))
+      : { kind: "other", reason: "it has no layout" };
     if (storage.kind === "contiguous" && shape) {
       const needed = sizeOf(shape) * type.size;
       // Room for more is right only where there is something at all: this is what the HDF5 library accepts.
