@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { HDF5Item } from "../../src/hdf5/engine.js";
 import { defaultWritableEngine } from "../../src/hdf5/writable-engine.js";
@@ -36,6 +38,26 @@ describe("weights that are not finite", () => {
     const weights = randomWeights(topology, 1);
     for (const list of weights.values()) for (const { array } of list) array.data.fill(3.4e38);
     expect((await loadKeras(await encodeKerasModel({ ...topology, weights }))).nonFinite).toEqual([]);
+  });
+});
+
+describe("weights that claim far more than the file has are refused with a typed error in bounded time", () => {
+  const folder = fileURLToPath(new URL("../fixtures/hdf5-shape-bombs/", import.meta.url));
+  const topology = networkOf([
+    layer("InputLayer", "in", [], { shape: [60_000] }),
+    layer("Dense", "dense", ["in"], { units: 60_000 }),
+  ]);
+
+  test.each(["unwritten", "chunked", "compressed"])("%s", { timeout: bounded }, async (name) => {
+    const path = `${folder}${name}.h5`;
+    for (const source of [path, new Uint8Array(readFileSync(path))]) {
+      const before = process.memoryUsage().rss;
+      await expect(loadKeras(source, { topology })).rejects.toMatchObject({
+        name: "InvalidWeightsError",
+        message: expect.stringContaining("made to fill the memory"),
+      });
+      expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 28);
+    }
   });
 });
 
