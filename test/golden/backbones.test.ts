@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { randomWeights } from "../../src/network/random-weights.js";
-import { countParameters } from "../../src/network/summary.js";
+import { countParameters, summary } from "../../src/network/summary.js";
 import { describeLayers, goldenBackbone, readRandomNetworks, readTopologies } from "../support/backbone-goldens.js";
 
 const networks = readTopologies().map((golden) => ({
@@ -15,6 +15,7 @@ describe("has Keras's name, number of layers and of parameters", () => {
     expect(topology.name).toBe(golden.name);
     expect(topology.layers).toHaveLength(golden.layerCount);
     expect(countParameters(topology)).toBe(golden.parameters);
+    expect(summary(topology)).toMatch(new RegExp(`Total parameters: ${golden.parameters.toLocaleString("en-US")}$`));
   });
 });
 

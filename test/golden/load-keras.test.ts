@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { h5wasm } from "../../src/hdf5/h5wasm.node.js";
 import { jsfive } from "../../src/hdf5/jsfive.node.js";
 import { loadKeras } from "../../src/keras/load-keras.js";
-import { countParameters } from "../../src/network/summary.js";
+import { countParameters, summary } from "../../src/network/summary.js";
 import { expectOutputs, type Values } from "../support/expect-outputs.js";
 import { layer, networkOf } from "../support/layers.js";
 
@@ -26,6 +26,14 @@ describe.each(cases)("$name", ({ name, parameters, inputs, outputs }) => {
     const network = await loadKeras(`${fixtures}${name}${end}`);
     expect(countParameters(network)).toBe(parameters);
     await expectOutputs(network, inputs, outputs, 1e-5);
+  });
+
+  test("has a summary whose rows and total come to Keras's number of parameters", async () => {
+    const lines = summary(await loadKeras(`${fixtures}${name}.keras`)).split("\n");
+    const counts = lines.flatMap((line) => /\] +([\d,]+)$/.exec(line)?.[1] ?? []);
+    const sum = counts.reduce((total, count) => total + Number(count.replaceAll(",", "")), 0);
+    expect(sum).toBe(parameters);
+    expect(lines.at(-1)).toBe(`Total parameters: ${parameters.toLocaleString("en-US")}`);
   });
 
   test("has the same weights in every format", async () => {
