@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** From a folder of photographs to the accuracy on the quarter of them that the head was not trained on. */
-async function accuracyWith(backbone: BackboneName, weights: string): Promise<number> {
+async function accuracyWith(backbone: BackboneName, weights: string, normalize = false): Promise<number> {
   const file = path.join(folder, `${backbone}-${path.basename(weights)}.hdf5`);
   const images = await imageFolder(animals);
   await using extractor = await FeatureExtractor.create({ backbone, weights, pooling: "avg" });
@@ -43,7 +43,7 @@ async function accuracyWith(backbone: BackboneName, weights: string): Promise<nu
     classLabels: data.classLabels,
     hidden: [256],
     dropout: 0.5,
-    normalize: true,
+    normalize,
     seed: 1,
     backend: tfjsWasm(),
   });
@@ -61,12 +61,14 @@ describe.skipIf(!existsSync(animals))(
   "photographs of cats, dogs and pandas (skipped where ../shared/data is missing)",
   () => {
     test.each([
-      { backbone: "squeezenet", weights: weightsFile, right: 95 },
-      { backbone: "vgg-mini", weights: "imagenet", right: 80 },
+      { backbone: "squeezenet", weights: weightsFile, normalize: false, right: 95 },
+      { backbone: "vgg-mini", weights: "imagenet", normalize: true, right: 80 },
     ] as const)(
       "are told apart by $backbone's features in $right of 100 cases or more",
       async (tried) => {
-        expect(await accuracyWith(tried.backbone, tried.weights)).toBeGreaterThanOrEqual(tried.right / 100);
+        expect(await accuracyWith(tried.backbone, tried.weights, tried.normalize)).toBeGreaterThanOrEqual(
+          tried.right / 100,
+        );
       },
       240_000,
     );
