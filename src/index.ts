@@ -84,6 +84,12 @@ export type {
 } from "./backends/backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
+export type {
+  CalibrationOptions,
+  Int8Calibration,
+  QuantizationQuality,
+  QuantizingBackend,
+} from "./backends/quantizing-backend.js";
 export type { RunningBackend } from "./backends/running-backend.js";
 export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.js";
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
@@ -94,6 +100,7 @@ export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
 export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
+export type { PrecisionOptions } from "./extraction/precision.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,
