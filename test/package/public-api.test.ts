@@ -259,7 +259,6 @@ describe("the public list", () => {
         "KerasH5Options",
         "KerasNetwork",
         "KerasNotes",
-        "KerasOptimizer",
         "KerasSource",
         "Labels",
         "Layer",
