@@ -200,7 +200,14 @@ export { type ConfidenceInterval, confidenceInterval } from "./training/confiden
 export type { Evaluation, Measurement } from "./training/evaluate.js";
 export type { FitOptions } from "./training/fit.js";
 export type { HeadShape } from "./training/head-network.js";
-export type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
+export type {
+  HeadMetadata,
+  LearningOptions,
+  LoadHeadOptions,
+  NetworkHeadOptions,
+  SaveHeadOptions,
+  TransferHeadOptions,
+} from "./training/head-options.js";
 export type { EpochLog, TrainingProgress } from "./training/history.js";
 export type { ClassWeight } from "./training/logistic/class-weight.js";
 export type {
@@ -228,7 +235,7 @@ export {
 export { type Fold, foldRows, type Split, type SplitOptions, splitRows } from "./training/split.js";
 export { type ConfusedRow, type Confusion, topConfusions } from "./training/top-confusions.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
-export { type SaveHeadOptions, TransferHead } from "./transfer-head.js";
+export { TransferHead } from "./transfer-head.js";
 export {
   type ImageSplitOptions,
   type WriteImagesOptions,
