@@ -67,7 +67,7 @@ export function baseNetwork(
  * @throws ShapeMismatchError if the head takes features of another shape
  * @throws InvalidNetworkError if the head has not one input and one output
  */
-export function joinHead(base: Base, head: Network, name: string): Assembly {
+export function assembleNetwork(base: Base, head: Network, name: string): Assembly {
   const [input] = head.inputs;
   const inputLayer = head.layers.find((layer) => layer.name === input);
   const [output] = head.outputs;
@@ -77,7 +77,10 @@ export function joinHead(base: Base, head: Network, name: string): Assembly {
     );
   }
   const wanted = inputLayer.config.shape;
-  if (wanted.length !== base.featureShape.length || wanted.some((axis, at) => ![null, base.featureShape[at]].includes(axis))) {
+  if (
+    wanted.length !== base.featureShape.length ||
+    wanted.some((axis, at) => ![null, base.featureShape[at]].includes(axis))
+  ) {
     throw new ShapeMismatchError(
       `The head takes features of shape ${formatShape(wanted)}, but the backbone gives [${base.featureShape.join(", ")}]. Make the head for these, or choose the \`layer\` and \`pooling\` that its features came from.`,
       { expected: wanted, received: base.featureShape },

@@ -19,7 +19,8 @@ export async function valuesFingerprint(
   const { layers, inputs, outputs, weights } = network;
   const lines = [preparation, JSON.stringify({ layers, inputs, outputs, classes: source.classLabels })];
   for (const [layer, own] of weights) {
-    for (const { name, array } of own) lines.push(JSON.stringify([layer, name, await digest(bytesOfArray(array.data))]));
+    for (const { name, array } of own)
+      lines.push(JSON.stringify([layer, name, await digest(bytesOfArray(array.data))]));
   }
   for await (const { image, name, label } of source) {
     signal?.throwIfAborted();

@@ -49,7 +49,12 @@ export function splitNetwork(network: Network, isFrozen: (layer: string) => bool
     const frozen = cut(network, candidate.name);
     const shape = inferShapes(network).get(candidate.name) ?? [];
     if (frozen.weights.size === 0 || shape.some((axis) => axis === null)) return undefined;
-    return { frozen, tail: tailNetwork(network, tail, candidate.name, shape as Shape), layer: candidate.name, shape: shape as Shape };
+    return {
+      frozen,
+      tail: tailNetwork(network, tail, candidate.name, shape as Shape),
+      layer: candidate.name,
+      shape: shape as Shape,
+    };
   }
   return undefined;
 }
@@ -66,11 +71,7 @@ function standsStill(layer: Layer, network: Network, isFrozen: (layer: string) =
 }
 
 /** Names of the layers behind one layer; undefined if something else leads to the outputs too. */
-function tailOf(
-  network: Network,
-  byName: ReadonlyMap<string, Layer>,
-  start: string,
-): ReadonlySet<string> | undefined {
+function tailOf(network: Network, byName: ReadonlyMap<string, Layer>, start: string): ReadonlySet<string> | undefined {
   if (network.outputs.includes(start)) return undefined;
   const tail = new Set<string>(network.outputs);
   const waiting = [...network.outputs];
