@@ -42,8 +42,10 @@ export async function fineTune(
   signal.throwIfAborted();
   if (frozenBackend !== undefined) checkBackend(frozenBackend, "frozenBackend");
   const training = planModelTraining(model.parts, model.parts.network, options);
-  const parts: ModelParts = { ...model.parts, optimizer: training.optimizer };
-  const { pictures: prepared, preprocess, seed } = parts;
+  const { optimizer } = training;
+  const parts: ModelParts = { ...model.parts, training: { ...model.parts.training, optimizer } };
+  const { pictures: prepared, preprocess } = parts;
+  const { seed } = training;
   const rows = {
     train: await pictureRows("train", pictures, prepared, {
       batchSize,

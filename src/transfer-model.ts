@@ -27,10 +27,10 @@ import { type EncodeModelOptions, encodeKerasModel } from "./keras/write-model.j
 import type { NdArray } from "./ndarray.js";
 import type { Network } from "./network/network.js";
 import type { Evaluation } from "./training/evaluate.js";
-import type { HeadMetadata } from "./training/head-options.js";
+import type { HeadMetadata, SaveHeadOptions } from "./training/head-options.js";
 import type { EpochLog } from "./training/history.js";
 import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
-import type { SaveHeadOptions } from "./transfer-head.js";
+import { resolveOptimizer } from "./training/optimizer-options.js";
 
 /**
  * A pretrained network and a head as one classifier of pictures, of which as much is trained as one likes: first the head
@@ -138,9 +138,9 @@ export class TransferModel implements AsyncDisposable {
     this.#open("unfreeze");
     if (this.#fitting !== undefined) throw new InvalidArgumentError("`unfreeze` was called while `fit` runs.");
     const trained = unfrozenLayers(this.#parts.network, this.#parts.trained, options);
-    const { optimizer = this.#parts.optimizer } = options;
-    if (trained.length === this.#parts.trained.length && optimizer === this.#parts.optimizer) return;
-    this.#parts = { ...this.#parts, trained, optimizer };
+    if (trained.length === this.#parts.trained.length && options.optimizer === undefined) return;
+    const optimizer = options.optimizer && resolveOptimizer(options.optimizer);
+    this.#parts = { ...this.#parts, trained, training: { ...this.#parts.training, ...(optimizer && { optimizer }) } };
     this.#optimizer = undefined;
   }
 

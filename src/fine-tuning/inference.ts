@@ -6,7 +6,7 @@ import { takePixels } from "../network/take-pixels.js";
 import { type Evaluation, evaluatePredictor, networkPredictor } from "../training/evaluate.js";
 import { toFloat32 } from "../training/float32-rows.js";
 import { checkData } from "../training/training-data.js";
-import { weightPenalty } from "../training/weight-penalty.js";
+import { hasPenalty, weightPenalty } from "../training/weight-penalty.js";
 import type { ModelParts } from "./model-parts.js";
 import { pictureRows } from "./picture-rows.js";
 import { planModelTraining } from "./training-plan.js";
@@ -48,9 +48,14 @@ export async function evaluateModel(
   { batchSize, signal }: PredictOptions & AbortOptions,
 ): Promise<Evaluation> {
   const target = { inputShape: [...parts.pictures.size, 3], classLabels: parts.classLabels };
-  const rows = { batchSize, shuffle: false, seed: parts.seed, signal };
+  const rows = { batchSize, shuffle: false, seed: parts.training.seed, signal };
   const { data } = await pictureRows("pictures", pictures, parts.pictures, rows);
   checkData("pictures", data, target);
-  const penalty = weightPenalty(parts.network.weights, planModelTraining(parts, parts.network, {}));
-  return evaluatePredictor(networkPredictor(loaded, "pictures", target), "pictures", data, target, penalty, signal);
+  const training = planModelTraining(parts, parts.network, {});
+  const settings = {
+    penalty: hasPenalty(training) ? weightPenalty(parts.network.weights, training) : 0,
+    labelSmoothing: training.labelSmoothing,
+    signal,
+  };
+  return evaluatePredictor(networkPredictor(loaded, "pictures", target), "pictures", data, target, settings);
 }

@@ -1,21 +1,20 @@
-import type { OptimizerConfig } from "../backends/trainable-backend.js";
+import type { TrainingOptions } from "../backends/trainable-backend.js";
 import { InvalidArgumentError, UnsupportedError } from "../errors.js";
 import { resolvePretrained, sizeOfPictures } from "../extraction/extraction-model.js";
 import { type PictureOptions, resolvePictureOptions } from "../extraction/picture-options.js";
 import type { KerasSource } from "../keras/keras-source.js";
-import { loadKeras } from "../keras/load-keras.js";
+import { type KerasNetwork, loadKeras } from "../keras/load-keras.js";
 import { formatShape } from "../network/layer-shape.js";
 import type { Network } from "../network/network.js";
 import { inferShapes } from "../network/shapes.js";
 import { takePictures } from "../network/take-pixels.js";
-import { checkLabels, headNetwork } from "../training/head-network.js";
-import type { HeadMetadata } from "../training/head-options.js";
-import { checkMetadata } from "../training/head-parts.js";
-import { checkSeed } from "../training/split.js";
+import { checkClassLabels, headNetwork } from "../training/head-network.js";
+import type { HeadMetadata, LearningOptions } from "../training/head-options.js";
+import { checkMetadata, trainingOptions } from "../training/head-parts.js";
 import { assembleNetwork, baseNetwork } from "./assemble-network.js";
 import { type ModelFacts, readFacts, splitMetadata } from "./model-facts.js";
 import { layersFrom } from "./trained-layers.js";
-import type { FineTuningOptions, LoadModelOptions, TransferModelOptions } from "./transfer-model-options.js";
+import type { LoadModelOptions, TransferModelOptions } from "./transfer-model-options.js";
 
 /** What a model is made of, before a backend has it. */
 export interface ModelParts extends ModelFacts {
@@ -25,9 +24,8 @@ export interface ModelParts extends ModelFacts {
   /** How pictures are decoded and brought to the network's size. */
   readonly pictures: PictureOptions;
   readonly metadata: HeadMetadata;
-  readonly optimizer: OptimizerConfig;
-  readonly l2: number;
-  readonly seed: number;
+  /** How it learns, apart from single layers. */
+  readonly training: TrainingOptions;
   /** Names of the layers that are trained. */
   readonly trained: readonly string[];
   /** Why it can predict but not `fit`; undefined if it can. */
@@ -37,9 +35,9 @@ export interface ModelParts extends ModelFacts {
 /** The parts of a new model. @throws as `TransferModel.create` does */
 export async function newModel(options: TransferModelOptions): Promise<ModelParts> {
   const { head, classLabels, unfreezeFrom, pooling } = options;
-  const shared = sharedParts(options);
+  const training = trainingOptions(options, "classification", options.seed);
   const settled = resolvePictureOptions(options);
-  const made = ["classLabels", "hidden", "dropout", "normalize"] as const;
+  const made = ["classLabels", "hidden", "activation", "batchNormalization", "dropout", "normalize"] as const;
   const both = head && made.find((option) => options[option] !== undefined);
   if (both !== undefined) {
     throw new InvalidArgumentError(`\`${both}\` was given beside \`head\`, which has that already: pass one of them.`);
@@ -48,25 +46,26 @@ export async function newModel(options: TransferModelOptions): Promise<ModelPart
   if (labels === undefined) {
     throw new InvalidArgumentError("Neither `classLabels` nor `head` was given: pass the names of the classes.");
   }
-  checkLabels(labels);
+  checkClassLabels(labels, "classification");
   const metadata = checkMetadata(options.metadata ?? {});
   splitMetadata(metadata, "refuse");
   const ready = await head?.network();
   const headFor = (inputShape: readonly number[]) =>
-    ready ?? headNetwork({ ...options, inputShape, classLabels: labels, seed: shared.seed });
+    ready ?? headNetwork({ ...options, inputShape, classLabels: labels, seed: training.seed });
   const assemble = (network: Network, layers: readonly string[], imageSize: readonly [number, number]) => {
     const layer = options.layer ?? onlyOutput(network, layers);
     const base = baseNetwork(network, { layer, pooling, imageSize });
     return { ...assembleNetwork(base, headFor(base.featureShape), `${network.name}_transfer`), base };
   };
   const { network, layers, preprocess, imageSize } = await resolvePretrained(
-    { ...options, seed: shared.seed },
+    // For a network of one's own the seed is that of the head alone.
+    { ...options, seed: options.weights === "random" ? training.seed : undefined },
     (topology, settings) => assemble(topology, settings.layers, settings.imageSize),
   );
   const assembly = assemble(network, layers, imageSize);
   checkClassifier(assembly.network, labels);
   return {
-    ...shared,
+    training,
     network: assembly.network,
     headFrom: assembly.headFrom,
     classLabels: [...labels],
@@ -80,9 +79,8 @@ export async function newModel(options: TransferModelOptions): Promise<ModelPart
 
 /** The parts of a model in a Keras file. @throws as `TransferModel.load` does */
 export async function readModel(source: KerasSource, options: LoadModelOptions): Promise<ModelParts> {
-  const shared = sharedParts(options);
   const model = await loadKeras(source, { engine: options.engine, signal: options.signal });
-  const { compile, l2, name, layers, inputs, outputs, weights } = model;
+  const { name, layers, inputs, outputs, weights } = model;
   const found: Network = { name, layers, inputs, outputs, weights };
   const { facts, metadata } = splitMetadata(model.metadata ?? {}, "take");
   const { preprocess, headFrom, ...pictures } = readFacts(facts, options);
@@ -94,13 +92,11 @@ export async function readModel(source: KerasSource, options: LoadModelOptions):
       "The model's file holds no class labels, as Keras saves none: pass `classLabels`, their names in the order of the outputs.",
     );
   }
-  checkLabels(classLabels);
+  checkClassLabels(classLabels, "classification");
   checkClassifier(network, classLabels);
   const still = new Set(model.frozen);
   return {
-    ...shared,
-    optimizer: options.optimizer ?? compile?.optimizer ?? shared.optimizer,
-    l2: options.l2 ?? l2 ?? 0,
+    training: trainingOptions(learningOf(model, options), "classification", options.seed),
     network,
     headFrom: headFrom === undefined ? undefined : layersFrom(network, headFrom, "headFrom")[0],
     classLabels: [...classLabels],
@@ -109,10 +105,21 @@ export async function readModel(source: KerasSource, options: LoadModelOptions):
     metadata,
     trained: [...network.weights.keys()].filter((layer) => !still.has(layer)),
     untrainable:
-      l2 === undefined && options.l2 === undefined
-        ? "Cannot train this model as Keras would: its layers have penalties other than one L2 for all kernels. Pass `l2` to train it with that penalty instead."
+      model.l2 === undefined && options.l1 === undefined && options.l2 === undefined
+        ? "Cannot train this model as Keras would: its layers have penalties other than one for all kernels. Pass `l2` or `l1` to train it with that penalty instead."
         : undefined,
   };
+}
+
+/** How a loaded model learns: what options say, else what its file says. */
+function learningOf({ compile, l1 = 0, l2 = 0 }: KerasNetwork, options: LoadModelOptions): LearningOptions {
+  const told = options.l1 !== undefined || options.l2 !== undefined;
+  const penalties = told ? { l1: options.l1, l2: options.l2 } : { l1, l2 };
+  if (options.optimizer !== undefined || compile === undefined) return { ...options, ...penalties };
+  // A learning rate alone is that of the file's optimizer.
+  const { learningRate: rate, ...optimizer } = compile.optimizer;
+  const { learningRate = rate, clipping = compile.clipping } = options;
+  return { ...options, ...penalties, optimizer, learningRate, clipping };
 }
 
 /** Names of the layers with weights from one on, or from the head on if that comes first. */
@@ -120,15 +127,6 @@ export function trainedFrom(network: Network, from: string | number | undefined,
   const names = new Set(layersFrom(network, headFrom, "headFrom"));
   for (const name of from === undefined ? [] : layersFrom(network, from, "unfreezeFrom")) names.add(name);
   return [...network.weights.keys()].filter((name) => names.has(name));
-}
-
-function sharedParts({ optimizer, seed = 0, l2 = 0 }: FineTuningOptions) {
-  if (!(l2 >= 0 && Number.isFinite(l2))) {
-    throw new InvalidArgumentError(`\`l2\` is ${l2}: expected 0 or a number above it, such as 0.0001.`);
-  }
-  // Keras's defaults for Adam.
-  const adam = { name: "adam", learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
-  return { optimizer: optimizer ?? adam, l2, seed: checkSeed(seed) };
 }
 
 function onlyOutput({ name }: Network, layers: readonly string[]): string {

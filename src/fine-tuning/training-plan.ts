@@ -15,7 +15,8 @@ export type RateOptions = Pick<TransferFitOptions, "learningRate" | "backboneLea
  * @throws InvalidArgumentError for a rate out of range, or for layers that are not trained
  */
 export function planModelTraining(parts: ModelParts, network: Network, rates: RateOptions): TrainingOptions {
-  const { learningRate = parts.optimizer.learningRate, backboneLearningRate, learningRateFactors = {} } = rates;
+  const { optimizer } = parts.training;
+  const { learningRate = optimizer.learningRate, backboneLearningRate, learningRateFactors = {} } = rates;
   checkRate("learningRate", learningRate);
   if (backboneLearningRate !== undefined) checkRate("backboneLearningRate", backboneLearningRate);
   const layers = new Map<string, LayerTraining>();
@@ -41,13 +42,7 @@ export function planModelTraining(parts: ModelParts, network: Network, rates: Ra
     }
     layers.set(name, { learningRateFactor });
   }
-  return {
-    loss: "categorical_crossentropy",
-    optimizer: { ...parts.optimizer, learningRate },
-    l2: parts.l2,
-    layers,
-    seed: parts.seed,
-  };
+  return { ...parts.training, optimizer: { ...optimizer, learningRate }, layers };
 }
 
 /** The part of a plan that is about the layers of a part of the network. */

@@ -3,7 +3,6 @@ import type { DownloadProgress } from "../backbones/download-progress.js";
 import type { WeightsOptions } from "../backbones/load-weights.js";
 import type { BackboneName } from "../backbones/resolve-backbone.js";
 import type { AbortOptions, Backend } from "../backends/backend.js";
-import type { OptimizerConfig, TrainableBackend } from "../backends/trainable-backend.js";
 import type { ExtractionProgress } from "../extraction/extraction-progress.js";
 import type { ExtractionPictureOptions } from "../extraction/picture-options.js";
 import type { FetchBytesOptions } from "../files/fetch-bytes.js";
@@ -15,7 +14,8 @@ import type { Network } from "../network/network.js";
 import type { Pooling } from "../network/pooling.js";
 import type { FitOptions } from "../training/fit-options.js";
 import type { HeadShape } from "../training/head-network.js";
-import type { HeadMetadata } from "../training/head-options.js";
+import type { HeadMetadata, LearningOptions } from "../training/head-options.js";
+import type { OptimizerOptions } from "../training/optimizer-options.js";
 import type { TrainingData } from "../training/training-data.js";
 import type { LayerPlace } from "./trained-layers.js";
 
@@ -26,17 +26,11 @@ export interface ReadyHead {
   network(): Promise<Network>;
 }
 
-/** How a model learns and runs, whether it is new or loaded. */
-export interface FineTuningOptions {
-  /** Takes the steps. @default Adam with Keras's settings: learning rate 0.001; of a loaded model that of its file */
-  readonly optimizer?: OptimizerConfig | undefined;
-  /**
-   * Strength of the L2 penalty l2 * sum(kernel^2) on every kernel that is trained. A saved model has it on all kernels, so
-   * that Keras counts the frozen ones too: its losses are higher by a constant. @default 0; of a loaded model that of its file
-   */
-  readonly l2?: number | undefined;
-  /** Trains and predicts. @default the best that starts: tfjs-node-gpu, tfjs-node, tfjs-wasm */
-  readonly backend?: TrainableBackend | undefined;
+/**
+ * How a model learns and runs, whether it is new or loaded. Penalties are those of the kernels that are trained; in a saved model
+ * they are on all kernels, so that Keras counts the frozen ones too: its losses are higher by a constant.
+ */
+export interface FineTuningOptions extends LearningOptions {
   /** Seeds a new head's weights, the order of pictures, augmentation and dropout. @default 0 */
   readonly seed?: number | undefined;
 }
@@ -102,7 +96,7 @@ export interface UnfreezeOptions {
    */
   readonly batchNormalization?: boolean | undefined;
   /** Takes the steps from now on. @default the optimizer so far, begun anew */
-  readonly optimizer?: OptimizerConfig | undefined;
+  readonly optimizer?: OptimizerOptions | undefined;
 }
 
 /** Pictures to train on or to be judged by: a source of labelled pictures, or rows of pixels, such as an `HDF5DatasetGenerator`. */
