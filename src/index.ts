@@ -81,10 +81,16 @@ export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
 export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
 export type {
+  GradientClipping,
+  LayerTraining,
+  LossName,
   OptimizerConfig,
+  StepOptions,
+  StepResult,
   TrainableBackend,
   TrainableNetwork,
   TrainingOptions,
+  TrainingState,
 } from "./backends/trainable-backend.js";
 export * from "./errors.js";
 export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
@@ -151,6 +157,7 @@ export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
+export { fromLayersModel, type SavableLayersModel } from "./keras/from-layers-model.js";
 export {
   type KerasH5,
   type KerasH5Options,
@@ -190,6 +197,7 @@ export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
 export { type Calibration, type CalibrationBin, calibration } from "./training/calibration.js";
+export type { CheckpointOptions } from "./training/checkpoint-file.js";
 export {
   type AverageScores,
   type ClassificationReport,
@@ -197,8 +205,16 @@ export {
   classificationReport,
 } from "./training/classification-report.js";
 export { type ConfidenceInterval, confidenceInterval } from "./training/confidence-interval.js";
+export type { EarlyStoppingOptions } from "./training/early-stopping.js";
 export type { Evaluation, Measurement } from "./training/evaluate.js";
-export type { FitOptions } from "./training/fit.js";
+export type {
+  EvaluateOptions,
+  MultiLabelEvaluation,
+  RegressionEvaluation,
+  RowPredictions,
+  TaskEvaluations,
+} from "./training/evaluate-head.js";
+export type { FitOptions, RunningTraining, SaveBestOptions, TrainingCallback } from "./training/fit-options.js";
 export type { HeadShape } from "./training/head-network.js";
 export type {
   HeadMetadata,
@@ -208,7 +224,13 @@ export type {
   SaveHeadOptions,
   TransferHeadOptions,
 } from "./training/head-options.js";
-export type { EpochLog, TrainingProgress } from "./training/history.js";
+export type { EpochFigure, EpochLog, TrainingProgress } from "./training/history.js";
+export type { HistoryFileOptions } from "./training/history-file.js";
+export type {
+  LearningRateFinderOptions,
+  LearningRateTable,
+  LearningRateTrial,
+} from "./training/learning-rate-finder.js";
 export type { ClassWeight } from "./training/logistic/class-weight.js";
 export type {
   FoldableData,
@@ -223,8 +245,11 @@ export type {
   LogisticSolution,
   LogisticSolverOptions,
 } from "./training/logistic/logistic-options.js";
+export type { MonitorOptions } from "./training/monitor.js";
 export type { ClassProbability } from "./training/most-probable.js";
+export { type MultiLabelReport, multiLabelReport } from "./training/multi-label-report.js";
 export { type NearRow, nearestRows, type SearchableRows } from "./training/nearest-rows.js";
+export type { OptimizerOptions } from "./training/optimizer-options.js";
 export type { Predictions } from "./training/predictions.js";
 export {
   type OneVersusRest,
@@ -232,7 +257,19 @@ export {
   probabilityScores,
   topKAccuracy,
 } from "./training/probability-scores.js";
+export type { PlateauOptions } from "./training/reduce-on-plateau.js";
+export { type RegressionReport, type RegressionScores, regressionReport } from "./training/regression-report.js";
+export type { RowWeightOptions } from "./training/row-weights.js";
+export {
+  cosineDecay,
+  exponentialDecay,
+  type LearningRateSchedule,
+  oneCycle,
+  type SchedulePlace,
+  stepDecay,
+} from "./training/schedules.js";
 export { type Fold, foldRows, type Split, type SplitOptions, splitRows } from "./training/split.js";
+export type { Task } from "./training/target.js";
 export { type ConfusedRow, type Confusion, topConfusions } from "./training/top-confusions.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
 export { TransferHead } from "./transfer-head.js";
