@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
+import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
 import { splitNetwork } from "../../src/fine-tuning/split-network.js";
 import { loadKeras } from "../../src/keras/load-keras.js";
 import type { Network } from "../../src/network/network.js";
@@ -43,6 +44,7 @@ const cases = [
 ] as const;
 
 describe.each([
+  { name: "tfjs-wasm", run: true, backend: () => tfjsWasm() },
   { name: "tfjs-cpu", run: true, backend: () => tfjsCpu() },
   { name: `tfjs-node${tfjsNodeHint}`, run: tfjsNodeIsBuilt, backend: () => tfjsNode({ module: tfjsNodeModule }) },
 ])("$name", ({ run, backend }) => {
