@@ -101,7 +101,8 @@ export function planTraining(runtime: TfjsRuntime, network: Network, options: Tr
     frozen: planFrozen(plan, moving),
     differentiated,
     trained,
-    positions: new Map(layers.map(({ name }, position) => [name, position])),
+    // From the end: the last part of a network, trained by itself, then drops what the whole would.
+    positions: new Map(layers.map(({ name }, position) => [name, layers.length - 1 - position])),
     isTrained,
   };
 }
