@@ -132,6 +132,11 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     return this.#classLabels;
   }
 
+  /** The facts about the data that were given to `create`. */
+  get attributes(): Readonly<Record<string, AttributeValue>> {
+    return this.#settings.plainAttributes;
+  }
+
   /**
    * Adds rows. Everything about them is checked before any of it is taken: after an error the writer is as it was.
    * The arrays are read until the promise resolves and belong to the caller again then.
