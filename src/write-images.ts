@@ -147,9 +147,9 @@ async function writeFile(
   const { size, dataKey = "images", overwrite, resume, compression, signal, onProgress } = options;
   const { interpolation = "bilinear", keepAspectRatio = false, applyOrientation = false } = options;
   const attributes = {
+    ...source.attributes,
     preparation: JSON.stringify({ size, interpolation, keepAspectRatio, applyOrientation }),
     image_list_crc32: namesChecksum(pictures.map((picture) => picture.name)),
-    ...source.attributes,
   };
   const complete = resume && !overwrite ? await readComplete(path, dataKey, attributes) : undefined;
   if (complete) return { ...complete, skipped: [] };
