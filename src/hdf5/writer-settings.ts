@@ -63,7 +63,7 @@ export interface HDF5DatasetWriterOptions {
    * @default none
    */
   readonly compression?: Compression | undefined;
-  /** Facts about the data, stored on the file's root: network, layer, preprocessing... Up to six. */
+  /** Facts about the data, stored on the file's root: network, layer, preprocessing... Up to fourteen. */
   readonly attributes?: Readonly<Record<string, AttributeValue>> | undefined;
 }
 

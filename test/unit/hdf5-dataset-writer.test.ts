@@ -346,7 +346,7 @@ describe("options out of range are errors before any file is made", () => {
     ["resume", { resume: 1 }],
     ["bufferSize", { bufferSize: 0 }],
     ["durability", { durability: "none" }],
-    ["attributes", { attributes: { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7 } }],
+    ["attributes", { attributes: Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`fact ${i}`, i])) }],
     ["attributes", { attributes: { complete: 1 } }],
     ["attributes", { attributes: { mixed: [1, "a"] } }],
     ["attributes", { attributes: { half: "\ud83d" } }],
