@@ -23,7 +23,7 @@ import {
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { merge: { type: "string" } } });
 const [folder = "animals", target = "features.hdf5"] = positionals;
-const shard = shardFromEnvironment(process.env);
+const shard = values.merge === undefined ? shardFromEnvironment(process.env) : undefined;
 
 if (values.merge !== undefined) await merge(Number(values.merge));
 else if (shard) await makeShard(shard);
@@ -45,6 +45,8 @@ async function makeShard(shard: Shard): Promise<void> {
     attributes: { ...extractor.attributes, ...images.attributes },
     bufferSize: 32,
     resume: true,
+    // A scheduler starts a task again elsewhere only once it has ended here.
+    takeOver: true,
   });
   const { rows, skipped } = await extractor.extractTo(writer, images, { onError: "skip", resume: true });
   await writer.close();
@@ -52,7 +54,7 @@ async function makeShard(shard: Shard): Promise<void> {
 }
 
 async function merge(count: number): Promise<void> {
-  const { rows, skipped } = await mergeShards(shardPaths(target, count), target, { overwrite: true });
+  const { rows, skipped } = await mergeShards(shardPaths(target, count), target, { overwrite: true, takeOver: true });
   console.log(`${target}: ${rows} rows of ${count} shards, ${skipped} pictures left out`);
 }
 

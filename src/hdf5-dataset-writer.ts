@@ -103,6 +103,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       description: describeSettings(settings),
       overwrite: options.overwrite ?? false,
       resume: options.resume ?? false,
+      takeOver: options.takeOver ?? false,
       expectedBytes: layout.dataPosition + (settings.rows ?? 0) * rowBytes,
     });
     try {

@@ -22,6 +22,8 @@ export interface MergeShardsOptions {
   readonly compression?: Compression | undefined;
   /** Replaces a file that exists, once the new one is complete; drops an unfinished one. @default false */
   readonly overwrite?: boolean | undefined;
+  /** Takes an unfinished target over from a process of another machine, as in `HDF5DatasetWriter`. @default false */
+  readonly takeOver?: boolean | undefined;
   /** Called after each batch of rows. */
   readonly onProgress?: ((progress: MergeShardsProgress) => void) | undefined;
   /** Stops it; nothing of the merged file is left then. */
@@ -152,7 +154,7 @@ async function createWriter(
   target: string,
   shards: readonly [ShardDescription, ...ShardDescription[]],
   rows: number,
-  { compression, overwrite, labelKey }: MergeShardsOptions,
+  { compression, overwrite, takeOver, labelKey }: MergeShardsOptions,
 ): Promise<HDF5DatasetWriter> {
   // Without rows a file has no datasets of labels and columns.
   const model = shards.find(({ data }) => data.shape[0] !== 0) ?? shards[0];
@@ -172,6 +174,7 @@ async function createWriter(
       classLabels,
       compression,
       overwrite,
+      takeOver,
       attributes: mergedAttributes(model),
     });
   } catch (error) {

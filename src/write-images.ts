@@ -31,6 +31,8 @@ export interface WriteImagesOptions extends LoadImagesOptions {
   readonly overwrite?: boolean | undefined;
   /** Continues where an earlier run was stopped; files that are complete already are left as they are. @default false */
   readonly resume?: boolean | undefined;
+  /** Takes a file over from a process of another machine, as in `HDF5DatasetWriter`. @default false */
+  readonly takeOver?: boolean | undefined;
   /** Compresses the pictures when a file is closed. @default none */
   readonly compression?: { readonly gzip: number } | undefined;
   /** Called after each batch. */
@@ -144,7 +146,7 @@ async function writeFile(
   knownMeans: readonly [number, number, number] | undefined,
 ) {
   const { classLabels } = source;
-  const { size, dataKey = "images", overwrite, resume, compression, signal, onProgress } = options;
+  const { size, dataKey = "images", overwrite, resume, takeOver, compression, signal, onProgress } = options;
   const { interpolation = "bilinear", keepAspectRatio = false, applyOrientation = false } = options;
   const attributes = {
     ...source.attributes,
@@ -161,6 +163,7 @@ async function writeFile(
     classLabels,
     overwrite,
     resume,
+    takeOver,
     compression,
     attributes,
   });

@@ -83,7 +83,7 @@ sinfo
 run="node $root/node_modules/tsx/dist/cli.mjs --tsconfig $root/examples/tsconfig.run.json $root/examples/shards.ts"
 sbatch_here() { sbatch --parsable --chdir="$work" --output="$work/jobs/%x-%a.txt" --open-mode=append "$@"; }
 shards=$(sbatch_here --job-name=shard --array=0-3 --requeue --wrap="$run $pictures output/features.hdf5")
-merged=$(sbatch_here --job-name=merge --dependency="afterok:$shards" --wrap="$run $pictures output/features.hdf5 --merge 4")
+merged=$(sbatch_here --job-name=merge --kill-on-invalid-dep=yes --dependency="afterok:$shards" --wrap="$run $pictures output/features.hdf5 --merge 4")
 
 # The second task is killed once it has written rows, and goes on behind them.
 journal=$work/output/features-00001-of-00004.hdf5.partial.journal
