@@ -337,3 +337,31 @@ test("pictures of a shard cannot be split into parts", async () => {
   const error = await writeImages(shard, target, { size: [4, 4], split: { validation: 1 } }).catch((e: unknown) => e);
   expect(isCnnTransferError(error, "InvalidArgumentError")).toBe(true);
 });
+
+describe("a run of one shard does not go on with the file of another:", () => {
+  test("an unfinished one of the writer", async () => {
+    const settings = { rows: 2, rowShape: [4], resume: true };
+    const [first, second] = [0, 1].map((index) => shardOf(pictures(4), { index, count: 2 }).attributes);
+    {
+      await using writer = await HDF5DatasetWriter.create(target, { ...settings, attributes: first });
+      await writer.add({ dtype: "float32", shape: [1, 4], data: new Float32Array(4) });
+    }
+    const other = HDF5DatasetWriter.create(target, { ...settings, attributes: second });
+    await expect(other).rejects.toThrow(/`attributes\.shard` was .*index.*0.* and is now .*index.*1/);
+    await using same = await HDF5DatasetWriter.create(target, { ...settings, attributes: first });
+    expect(same.rowsWritten).toBe(1);
+  });
+
+  test("a complete one of `writeImages`", async () => {
+    const pixels = { dtype: "uint8", shape: [2, 2, 3], data: new Uint8Array(12) } as const;
+    const images = imageList([pixels, pixels], { names: ["same.jpg", "same.jpg"] });
+    const [first, second] = [shardOf(images, { index: 0, count: 2 }), shardOf(images, { index: 1, count: 2 })];
+    const how = { size: [2, 2], resume: true } as const;
+    await writeImages(first, target, how);
+    expect((await writeImages(first, target, how)).files[0]?.rows).toBe(1);
+    const error = await writeImages(second, target, how).catch((cause: unknown) => cause);
+    expect(isCnnTransferError(error, "InvalidArgumentError") && error.message).toMatch(
+      /it is complete, but `shard` is/,
+    );
+  });
+});
