@@ -72,28 +72,32 @@ export {
   type Choice,
   type SkippedBackend,
 } from "./backends/auto.js";
-export type {
-  AbortOptions,
-  Backend,
-  LoadedNetwork,
-  LoadOptions,
-  OptimizerConfig,
-  TrainableBackend,
-  TrainableNetwork,
-  TrainingOptions,
-} from "./backends/backend.js";
+export type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backends/backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
+export type {
+  CalibrationOptions,
+  Int8Calibration,
+  QuantizationQuality,
+  QuantizingBackend,
+} from "./backends/quantizing-backend.js";
 export type { RunningBackend } from "./backends/running-backend.js";
 export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.js";
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
 export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
+export type {
+  OptimizerConfig,
+  TrainableBackend,
+  TrainableNetwork,
+  TrainingOptions,
+} from "./backends/trainable-backend.js";
 export * from "./errors.js";
 export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
 export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
+export type { PrecisionOptions } from "./extraction/precision.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,
@@ -166,7 +170,7 @@ export { type KerasNetwork, type LoadKerasOptions, loadKeras } from "./keras/loa
 export type { KerasNotes } from "./keras/read-model.js";
 export { readKerasWeights } from "./keras/read-weights.js";
 export { type SaveKerasOptions, saveKeras } from "./keras/save-keras.js";
-export type { CompileConfig, KerasOptimizer } from "./keras/training-config.js";
+export type { CompileConfig } from "./keras/training-config.js";
 export type { TrainingNotes } from "./keras/training-notes.js";
 export {
   type EncodeModelOptions,

@@ -11,9 +11,13 @@ import type { Network } from "../network/network.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
 import { checkBoolean, checkList } from "../options/check-option.js";
 import type { ExtractionPictureOptions } from "./picture-options.js";
+import type { PrecisionOptions } from "./precision.js";
 
 /** What a `FeatureExtractor` is made of. */
-export interface FeatureExtractorOptions extends Omit<WeightsOptions, "onProgress">, ExtractionPictureOptions {
+export interface FeatureExtractorOptions
+  extends Omit<WeightsOptions, "onProgress">,
+    ExtractionPictureOptions,
+    PrecisionOptions {
   /** A backbone by name, a {@link Backbone}, or a network of one's own. */
   readonly backbone: BackboneName | Backbone | Network;
   /** With the backbone's classifier, so that its layers (`fc1`, `predictions`) can be named. @default false */
@@ -41,6 +45,8 @@ export interface ExtractionModel {
   readonly imageSize: readonly [number, number];
   /** Where the weights come from, and their checksum. */
   readonly weights: string;
+  /** Whether the weights are published ones, which a cache keeps. */
+  readonly published: boolean;
 }
 
 /** Finds the backbone, settles every default, and gets the weights. */
@@ -70,6 +76,7 @@ export async function resolveExtractionModel(options: FeatureExtractorOptions): 
     preprocess,
     imageSize,
     weights: describeWeights(source, network),
+    published: origin === "imagenet",
   };
 }
 
@@ -107,6 +114,7 @@ function ownNetwork(
     preprocess,
     imageSize,
     weights: describeWeights("of the network given", network),
+    published: false,
   };
 }
 

@@ -2,10 +2,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { TrainableBackend } from "../../src/backends/backend.js";
 import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import type { TrainableBackend } from "../../src/backends/trainable-backend.js";
 import { contiguous } from "../../src/hdf5/contiguous-engine.js";
 import { h5wasm } from "../../src/hdf5/h5wasm.node.js";
 import { jsfive } from "../../src/hdf5/jsfive.node.js";
@@ -231,9 +231,11 @@ describe("TransferHead", () => {
             inputShapes: loaded.inputShapes,
             outputs: loaded.outputs,
             run: (inputs, runOptions) => loaded.run(inputs, runOptions),
-            step: (xs, ys) => loaded.step(xs, ys),
+            step: (xs, ys, stepOptions) => loaded.step(xs, ys, stepOptions),
             readWeights: () => loaded.readWeights(),
             setWeights: (weights) => loaded.setWeights(weights),
+            readState: () => loaded.readState(),
+            setState: (state) => loaded.setState(state),
             dispose: async () => {
               if (!freed) alive--;
               freed = true;
