@@ -186,6 +186,12 @@ export {
   type WritableNetwork,
 } from "./keras/write-model.js";
 export { type GridSearch, type LoadLogisticOptions, LogisticRegression } from "./logistic-regression.js";
+export {
+  type MergeShardsOptions,
+  type MergeShardsProgress,
+  type MergeShardsSummary,
+  mergeShards,
+} from "./merge-shards.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
 export { cut } from "./network/cut.js";
 export {
@@ -203,6 +209,9 @@ export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
+export { type Shard, shardPath, shardPaths } from "./shards/shard.js";
+export { type ShardFromEnvironmentOptions, shardFromEnvironment } from "./shards/shard-from-environment.js";
+export { type ImageShard, shardOf } from "./shards/shard-of.js";
 export { type Calibration, type CalibrationBin, calibration } from "./training/calibration.js";
 export type { CheckpointOptions } from "./training/checkpoint-file.js";
 export {
