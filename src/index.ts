@@ -192,6 +192,18 @@ export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
+export { type FeatureMap, type FeatureMapOptions, featureMap } from "./report/feature-map.js";
+export { plotCalibration } from "./report/plot-calibration.js";
+export { plotClassScores } from "./report/plot-class-scores.js";
+export { plotConfusionMatrix } from "./report/plot-confusion-matrix.js";
+export { plotFeatureMap } from "./report/plot-feature-map.js";
+export { type PlotOptions, plotHistory } from "./report/plot-history.js";
+export { type CaptionedPicture, plotPictures } from "./report/plot-pictures.js";
+export { svgToPNG } from "./report/rasterize.node.js";
+export { reportHTML } from "./report/report-html.js";
+export type { RunReport } from "./report/run-report.js";
+export { type Thumbnail, thumbnail } from "./report/thumbnail.js";
+export { type WriteReportOptions, writeReport } from "./report/write-report.js";
 export { type Calibration, type CalibrationBin, calibration } from "./training/calibration.js";
 export {
   type AverageScores,
@@ -222,6 +234,7 @@ export type {
 export type { ClassProbability } from "./training/most-probable.js";
 export { type NearRow, nearestRows, type SearchableRows } from "./training/nearest-rows.js";
 export type { Predictions } from "./training/predictions.js";
+export { type PrincipalComponents, principalComponents } from "./training/principal-components.js";
 export {
   type OneVersusRest,
   type ProbabilityScores,
