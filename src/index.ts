@@ -154,6 +154,7 @@ export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
+export { KNeighborsClassifier, type KNeighborsOptions } from "./k-neighbors-classifier.js";
 export {
   type KerasH5,
   type KerasH5Options,
@@ -176,6 +177,7 @@ export {
 } from "./keras/write-model.js";
 export { type GridSearch, type LoadLogisticOptions, LogisticRegression } from "./logistic-regression.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
+export { NearestCentroid, type NearestCentroidOptions } from "./nearest-centroid.js";
 export { cut } from "./network/cut.js";
 export {
   type FeatureNetwork,

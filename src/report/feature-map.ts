@@ -5,7 +5,7 @@ import { checkOneOf, describeValue } from "../options/check-option.js";
 import { createRandom } from "../random.js";
 import { targetOf } from "../training/logistic/fit-logistic.js";
 import { principalComponents } from "../training/principal-components.js";
-import { checkData, checkedBatches, type TrainingData } from "../training/training-data.js";
+import { checkedBatches, type TrainingData } from "../training/training-data.js";
 import { umap } from "./umap.js";
 
 /** Rows of features as points in a plane. */
@@ -61,7 +61,6 @@ export async function featureMap(data: TrainingData, options: FeatureMapOptions 
     throw new InvalidArgumentError(`\`${name}\` is ${describeValue(value)}: expected an integer of at least ${least}.`);
   }
   const target = targetOf("data", data, {});
-  checkData("data", data, target);
   const width = sizeOf(target.inputShape);
   const chosen = chooseRows(data.length, most, seed);
   const count = chosen?.size ?? data.length;

@@ -4,7 +4,7 @@ import type { NdArray } from "../ndarray.js";
 import { type ClassificationReport, classificationReport } from "./classification-report.js";
 import { crossEntropySum, predictedClasses } from "./metrics.js";
 import type { Predictions } from "./predictions.js";
-import { checkedBatches, type Target, type TrainingData } from "./training-data.js";
+import { checkData, checkedBatches, type Target, type TrainingData } from "./training-data.js";
 
 /** How well labelled rows were told apart. */
 export interface Measurement extends ClassificationReport {
@@ -63,7 +63,7 @@ export async function evaluateNetwork(
 /**
  * The same with any predictor, and with what it said of each row.
  *
- * @throws as {@link evaluateNetwork}
+ * @throws as {@link evaluateNetwork}, and as {@link checkData} before the first batch
  */
 export async function evaluatePredictor(
   predict: Predictor,
@@ -73,6 +73,7 @@ export async function evaluatePredictor(
   penalty: number,
   signal?: AbortSignal | undefined,
 ): Promise<Evaluation> {
+  checkData(name, data, target);
   const batches: NdArray<"float32" | "float64">[] = [];
   const indices: number[] = [];
   let trueClasses: ArrayLike<number> = [];
