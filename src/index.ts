@@ -216,6 +216,7 @@ export {
 export { type ConfidenceInterval, confidenceInterval } from "./training/confidence-interval.js";
 export type { Evaluation, Measurement } from "./training/evaluate.js";
 export type { FitOptions } from "./training/fit.js";
+export { type Fold, foldRows } from "./training/folds.js";
 export type { HeadShape } from "./training/head-network.js";
 export type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
 export type { EpochLog, TrainingProgress } from "./training/history.js";
@@ -243,7 +244,7 @@ export {
   probabilityScores,
   topKAccuracy,
 } from "./training/probability-scores.js";
-export { type Fold, foldRows, type Split, type SplitOptions, splitRows } from "./training/split.js";
+export { type Split, type SplitOptions, splitRows } from "./training/split.js";
 export { type ConfusedRow, type Confusion, topConfusions } from "./training/top-confusions.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
 export { type SaveHeadOptions, TransferHead } from "./transfer-head.js";
