@@ -143,6 +143,7 @@ export { type AddOptions, HDF5DatasetWriter, type HDF5DatasetWriterOptions } fro
 export { aspectAwareResize } from "./images/augment/aspect-aware-resize.js";
 export { type AugmentOptions, augmentImages } from "./images/augment/augment-images.js";
 export { randomCrop, tenCrop } from "./images/augment/crop.js";
+export { flipViews } from "./images/augment/flip-views.js";
 export type { Image, ImageTransform } from "./images/augment/image-transform.js";
 export { meanSubtract } from "./images/augment/mean-subtract.js";
 export { type DecodeOptions, decodeImage } from "./images/decode-image.js";
@@ -236,6 +237,7 @@ export type {
 } from "./training/logistic/logistic-options.js";
 export type { ClassProbability } from "./training/most-probable.js";
 export { type NearRow, nearestRows, type SearchableRows } from "./training/nearest-rows.js";
+export { type PredictViewsOptions, predictViews, type ViewPredictions } from "./training/predict-views.js";
 export type { Predictions } from "./training/predictions.js";
 export { type PrincipalComponents, principalComponents } from "./training/principal-components.js";
 export {
