@@ -82,6 +82,7 @@ export type {
   TrainableNetwork,
   TrainingOptions,
 } from "./backends/backend.js";
+export type { GradientBackend } from "./backends/gradient-backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
 export type { RunningBackend } from "./backends/running-backend.js";
@@ -90,6 +91,8 @@ export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
 export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
 export * from "./errors.js";
+export { type GradCam, type GradCamOptions, gradCam } from "./explain/grad-cam.js";
+export { overlayHeatmap } from "./explain/overlay-heatmap.js";
 export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";

@@ -1,5 +1,7 @@
 import type { Layer } from "../../network/layer.js";
 import type { TrainableBackend } from "../backend.js";
+import type { GradientBackend } from "../gradient-backend.js";
+import { inputGradient } from "./input-gradient.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { loadTfjs, startBackend, type Tfjs } from "./shared-tfjs.js";
@@ -22,7 +24,7 @@ export interface TfjsBackendDefinition {
 }
 
 /** Makes a backend out of one of tfjs's. Nothing is loaded before `init`, which `load` calls too. */
-export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableBackend {
+export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableBackend & GradientBackend {
   const { name, backend, memory } = definition;
   let description = `${name}, not started yet`;
   let starting: Promise<TfjsRuntime> | undefined;
@@ -59,6 +61,10 @@ export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableB
     async loadForTraining(network, options) {
       options.signal?.throwIfAborted();
       return loadNetworkForTraining(await start(), network, options);
+    },
+    async inputGradient(network, inputs, seed, options = {}) {
+      options.signal?.throwIfAborted();
+      return inputGradient(await start(), network, inputs, seed, options);
     },
   };
 }

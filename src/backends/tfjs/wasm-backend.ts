@@ -1,5 +1,6 @@
 import { BackendUnavailableError } from "../../errors.js";
 import type { TrainableBackend } from "../backend.js";
+import type { GradientBackend } from "../gradient-backend.js";
 import { registerFastBatchMatMul } from "./fast-batch-mat-mul.js";
 import { createMemoryBudget, type MemoryBudget } from "./memory-budget.js";
 import { messageOf, type Tfjs } from "./shared-tfjs.js";
@@ -21,7 +22,7 @@ export interface WasmHost {
 const heap: MemoryBudget = createMemoryBudget("the WebAssembly memory", 3 * 2 ** 30);
 
 /** Makes the wasm backend for a host. */
-export function createWasmBackend(host: WasmHost): TrainableBackend {
+export function createWasmBackend(host: WasmHost): TrainableBackend & GradientBackend {
   let library: WasmLibrary | undefined;
   let afterStart: (() => void) | undefined;
   return createTfjsBackend({
