@@ -100,6 +100,8 @@ const classes = [
   "hdf5-dataset-generator.ts",
   "transfer-head.ts",
   "logistic-regression.ts",
+  "k-neighbors-classifier.ts",
+  "nearest-centroid.ts",
   "write-images.ts",
   "merge-shards.ts",
 ];
