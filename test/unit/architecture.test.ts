@@ -99,6 +99,9 @@ const classes = [
   "hdf5-dataset-writer.ts",
   "hdf5-dataset-generator.ts",
   "transfer-head.ts",
+  "transfer-model.ts",
+  "fine-tune.ts",
+  "frozen-features.ts",
   "logistic-regression.ts",
   "write-images.ts",
 ];
