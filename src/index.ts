@@ -75,6 +75,12 @@ export {
 export type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backends/backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
+export type {
+  CalibrationOptions,
+  Int8Calibration,
+  QuantizationQuality,
+  QuantizingBackend,
+} from "./backends/quantizing-backend.js";
 export type { RunningBackend } from "./backends/running-backend.js";
 export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.js";
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
@@ -97,6 +103,7 @@ export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
 export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
+export type { PrecisionOptions } from "./extraction/precision.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,
@@ -197,6 +204,12 @@ export {
   type WritableNetwork,
 } from "./keras/write-model.js";
 export { type GridSearch, type LoadLogisticOptions, LogisticRegression } from "./logistic-regression.js";
+export {
+  type MergeShardsOptions,
+  type MergeShardsProgress,
+  type MergeShardsSummary,
+  mergeShards,
+} from "./merge-shards.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
 export { cut } from "./network/cut.js";
 export {
@@ -214,6 +227,9 @@ export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
+export { type Shard, shardPath, shardPaths } from "./shards/shard.js";
+export { type ShardFromEnvironmentOptions, shardFromEnvironment } from "./shards/shard-from-environment.js";
+export { type ImageShard, shardOf } from "./shards/shard-of.js";
 export { type Calibration, type CalibrationBin, calibration } from "./training/calibration.js";
 export type { CheckpointOptions } from "./training/checkpoint-file.js";
 export {
@@ -233,6 +249,7 @@ export type {
   TaskEvaluations,
 } from "./training/evaluate-head.js";
 export type { FitOptions, RunningTraining, SaveBestOptions, TrainingCallback } from "./training/fit-options.js";
+export { type Fold, foldRows } from "./training/folds.js";
 export type { HeadShape } from "./training/head-network.js";
 export type {
   HeadMetadata,
@@ -286,7 +303,7 @@ export {
   type SchedulePlace,
   stepDecay,
 } from "./training/schedules.js";
-export { type Fold, foldRows, type Split, type SplitOptions, splitRows } from "./training/split.js";
+export { type Split, type SplitOptions, splitRows } from "./training/split.js";
 export type { Task } from "./training/target.js";
 export { type ConfusedRow, type Confusion, topConfusions } from "./training/top-confusions.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";

@@ -11,9 +11,13 @@ import type { Network } from "../network/network.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
 import { checkBoolean, checkList } from "../options/check-option.js";
 import type { ExtractionPictureOptions } from "./picture-options.js";
+import type { PrecisionOptions } from "./precision.js";
 
 /** What a `FeatureExtractor` is made of. */
-export interface FeatureExtractorOptions extends Omit<WeightsOptions, "onProgress">, ExtractionPictureOptions {
+export interface FeatureExtractorOptions
+  extends Omit<WeightsOptions, "onProgress">,
+    ExtractionPictureOptions,
+    PrecisionOptions {
   /** A backbone by name, a {@link Backbone}, or a network of one's own. */
   readonly backbone: BackboneName | Backbone | Network;
   /** With the backbone's classifier, so that its layers (`fc1`, `predictions`) can be named. @default false */
@@ -41,6 +45,8 @@ export interface ExtractionModel {
   readonly imageSize: readonly [number, number];
   /** Where the weights come from, and their checksum. */
   readonly weights: string;
+  /** Whether the weights are published ones, which a cache keeps. */
+  readonly published: boolean;
 }
 
 /** Finds the backbone, settles every default, and gets the weights. */
@@ -49,9 +55,9 @@ export async function resolveExtractionModel(options: FeatureExtractorOptions): 
   if (asked?.length === 0) throw new InvalidArgumentError("`layer` is an empty list: name at least one layer.");
   const build = (network: Network, settings: PretrainedSettings): FeatureNetwork =>
     featureNetwork(network, { ...settings, layers: asked ?? settings.layers, pooling: options.pooling });
-  const { network, weights, ...settings } = await resolvePretrained(options, build);
+  const { network, weights, published, ...settings } = await resolvePretrained(options, build);
   const { preprocess, imageSize } = settings;
-  return { name: network.name, features: build(network, settings), preprocess, imageSize, weights };
+  return { name: network.name, features: build(network, settings), preprocess, imageSize, weights, published };
 }
 
 /** What is to be done with a pretrained network where options do not say it. */
@@ -67,6 +73,8 @@ export interface Pretrained extends PretrainedSettings {
   readonly network: Network;
   /** Where the weights come from, and their checksum. */
   readonly weights: string;
+  /** Whether the weights are published ones, which a cache keeps. */
+  readonly published: boolean;
 }
 
 /**
@@ -94,7 +102,7 @@ export async function resolvePretrained(
   const weights = await loadBackboneWeights(backbone, topology, build, { ...options, onProgress: options.onDownload });
   const network = { ...topology, weights };
   const source = origin === "random" ? `random, seed ${seed}` : (origin.split(/[/\\]/).at(-1) ?? origin);
-  return { ...settings, network, weights: describeWeights(source, network) };
+  return { ...settings, network, weights: describeWeights(source, network), published: origin === "imagenet" };
 }
 
 function ownNetwork(network: Network, options: Omit<FeatureExtractorOptions, "layer" | "pooling">): Pretrained {
@@ -113,7 +121,7 @@ function ownNetwork(network: Network, options: Omit<FeatureExtractorOptions, "la
   }
   const imageSize = sizeOfPictures(network, options.imageSize);
   const weights = describeWeights("of the network given", network);
-  return { network, layers: network.outputs, preprocess, imageSize, weights };
+  return { network, layers: network.outputs, preprocess, imageSize, weights, published: false };
 }
 
 /**

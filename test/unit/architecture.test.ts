@@ -104,6 +104,7 @@ const classes = [
   "frozen-features.ts",
   "logistic-regression.ts",
   "write-images.ts",
+  "merge-shards.ts",
 ];
 const adapter = /^(backends\/(onnx|tfjs)\/|hdf5\/(h5wasm|jsfive))/;
 
