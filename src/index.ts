@@ -72,16 +72,7 @@ export {
   type Choice,
   type SkippedBackend,
 } from "./backends/auto.js";
-export type {
-  AbortOptions,
-  Backend,
-  LoadedNetwork,
-  LoadOptions,
-  OptimizerConfig,
-  TrainableBackend,
-  TrainableNetwork,
-  TrainingOptions,
-} from "./backends/backend.js";
+export type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backends/backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
 export type { RunningBackend } from "./backends/running-backend.js";
@@ -89,6 +80,12 @@ export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
 export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
+export type {
+  OptimizerConfig,
+  TrainableBackend,
+  TrainableNetwork,
+  TrainingOptions,
+} from "./backends/trainable-backend.js";
 export * from "./errors.js";
 export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";

@@ -1,7 +1,8 @@
 import { autoTrainable } from "./backends/auto.js";
-import type { AbortOptions, TrainableBackend, TrainableNetwork } from "./backends/backend.js";
+import type { AbortOptions } from "./backends/backend.js";
 import { checkTrainableBackend } from "./backends/check-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
+import type { TrainableBackend, TrainableNetwork } from "./backends/trainable-backend.js";
 import { ClosedError, InvalidArgumentError, UnsupportedError } from "./errors.js";
 import { writeFileAtomically } from "./files/atomic-file.node.js";
 import { autoEngine } from "./hdf5/auto-engine.js";

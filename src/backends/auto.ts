@@ -1,16 +1,10 @@
 import { BackendUnavailableError, InvalidArgumentError } from "../errors.js";
 import type { Network } from "../network/network.js";
 import { checkList } from "../options/check-option.js";
-import type {
-  Backend,
-  LoadedNetwork,
-  LoadOptions,
-  TrainableBackend,
-  TrainableNetwork,
-  TrainingOptions,
-} from "./backend.js";
+import type { Backend, LoadedNetwork, LoadOptions } from "./backend.js";
 import { checkBackend, checkTrainableBackend } from "./check-backend.js";
 import { defaultBackends, defaultTrainableBackends } from "./default-backends.node.js";
+import type { TrainableBackend, TrainableNetwork, TrainingOptions } from "./trainable-backend.js";
 
 /** A backend that was passed over, and why. */
 export interface SkippedBackend {

@@ -1,4 +1,4 @@
-import type { OptimizerConfig } from "../backends/backend.js";
+import type { OptimizerConfig } from "../backends/trainable-backend.js";
 import { isJsonList, isJsonObject } from "./config-reader.js";
 import type { Json } from "./layer-config.js";
 

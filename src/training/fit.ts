@@ -1,4 +1,5 @@
-import type { AbortOptions, TrainableNetwork } from "../backends/backend.js";
+import type { AbortOptions } from "../backends/backend.js";
+import type { TrainableNetwork } from "../backends/trainable-backend.js";
 import { InvalidArgumentError, TrainingDivergedError } from "../errors.js";
 import type { NetworkWeights } from "../network/network.js";
 import { evaluateNetwork } from "./evaluate.js";

@@ -1,4 +1,4 @@
-import type { TrainableBackend } from "../backends/backend.js";
+import type { TrainableBackend } from "../backends/trainable-backend.js";
 import type { HDF5Engine } from "../hdf5/engine.js";
 import type { HeadShape } from "./head-network.js";
 

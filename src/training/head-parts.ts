@@ -1,4 +1,4 @@
-import type { TrainingOptions } from "../backends/backend.js";
+import type { TrainingOptions } from "../backends/trainable-backend.js";
 import { InvalidArgumentError, UnsupportedError } from "../errors.js";
 import type { HDF5File } from "../hdf5/engine.js";
 import { type KerasModel, readKerasModel } from "../keras/read-model.js";

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { TrainableBackend } from "../../src/backends/backend.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import type { TrainableBackend } from "../../src/backends/trainable-backend.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { Layer } from "../../src/network/layer.js";
 import type { Network, NetworkWeights } from "../../src/network/network.js";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { TrainableNetwork } from "../../src/backends/backend.js";
+import type { TrainableNetwork } from "../../src/backends/trainable-backend.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { NetworkWeights } from "../../src/network/network.js";
 import { type FitContext, type FitOptions, fitNetwork } from "../../src/training/fit.js";

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
-import type { TrainableBackend } from "../../src/backends/backend.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import type { TrainableBackend } from "../../src/backends/trainable-backend.js";
 import { type CnnTransferErrors, isCnnTransferError } from "../../src/errors.js";
 import type { Network } from "../../src/network/network.js";
 import { everyLayerNetwork } from "../support/every-layer-network.js";

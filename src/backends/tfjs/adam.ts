@@ -1,5 +1,8 @@
-import type { OptimizerConfig } from "../backend.js";
+import type { OptimizerConfig } from "../trainable-backend.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
+
+/** Settings of Adam. */
+export type AdamConfig = Extract<OptimizerConfig, { readonly name: "adam" }>;
 
 /** A parameter under Adam, with the running means of its gradient and of the gradient's square. */
 export interface AdamState {
@@ -9,7 +12,7 @@ export interface AdamState {
 }
 
 /** Step size of Keras's Adam: the corrections for the means' start at 0 are folded into it. */
-export function adamStepSize({ learningRate, beta1, beta2 }: OptimizerConfig, step: number): number {
+export function adamStepSize({ learningRate, beta1, beta2 }: AdamConfig, step: number): number {
   // Keras computes this in float32, which shows: 1 - beta2 has few digits left there.
   const power = (beta: number) => Math.fround(Math.fround(beta) ** step);
   const numerator = Math.fround(Math.sqrt(Math.fround(1 - power(beta2))));
@@ -27,7 +30,7 @@ export function adamStep(
   tf: Tfjs,
   { value, mean, square }: AdamState,
   gradient: Tensor,
-  { beta1, beta2, epsilon }: OptimizerConfig,
+  { beta1, beta2, epsilon }: AdamConfig,
   stepSize: number,
 ): AdamState {
   const after = (operand: Tensor, result: Tensor): Tensor => {

@@ -1,5 +1,5 @@
 import type { Layer } from "../../network/layer.js";
-import type { TrainableBackend } from "../backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { loadTfjs, startBackend, type Tfjs } from "./shared-tfjs.js";

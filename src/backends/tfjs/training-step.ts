@@ -1,6 +1,6 @@
 import type { Scalar } from "@tensorflow/tfjs-core";
 import { type NdArray, sizeOf } from "../../ndarray.js";
-import type { TrainingOptions } from "../backend.js";
+import type { TrainingOptions } from "../trainable-backend.js";
 import { type AdamState, adamStep } from "./adam.js";
 import { evaluateLayer } from "./evaluate-layer.js";
 import type { TrainingContext } from "./operations.js";

@@ -1,5 +1,5 @@
 import { BackendUnavailableError } from "../../errors.js";
-import type { TrainableBackend } from "../backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import { registerFastBatchMatMul } from "./fast-batch-mat-mul.js";
 import { createMemoryBudget, type MemoryBudget } from "./memory-budget.js";
 import { messageOf, type Tfjs } from "./shared-tfjs.js";
