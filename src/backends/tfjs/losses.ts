@@ -66,11 +66,11 @@ function binaryCrossEntropy(tf: Tfjs, logits: Tensor, targets: Tensor): Tensor {
   // The derivatives of relu and abs are both 0 at 0, where that of the whole is not: it is given instead.
   const value = tf.customGrad((x, save) => {
     const logit = x as Tensor;
-    (save as (tensors: Tensor[]) => void)([logit]);
+    (save as (tensors: Tensor[]) => void)([logit, targets]);
     const rest = tf.log1p(tf.exp(tf.neg(tf.abs(logit))));
     return {
       value: tf.add(tf.sub(tf.relu(logit), tf.mul(logit, targets)), rest),
-      gradFunc: (dy, saved) => tf.mul(dy, tf.sub(tf.sigmoid(saved[0] as Tensor), targets)),
+      gradFunc: (dy, saved) => tf.mul(dy, tf.sub(tf.sigmoid(saved[0] as Tensor), saved[1] as Tensor)),
     };
   });
   return value(logits);
