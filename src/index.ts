@@ -163,7 +163,7 @@ export { type KerasNetwork, type LoadKerasOptions, loadKeras } from "./keras/loa
 export type { KerasNotes } from "./keras/read-model.js";
 export { readKerasWeights } from "./keras/read-weights.js";
 export { type SaveKerasOptions, saveKeras } from "./keras/save-keras.js";
-export type { CompileConfig, KerasOptimizer } from "./keras/training-config.js";
+export type { CompileConfig } from "./keras/training-config.js";
 export type { TrainingNotes } from "./keras/training-notes.js";
 export {
   type EncodeModelOptions,

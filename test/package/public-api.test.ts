@@ -256,7 +256,6 @@ describe("the public list", () => {
         "KerasH5Options",
         "KerasNetwork",
         "KerasNotes",
-        "KerasOptimizer",
         "KerasSource",
         "Labels",
         "Layer",

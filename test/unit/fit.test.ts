@@ -9,7 +9,7 @@ import { rowsData } from "../support/separable-data.js";
 
 /** A network that computes nothing: its losses and weights are given, so that faults come when a test wants them. */
 function scriptedNetwork(script: { readonly losses?: readonly number[]; readonly weight?: () => number }) {
-  const steps: { readonly xs: NdArray<"float32">; readonly ys: NdArray<"float32"> }[] = [];
+  const steps: { readonly xs: NdArray; readonly ys: NdArray<"float32"> }[] = [];
   const even = (rows: number): NdArray<"float32"> => ({
     dtype: "float32",
     shape: [rows, 2],
@@ -25,6 +25,8 @@ function scriptedNetwork(script: { readonly losses?: readonly number[]; readonly
     },
     readWeights: async () => weightsOf(script.weight?.() ?? 0),
     setWeights: async () => undefined,
+    readState: async () => ({ step: steps.length, weights: weightsOf(script.weight?.() ?? 0), slots: new Map() }),
+    setState: async () => undefined,
     dispose: async () => undefined,
   };
   return { network, steps };

@@ -3,9 +3,10 @@ import { describe, expect, test } from "vitest";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
-import type { TrainableBackend } from "../../src/backends/trainable-backend.js";
+import type { TrainableBackend, TrainingState } from "../../src/backends/trainable-backend.js";
 import { type CnnTransferErrors, isCnnTransferError } from "../../src/errors.js";
-import type { Network } from "../../src/network/network.js";
+import type { NdArray } from "../../src/ndarray.js";
+import type { Network, NetworkWeights } from "../../src/network/network.js";
 import { everyLayerNetwork } from "../support/every-layer-network.js";
 import { headNetwork } from "../support/head-network.js";
 import { headTraining } from "../support/head-training.js";
@@ -16,6 +17,15 @@ const backends: readonly { readonly name: string; readonly run: boolean; readonl
   { name: "tfjs-cpu", run: true, create: () => tfjsCpu() },
   { name: `tfjs-node${tfjsNodeHint}`, run: tfjsNodeIsBuilt, create: () => tfjsNode({ module: tfjsNodeModule }) },
 ];
+
+const momentum = {
+  name: "rmsprop",
+  learningRate: 0.002,
+  rho: 0.9,
+  momentum: 0.8,
+  epsilon: 1e-7,
+  centered: false,
+} as const;
 
 const is =
   (name: keyof CnnTransferErrors, ...words: readonly string[]) =>
@@ -127,6 +137,86 @@ describe.each(backends)("training on $name", ({ run, create }) => {
     await head.dispose();
   });
 
+  test.runIf(run)("goes on from a state as if it had not stopped, bit for bit, dropout included", async () => {
+    const { network, xs, ys } = headNetwork();
+    const optimizer = { ...momentum, centered: true };
+    const straight = await create().loadForTraining(network, { ...headTraining, optimizer });
+    for (let i = 0; i < 3; i++) await straight.step(xs, ys);
+    const state = await straight.readState();
+    expect(state.step).toBe(3);
+    expect([...state.slots.keys()].sort()).toEqual(["average_gradient", "momentum", "velocity"]);
+    const names = (weights: NetworkWeights) => [...weights].map(([layer, own]) => [layer, own.map(({ name }) => name)]);
+    for (const slot of state.slots.values()) expect(names(slot)).toEqual(names(state.weights));
+    const copy = structuredClone(state);
+    const expected = [await straight.step(xs, ys), await straight.step(xs, ys)];
+    expect(state).toEqual(copy);
+
+    const resumed = await create().loadForTraining(network, { ...headTraining, optimizer });
+    await resumed.step(xs, ys);
+    await resumed.setState(state);
+    expect(await resumed.readState()).toEqual(state);
+    expect([await resumed.step(xs, ys), await resumed.step(xs, ys)]).toEqual(expected);
+    expect(await resumed.readState()).toEqual(await straight.readState());
+    await Promise.all([straight.dispose(), resumed.dispose()]);
+  });
+
+  test.runIf(run)("refuses a state of another optimizer or network, and keeps its own", async () => {
+    const { network, xs, ys } = headNetwork();
+    const head = await create().loadForTraining(network, headTraining);
+    await head.step(xs, ys);
+    const state = await head.readState();
+    const refused = (change: object, ...words: readonly string[]) =>
+      expect(head.setState({ ...state, ...change } as TrainingState)).rejects.toSatisfy(
+        is("InvalidWeightsError", ...words),
+      );
+    await refused({ slots: new Map() }, "none", '"momentum", "velocity"');
+    await refused({ step: -1 }, "`step`", "-1");
+    await refused({ weights: new Map([...state.weights].slice(1)) }, '"hidden"', '"kernel", "bias"');
+    await refused({ weights: new Map([...state.weights, ["other", []]]) }, '"other"');
+    const [first] = state.weights.get("hidden") ?? [];
+    const flat = { ...first, array: { ...first?.array, shape: [first?.array.data.length] } };
+    const reshaped = new Map([...state.weights, ["hidden", [flat, state.weights.get("hidden")?.[1]]]] as never);
+    await refused({ slots: new Map([...state.slots, ["velocity", reshaped]]) }, "velocity", '"kernel"', "expected");
+    expect(await head.readState()).toEqual(state);
+    await head.dispose();
+  });
+
+  test.runIf(run)("takes pixels as bytes and as numbers alike", async () => {
+    const { network, ys } = headNetwork();
+    const layers = network.layers.map((layer) =>
+      layer.className === "InputLayer" ? { ...layer, config: { ...layer.config, dtype: "uint8" as const } } : layer,
+    );
+    const data = Uint8Array.from({ length: 16 * 20 }, (_, i) => (i * 37) % 256);
+    const train = async (xs: NdArray) => {
+      const head = await create().loadForTraining({ ...network, layers }, headTraining);
+      const result = await head.step(xs, ys);
+      await expect(head.step({ dtype: "int32", shape: [16, 20], data: Int32Array.from(data) }, ys)).rejects.toSatisfy(
+        is("ShapeMismatchError", "int32"),
+      );
+      await head.dispose();
+      return result;
+    };
+    const bytes = await train({ dtype: "uint8", shape: [16, 20], data });
+    expect(await train({ dtype: "float32", shape: [16, 20], data: Float32Array.from(data) })).toEqual(bytes);
+  });
+
+  test.runIf(run)("takes no step back: a step that the arrays do not allow leaves the state as it was", async () => {
+    const { network, xs, ys } = headNetwork();
+    const head = await create().loadForTraining(network, headTraining);
+    const before = await head.readState();
+    const weights = (data: readonly number[]) => ({
+      sampleWeights: { dtype: "float32" as const, shape: [data.length], data: Float32Array.from(data) },
+    });
+    await expect(head.step(xs, ys, weights([1, 2]))).rejects.toSatisfy(
+      is("ShapeMismatchError", "sampleWeights", "[2]"),
+    );
+    const infinite = weights([Number.POSITIVE_INFINITY, ...new Array<number>(15).fill(1)]);
+    await expect(head.step(xs, ys, infinite)).rejects.toSatisfy(is("InvalidArgumentError", "sampleWeights[0]"));
+    await expect(head.step(xs, ys, { learningRate: -1 })).rejects.toSatisfy(is("InvalidArgumentError", "learningRate"));
+    expect(await head.readState()).toEqual(before);
+    await head.dispose();
+  });
+
   test.runIf(run)("refuses options that make no sense, by name", async () => {
     const { network } = headNetwork();
     const load = (change: object) => create().loadForTraining(network, { ...headTraining, ...change });
@@ -136,6 +226,22 @@ describe.each(backends)("training on $name", ({ run, create }) => {
     const optimizer = { ...headTraining.optimizer, beta2: 1 };
     await expect(load({ optimizer })).rejects.toSatisfy(is("InvalidArgumentError", "`optimizer.beta2`"));
     await expect(load({ signal: AbortSignal.abort("no") })).rejects.toBe("no");
+    await expect(load({ labelSmoothing: 1 })).rejects.toSatisfy(is("InvalidArgumentError", "`labelSmoothing`", "1"));
+    const two = { clipnorm: 1, clipvalue: 2 };
+    await expect(load({ clipping: two })).rejects.toSatisfy(is("InvalidArgumentError", "`clipnorm` and `clipvalue`"));
+    await expect(load({ clipping: { clipvalue: 0 } })).rejects.toSatisfy(
+      is("InvalidArgumentError", "`clipping.clipvalue`"),
+    );
+    const sgd = { name: "sgd", learningRate: 0.1, momentum: 0, nesterov: true };
+    await expect(load({ optimizer: sgd })).rejects.toSatisfy(is("InvalidArgumentError", "`optimizer.nesterov`"));
+    const layers = (name: string, settings: object) => load({ layers: new Map([[name, settings]]) });
+    await expect(layers("hiden", {})).rejects.toSatisfy(is("InvalidArgumentError", '"hiden"', '"hidden"'));
+    await expect(layers("hidden", { learningRateFactor: 0 })).rejects.toSatisfy(
+      is("InvalidArgumentError", "trainable"),
+    );
+    await expect(layers("dropout", { l2: 1 })).rejects.toSatisfy(is("InvalidArgumentError", '"dropout"', "kernel"));
+    const names = network.layers.map(({ name }) => [name, { trainable: false }] as const);
+    await expect(load({ layers: new Map(names) })).rejects.toSatisfy(is("UnsupportedError", "no weights"));
   });
 });
 

@@ -231,9 +231,11 @@ describe("TransferHead", () => {
             inputShapes: loaded.inputShapes,
             outputs: loaded.outputs,
             run: (inputs, runOptions) => loaded.run(inputs, runOptions),
-            step: (xs, ys) => loaded.step(xs, ys),
+            step: (xs, ys, stepOptions) => loaded.step(xs, ys, stepOptions),
             readWeights: () => loaded.readWeights(),
             setWeights: (weights) => loaded.setWeights(weights),
+            readState: () => loaded.readState(),
+            setState: (state) => loaded.setState(state),
             dispose: async () => {
               if (!freed) alive--;
               freed = true;

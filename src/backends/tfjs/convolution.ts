@@ -10,12 +10,13 @@ export interface WindowParts {
   readonly tf: Tfjs;
   /** A weight's tensor. */
   readonly weight: (name: string) => Tensor;
-  readonly training: boolean;
+  /** Whether gradients are to flow through it. */
+  readonly differentiated: boolean;
 }
 
 /** A convolution, in groups of channels where there are more than one, which tfjs lacks. */
 export function convolve(
-  { tf, weight, training }: WindowParts,
+  { tf, weight, differentiated }: WindowParts,
   x: Tensor,
   settings: ConvolutionSettings,
   groups: number,
@@ -24,7 +25,7 @@ export function convolve(
   const { input, padding } = padWideStrides(tf, x as Tensor4D, settings);
   const filter = tf.reshape(weight(kernel.name), kernel.shape as Shape4D) as Tensor4D;
   const offset = bias === undefined ? undefined : weight(bias.name);
-  if (groups === 1 && !training) {
+  if (groups === 1 && !differentiated) {
     return tf.fused.conv2d({
       x: input,
       filter,
@@ -53,7 +54,7 @@ export function convolve(
 
 /** A depthwise convolution. */
 export function convolveDepthwise(
-  { tf, weight, training }: WindowParts,
+  { tf, weight, differentiated }: WindowParts,
   x: Tensor,
   settings: ConvolutionSettings,
 ): Tensor {
@@ -61,7 +62,7 @@ export function convolveDepthwise(
   const { input, padding } = padWideStrides(tf, x as Tensor4D, settings);
   const filter = tf.reshape(weight(kernel.name), kernel.shape as Shape4D) as Tensor4D;
   const offset = bias === undefined ? undefined : weight(bias.name);
-  if (!training) {
+  if (!differentiated) {
     return tf.fused.depthwiseConv2d({
       x: input,
       filter,

@@ -6,12 +6,17 @@ import type { BinaryOperation, Operations, UnaryOperation } from "../operations.
 import { convolve, convolveDepthwise, convolveTransposed, pool } from "./convolution.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
 
-/** What a layer needs while training, beyond its inputs and weights. */
+/** What one layer needs while training, beyond its inputs and weights. */
 export interface TrainingContext {
+  /** Whether gradients are to flow through the layer, which they do not through all fused operations. */
+  readonly differentiated: boolean;
   /** Dropout's mask: 0 or 1 / (1 - rate) for each value of a tensor of this shape. */
   dropoutMask(shape: readonly number[], rate: number): Tensor;
-  /** Takes the statistics of this batch that a BatchNormalization saw, to move its own towards them. */
-  batchStatistics(layer: Layer<"BatchNormalization">, mean: Tensor, variance: Tensor): void;
+  /**
+   * Takes the statistics of this batch that a BatchNormalization saw, to move its own towards them. Undefined for one that
+   * is not trained, which normalises as in inference.
+   */
+  readonly batchStatistics?: ((layer: Layer<"BatchNormalization">, mean: Tensor, variance: Tensor) => void) | undefined;
 }
 
 /** The weights of one layer: what they are, and their tensors in the same order. */
@@ -23,7 +28,7 @@ export interface LayerWeights {
 /**
  * The operations of one layer on tfjs's tensors.
  *
- * @param training present while training; gradients flow through every operation used then
+ * @param training present while training
  */
 export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: TrainingContext): Operations<Tensor> {
   const binaries: Readonly<Record<BinaryOperation, (a: Tensor, b: Tensor) => Tensor>> = {
@@ -54,7 +59,8 @@ export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: Train
   const rowOf = (x: Tensor, row: readonly (number | null)[]) =>
     row.map((size, at) => size ?? (x.shape[at + 1] as number));
 
-  const parts = { tf, weight, training: training !== undefined };
+  const differentiated = training?.differentiated ?? false;
+  const parts = { tf, weight, differentiated };
   return {
     rank: (x) => x.rank,
     constant: (values, shape) => tf.tensor([...values], [...shape], "float32"),
@@ -108,7 +114,7 @@ export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: Train
       const offset = bias === undefined ? undefined : weight(bias.name);
       const flat = x.rank === 2 ? x : tf.reshape(x, [-1, x.shape.at(-1) as number]);
       let product: Tensor;
-      if (training === undefined) {
+      if (!differentiated) {
         product = tf.fused.matMul({
           a: flat,
           b: matrix,
@@ -160,8 +166,15 @@ function batchNormalize(
   const gamma = scale ? weights[0] : undefined;
   const beta = center ? weights[scale ? 1 : 0] : undefined;
   const flat = tf.reshape(x, [-1, x.shape.at(-1) as number]) as Tensor2D;
-  if (training === undefined) {
+  if (training?.batchStatistics === undefined) {
     const [mean, variance] = weights.slice(-2) as Tensor1D[];
+    if (training?.differentiated) {
+      // As factors and offsets, through which gradients take one multiplication.
+      const inverse = tf.rsqrt(tf.add(variance as Tensor1D, epsilon));
+      const factor = gamma === undefined ? inverse : tf.mul(inverse, gamma);
+      const shift = tf.mul(mean as Tensor1D, factor);
+      return tf.add(tf.mul(x, factor), beta === undefined ? tf.neg(shift) : tf.sub(beta, shift));
+    }
     return tf.reshape(
       tf.batchNorm(
         flat,
