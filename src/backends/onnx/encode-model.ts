@@ -1,6 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { UnsupportedError } from "../../errors.js";
-import { sizeOf } from "../../ndarray.js";
 import {
   type Attribute,
   elementTypes,
@@ -9,6 +8,7 @@ import {
   type Initializer,
   type OnnxGraph,
 } from "./graph.js";
+import { permute } from "./permute.js";
 
 /** Version of the operator set that the graphs are written in. */
 export const opsetVersion = 17;
@@ -166,28 +166,4 @@ function rawData(initializer: Initializer): Uint8Array {
   const { data, shape, permutation } = initializer;
   const values = permutation && data instanceof Float32Array ? permute(data, shape, permutation) : data;
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
-
-/** Copies a row-major array with its axes in another order. */
-function permute(data: Float32Array, shape: readonly number[], permutation: readonly number[]): Float32Array {
-  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  const sizes = permutation.map((axis) => shape[axis] as number);
-  const steps = permutation.map((axis) => strides[axis] as number);
-  const result = new Float32Array(data.length);
-  const last = sizes.length - 1;
-  const innerSize = sizes[last] as number;
-  const innerStep = steps[last] as number;
-  const index = sizes.map(() => 0);
-  let source = 0;
-  for (let target = 0; target < result.length; ) {
-    for (let i = 0; i < innerSize; i++) result[target++] = data[source + i * innerStep] as number;
-    for (let axis = last - 1; axis >= 0; axis--) {
-      source += steps[axis] as number;
-      index[axis] = (index[axis] as number) + 1;
-      if ((index[axis] as number) < (sizes[axis] as number)) break;
-      source -= (steps[axis] as number) * (sizes[axis] as number);
-      index[axis] = 0;
-    }
-  }
-  return result;
 }
