@@ -175,8 +175,13 @@ describe.each(backends)("training on $name", ({ run, create }) => {
     await refused({ weights: new Map([...state.weights, ["other", []]]) }, '"other"');
     const [first] = state.weights.get("hidden") ?? [];
     const flat = { ...first, array: { ...first?.array, shape: [first?.array.data.length] } };
-    const reshaped = new Map([...state.weights, ["hidden", [flat, state.weights.get("hidden")?.[1]]]] as never);
-    await refused({ slots: new Map([...state.slots, ["velocity", reshaped]]) }, "velocity", '"kernel"', "expected");
+    const reshaped = new Map<string, unknown>([...state.weights, ["hidden", [flat, state.weights.get("hidden")?.[1]]]]);
+    await refused(
+      { slots: new Map<string, unknown>([...state.slots, ["velocity", reshaped]]) },
+      "velocity",
+      '"kernel"',
+      "expected",
+    );
     expect(await head.readState()).toEqual(state);
     await head.dispose();
   });

@@ -85,7 +85,7 @@ export function addForward(builder: GraphBuilder, training: TrainingPlan): Train
       ["moving_variance", variance],
     ] as const) {
       const owner = layer.weightsOf ?? layer.name;
-      const { array } = network.weights.get(owner)?.find((weight) => weight.name === name) as Weight;
+      const { array } = (network.weights.get(owner) ?? []).find((weight) => weight.name === name) as Weight;
       const own = builder.constant({ name: `${owner}/${name}`, shape: array.shape, data: array.data });
       const kept = writer.scaled(moved.get(own) ?? own, momentum);
       moved.set(own, writer.node("Add", [kept, writer.scaled(ofBatch, 1 - momentum)]));
