@@ -2,7 +2,7 @@ import { UnsupportedError } from "../../../errors.js";
 import { inferShapes } from "../../../network/shapes.js";
 import type { TrainingOptions } from "../../trainable-backend.js";
 import type { TrainedWeight, TrainingPlan } from "../../training/training-plan.js";
-import type { GraphValue, Initializer, OnnxGraph } from "../graph.js";
+import type { GraphNode, GraphValue, Initializer, OnnxGraph } from "../graph.js";
 import { GraphBuilder } from "../graph-builder.js";
 import { clipGradients } from "./clipping-nodes.js";
 import { differentiate } from "./differentiate.js";
@@ -12,13 +12,15 @@ import { addLoss } from "./loss-nodes.js";
 import { optimizerNodes, type RateName } from "./optimizer-nodes.js";
 import { addPenalty, penalizedGradient } from "./penalty-nodes.js";
 import { initializerShape } from "./tensor-shapes.js";
+import { type RowRange, splitGradient, updateParts } from "./update-parts.js";
 
-/** Tensors that a step reads under one name and writes under another. */
+/** A weight, or a running value of the optimizer, that a step reads and writes. */
 export interface Variable {
-  /** The graph's input. */
+  /** Name of the whole, which is an input of the graph where `isInput`. */
   readonly name: string;
-  /** The graph's output. */
-  readonly next: string;
+  readonly isInput: boolean;
+  /** What is read and written apart, in order: rows of the whole. Of one part, the input is the whole itself. */
+  readonly parts: readonly VariablePart[];
   /** Layer that owns the weight. */
   readonly layer: string;
   /** The weight's name in the layer. */
@@ -27,6 +29,14 @@ export interface Variable {
   readonly slot: string | undefined;
   /** How the weight lies in the graph: its values, of which those of a running value start at 0, and their order. */
   readonly layout: Initializer;
+}
+
+/** Some of the rows of a variable. */
+export interface VariablePart extends RowRange {
+  /** The graph's input. */
+  readonly name: string;
+  /** The graph's output. */
+  readonly next: string;
 }
 
 /** A number that a step brings along for the weights of one factor of the learning rate. */
@@ -86,36 +96,58 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
   const optimizer = optimizerNodes(options.optimizer);
   const rates = new Map<string, RateInput>();
   const variables: Variable[] = [];
+  const results = new Map<string, string>();
   const layouts = new Map(builder.initializers.map((initializer) => [initializer.name, initializer]));
-  const update = (name: string, layer: string, weight: string, slot: string | undefined, next: string) => {
-    const own = slot === undefined ? name : slotTensor(name, slot);
-    builder.node(own, "Identity", [next], {}, `${own}/next`);
-    variables.push({ name: own, next: `${own}/next`, layer, weight, slot, layout: layouts.get(name) as Initializer });
+  const update = (
+    name: string,
+    weight: Omit<Variable, "name" | "isInput" | "parts" | "layout">,
+    next: readonly string[],
+  ) => {
+    const whole = weight.slot === undefined ? name : `${name}/${weight.slot}`;
+    const layout = layouts.get(name) as Initializer;
+    const parts = updateParts(initializerShape(layout)).map((rows, at, { length }) => {
+      const part = partTensor(whole, at, length);
+      results.set(next[at] as string, `${part}/next`);
+      return { ...rows, name: part, next: `${part}/next` };
+    });
+    variables.push({ ...weight, name: whole, isInput: weight.slot === undefined || parts.length === 1, parts, layout });
   };
-  training.trained.forEach((weight, at) => {
+  training.trained.forEach((trained, at) => {
     const name = names[at] as string;
-    const old = { value: name, slots: optimizer.slots.map((slot) => slotTensor(name, slot)) };
-    const rate = (rateName: RateName) => rateTensor(rates, rateName, weight);
-    const next = optimizer.next(writer, old, gradients[at] as string, rate);
-    update(name, weight.layer, weight.name, undefined, next.value);
+    const rate = (rateName: RateName) => rateTensor(rates, rateName, trained);
+    const parts = updateParts(initializerShape(layouts.get(name) as Initializer));
+    const next = splitGradient(builder, writer, gradients[at] as string, parts).map((gradient, part) => {
+      const tensor = (whole: string) => partTensor(whole, part, parts.length);
+      const old = { value: tensor(name), slots: optimizer.slots.map((slot) => tensor(`${name}/${slot}`)) };
+      return optimizer.next(writer, old, gradient, rate);
+    });
+    const { layer, name: weight } = trained;
+    update(
+      name,
+      { layer, weight, slot: undefined },
+      next.map(({ value }) => value),
+    );
     optimizer.slots.forEach((slot, position) => {
-      update(name, weight.layer, weight.name, slot, next.slots[position] as string);
+      update(
+        name,
+        { layer, weight, slot },
+        next.map(({ slots }) => slots[position] as string),
+      );
     });
   });
   for (const [name, next] of moved) {
     const place = name.lastIndexOf("/");
-    update(name, name.slice(0, place), name.slice(place + 1), undefined, next);
+    update(name, { layer: name.slice(0, place), weight: name.slice(place + 1), slot: undefined }, [next]);
   }
-  builder.node("training", "Identity", [whole], {}, loss);
-  builder.node("training", "Identity", [ofLoss.outputs], {}, outputs);
+  results.set(whole, loss);
+  results.set(ofLoss.outputs, outputs);
 
   const values = new Set(variables.map(({ name }) => name));
-  const float = (name: string, shape: GraphValue["shape"]): GraphValue => ({ name, elementType: "float32", shape });
   const row = network.layers.find(({ name }) => name === training.input.name) as TrainingPlan["input"];
   const shapes = inferShapes(network);
   const graph: OnnxGraph = {
     name: network.name,
-    nodes: builder.nodes,
+    nodes: builder.nodes.map((node) => withNames(node, results)),
     initializers: builder.initializers.filter(({ name }) => !values.has(name)),
     inputs: [
       float(xs, [null, ...row.config.shape]),
@@ -123,12 +155,12 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
       float(shares, [null, ...outputRow.map(() => 1)]),
       ...masks.map(({ tensor, layer }) => float(tensor, [null, ...(shapes.get(layer) ?? [])])),
       ...[...rates.values()].map(({ tensor }) => float(tensor, [])),
-      ...variables.map(({ name, layout }) => float(name, initializerShape(layout))),
+      ...variables.flatMap((variable) => valuesOf(variable).inputs),
     ],
     outputs: [
       float(loss, []),
       float(outputs, [null, ...outputRow]),
-      ...variables.map(({ next, layout }) => float(next, initializerShape(layout))),
+      ...variables.flatMap((variable) => valuesOf(variable).outputs),
     ],
   };
   return {
@@ -142,8 +174,31 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
   };
 }
 
-function slotTensor(weight: string, slot: string): string {
-  return `${weight}/${slot}`;
+/** Calls tensors by the names of the graph's outputs. An Identity for each would copy all weights once more. */
+function withNames(node: GraphNode, names: ReadonlyMap<string, string>): GraphNode {
+  const named = (tensors: readonly string[]) => tensors.map((tensor) => names.get(tensor) ?? tensor);
+  return { ...node, inputs: named(node.inputs), outputs: named(node.outputs) };
+}
+
+function partTensor(whole: string, part: number, count: number): string {
+  return count === 1 ? whole : `${whole}/part${part}`;
+}
+
+/** The inputs and outputs of a variable: of one in parts, the whole is an input too where the layers use it. */
+function valuesOf({ name, isInput, parts, layout }: Variable): { inputs: GraphValue[]; outputs: GraphValue[] } {
+  const shape = initializerShape(layout);
+  const ofPart = (tensor: string, { count }: RowRange): GraphValue => float(tensor, [count, ...shape.slice(1)]);
+  if (shape.length === 0 || parts.length === 1) {
+    return { inputs: [float(name, shape)], outputs: parts.map(({ next }) => float(next, shape)) };
+  }
+  return {
+    inputs: [...(isInput ? [float(name, shape)] : []), ...parts.map((part) => ofPart(part.name, part))],
+    outputs: parts.map((part) => ofPart(part.next, part)),
+  };
+}
+
+function float(name: string, shape: GraphValue["shape"]): GraphValue {
+  return { name, elementType: "float32", shape };
 }
 
 function rateTensor(rates: Map<string, RateInput>, name: RateName, { learningRateFactor }: TrainedWeight): string {

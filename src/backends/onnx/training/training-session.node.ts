@@ -54,10 +54,10 @@ export class TrainingSession {
     const { graph, variables, outputs } = this.graph;
     const model = encodeModel(graph);
     const started = variables.map((variable) => {
-      const { layout, layer, weight, slot, name, next } = variable;
+      const { layout, layer, weight, slot, name, isInput, parts } = variable;
       const own = slot === undefined ? weightsOf(this.network.weights) : () => new Float32Array(layout.data.length);
       const data = (state && valuesOf(state)(layer, weight, slot)) ?? (own(layer, weight, slot) as Float32Array);
-      return { name, next, data: toLayout(variable, data), dims: initializerShape(layout) };
+      return { name, isInput, parts, data: toLayout(variable, data), dims: initializerShape(layout) };
     });
     await this.#thread.request(
       `ONNX Runtime refused to train the network "${this.network.name}"`,

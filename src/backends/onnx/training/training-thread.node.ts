@@ -19,7 +19,15 @@ export interface ThreadFeed {
 /** A graph's variable with the values that it starts from. */
 export interface ThreadVariable {
   readonly name: string;
-  readonly next: string;
+  /** Whether the graph takes the whole. */
+  readonly isInput: boolean;
+  /** What the graph takes and returns apart: rows of the whole, along its first axis. */
+  readonly parts: readonly {
+    readonly name: string;
+    readonly next: string;
+    readonly start: number;
+    readonly count: number;
+  }[];
   readonly data: Float32Array;
   readonly dims: readonly number[];
 }

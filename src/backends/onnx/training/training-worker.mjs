@@ -4,7 +4,8 @@ import { MessageChannel, parentPort, workerData } from "node:worker_threads";
 
 /**
  * @typedef {{ name: string, data: Float32Array | Uint8Array, dims: readonly number[] }} Feed
- * @typedef {{ name: string, next: string, data: Float32Array, dims: readonly number[] }} Variable
+ * @typedef {{ name: string, next: string, start: number, count: number }} Part
+ * @typedef {{ name: string, isInput: boolean, parts: Part[], data: Float32Array, dims: readonly number[] }} Variable
  * @typedef {{ type: "load", model: Uint8Array, sessionOptions: object, variables: Variable[], results: string[] }} Load
  * @typedef {{ type: "prepare", model: Uint8Array, sessionOptions: object, variables: string[], outputs: string[] }} Prepare
  * @typedef {{ type: "step", feeds: Feed[] } | { type: "run", feeds: Feed[] } | { type: "read" }
@@ -39,7 +40,7 @@ let runtime;
 let training;
 /** @type {Session | undefined} */
 let inference;
-/** @type {{ name: string, next: string }[]} */
+/** @type {string[]} */
 let variables = [];
 /** Tensors that a step returns besides the variables. @type {string[]} */
 let results = [];
@@ -48,22 +49,55 @@ let inferenceVariables = [];
 /** @type {string[]} */
 let outputs = [];
 /**
+ * All variables: whole, as a step takes them, and as it returns them.
+ * @typedef {{ wholes: Tensors, feeds: Tensors, fetches: Tensors }} VariableSet
+ */
+
+/**
  * Two sets of all variables: a step reads the first and writes the second, which then change places. Reading and writing
  * one set gives wrong weights without an error.
- * @type {[Tensors, Tensors]}
+ * @type {[VariableSet, VariableSet]}
  */
-let sets = [{}, {}];
+let sets = [newSet(), newSet()];
+
+/** @returns {VariableSet} */
+function newSet() {
+  return { wholes: {}, feeds: {}, fetches: {} };
+}
+
+/**
+ * @param {VariableSet} set
+ * @param {Variable} variable
+ * @param {Float32Array} data
+ */
+function addVariable({ wholes, feeds, fetches }, { name, isInput, parts, dims }, data) {
+  const whole = new runtime.Tensor("float32", data, dims);
+  wholes[name] = whole;
+  if (isInput) feeds[name] = whole;
+  const rowSize = data.length / (dims[0] ?? 1);
+  for (const part of parts) {
+    if (parts.length === 1) {
+      fetches[part.next] = whole;
+      continue;
+    }
+    // The same memory as that of the whole.
+    const rows = data.subarray(part.start * rowSize, (part.start + part.count) * rowSize);
+    const tensor = new runtime.Tensor("float32", rows, [part.count, ...dims.slice(1)]);
+    feeds[part.name] = tensor;
+    fetches[part.next] = tensor;
+  }
+}
 
 /** @param {Load} request */
 async function load(request) {
   runtime = /** @type {Runtime} */ (/** @type {unknown} */ (await import("onnxruntime-node")));
   training = await runtime.InferenceSession.create(request.model, request.sessionOptions);
   free(request.model);
-  variables = request.variables.map(({ name, next }) => ({ name, next }));
+  variables = request.variables.map(({ name }) => name);
   results = request.results;
-  for (const { name, data, dims } of request.variables) {
-    sets[0][name] = new runtime.Tensor("float32", data, dims);
-    sets[1][name] = new runtime.Tensor("float32", new Float32Array(data.length), dims);
+  for (const variable of request.variables) {
+    addVariable(sets[0], variable, variable.data);
+    addVariable(sets[1], variable, new Float32Array(variable.data.length));
   }
   return [];
 }
@@ -104,9 +138,8 @@ function tensorsOf(feeds) {
 async function step(feeds) {
   const [now, next] = sets;
   /** @type {Record<string, Tensor | null>} */
-  const fetches = Object.fromEntries(results.map((name) => [name, null]));
-  for (const variable of variables) fetches[variable.next] = next[variable.name] ?? null;
-  const values = await /** @type {Session} */ (training).run({ ...tensorsOf(feeds), ...now }, fetches);
+  const fetches = { ...next.fetches, ...Object.fromEntries(results.map((name) => [name, null])) };
+  const values = await /** @type {Session} */ (training).run({ ...tensorsOf(feeds), ...now.feeds }, fetches);
   sets = [next, now];
   return results.map((name) => arrayOf(/** @type {Tensor} */ (values[name])));
 }
@@ -114,24 +147,24 @@ async function step(feeds) {
 /** @param {Feed[]} feeds */
 async function run(feeds) {
   const tensors = tensorsOf(feeds);
-  for (const name of inferenceVariables) tensors[name] = /** @type {Tensor} */ (sets[0][name]);
+  for (const name of inferenceVariables) tensors[name] = /** @type {Tensor} */ (sets[0].wholes[name]);
   const fetches = Object.fromEntries(outputs.map((name) => [name, null]));
   const values = await /** @type {Session} */ (inference).run(tensors, fetches);
   return outputs.map((name) => arrayOf(/** @type {Tensor} */ (values[name])));
 }
 
 function read() {
-  return variables.map(({ name }) => {
-    const { data, dims } = /** @type {Tensor} */ (sets[0][name]);
+  return variables.map((name) => {
+    const { data, dims } = /** @type {Tensor} */ (sets[0].wholes[name]);
     return { data: data.slice(), shape: dims };
   });
 }
 
 /** @param {(Float32Array | undefined)[]} values */
 function write(values) {
-  variables.forEach(({ name }, i) => {
+  variables.forEach((name, i) => {
     const data = values[i];
-    if (data) /** @type {Float32Array} */ (/** @type {Tensor} */ (sets[0][name]).data).set(data);
+    if (data) /** @type {Float32Array} */ (/** @type {Tensor} */ (sets[0].wholes[name]).data).set(data);
   });
   return [];
 }
