@@ -1,4 +1,5 @@
 import type { Weight } from "../../network/network.js";
+import type { Perturbation } from "../operations.js";
 import type { Value } from "./graph-builder.js";
 
 /** What the nodes of one layer depend on, beside its settings and inputs. */
@@ -7,8 +8,8 @@ export interface LayerContext {
   readonly findWeight: (name: string) => { readonly owner: string; readonly weight: Weight };
   /** Whether its weights change while the graph is in use, so that nothing may be computed from their values beforehand. */
   readonly trained: boolean;
-  /** In training: multiplies a value by a dropout mask. */
-  readonly dropout?: ((x: Value, rate: number) => Value) | undefined;
+  /** In training: changes a value at random. */
+  readonly perturb?: ((x: Value, perturbation: Perturbation) => Value) | undefined;
   /**
    * In training, of a BatchNormalization that is trained: takes the tensors of this batch's mean and variance `[channels]`,
    * by which it normalises.

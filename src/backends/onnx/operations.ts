@@ -276,7 +276,7 @@ export function onnxOperations(builder: GraphBuilder, layer: string, context: La
     },
     batchNormalize: (x, { config }) => lowerBatchNormalization(builder, layer, config, materialized(x), context),
     preprocess: (x, mode) => lowerPreprocessInput(builder, layer, mode, materialized(x)),
-    dropout: (x, rate) => (rate === 0 ? x : (context.dropout?.(materialized(x), rate) ?? x)),
+    perturb: (x, perturbation) => context.perturb?.(builder.float32(materialized(x)), perturbation) ?? x,
     identity: (x) => x,
   };
 }

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, UnsupportedError } from "../../errors.js";
 import type { Layer } from "../../network/layer.js";
 import { describeUnknownLayer } from "../../network/layer-name.js";
-import type { Network } from "../../network/network.js";
+import type { Network, Weight } from "../../network/network.js";
 import { validateNetwork } from "../../network/validate.js";
 import { checkLayers } from "../check-layers.js";
 import type { LayerTraining, TrainingOptions } from "../trainable-backend.js";
@@ -33,8 +33,6 @@ export interface TrainingPlan {
 export interface TrainingRuntime {
   /** The backend's name. */
   readonly name: string;
-  /** Why gradients cannot flow through a layer here, and what can be done; undefined if they can. */
-  refusesToTrain?(layer: Layer): string | undefined;
 }
 
 /** A weight that the optimizer changes. */
@@ -97,8 +95,7 @@ export function planTraining(runtime: TrainingRuntime, network: Network, options
   }
   const differentiated = layers.filter(({ name }) => moving.has(name));
   for (const layer of layers) {
-    const reason =
-      refusesToTrain(layer, isTrained(layer)) ?? (moving.has(layer.name) ? runtime.refusesToTrain?.(layer) : undefined);
+    const reason = refusesToTrain(layer, moving.has(layer.name));
     if (reason !== undefined) refuse(`layer "${layer.name}" (${layer.className}) ${reason}`);
   }
   return {
@@ -145,7 +142,10 @@ function checkNamedLayers(network: Network, { layers = new Map() }: TrainingOpti
     if (layer.weightsOf !== undefined) {
       throw refused(`it uses the weights of "${layer.weightsOf}". Name that layer, to which they belong.`);
     }
-    if ((l1 > 0 || l2 > 0) && !trainableWeights(layer).some(({ isKernel }) => isKernel)) {
+    if (
+      (l1 > 0 || l2 > 0) &&
+      !trainableWeights(layer, network.weights.get(name) ?? []).some(({ isKernel }) => isKernel)
+    ) {
       throw refused(`a ${layer.className} has no kernel that \`l1\` or \`l2\` could count.`);
     }
   }
@@ -158,13 +158,14 @@ function trainedWeights(
   options: TrainingOptions,
 ): readonly TrainedWeight[] {
   if (layer.weightsOf !== undefined) return [];
-  return trainableWeights(layer).map(({ position, isKernel }) => {
-    const weight = network.weights.get(layer.name)?.[position];
+  const weights = network.weights.get(layer.name) ?? [];
+  return trainableWeights(layer, weights).map(({ position, isKernel }) => {
+    const { name, array } = weights[position] as Weight;
     return {
       layer: layer.name,
       position,
-      name: weight?.name ?? "",
-      bytes: weight?.array.data.byteLength ?? 0,
+      name,
+      bytes: array.data.byteLength,
       learningRateFactor,
       l1: isKernel ? (l1 ?? options.l1 ?? 0) : 0,
       l2: isKernel ? (l2 ?? options.l2) : 0,

@@ -1,21 +1,25 @@
 import type { Layer } from "../../../network/layer.js";
-import type { Weight } from "../../../network/network.js";
+import type { Network, Weight } from "../../../network/network.js";
 import type { RowShape } from "../../../network/row-shape.js";
 import { inferShapes } from "../../../network/shapes.js";
+import type { Perturbation } from "../../operations.js";
 import type { TrainingPlan } from "../../training/training-plan.js";
+import type { GraphNode, Initializer } from "../graph.js";
 import type { GraphBuilder, Value } from "../graph-builder.js";
 import type { LayerContext } from "../layer-context.js";
 import { lowerLayer } from "../lower.js";
+import { bindWeights } from "./bind-weights.js";
 import type { ForwardGraph } from "./differentiate.js";
 import { GraphWriter } from "./graph-writer.js";
+import { addPerturbation, type Noise } from "./perturb-nodes.js";
 import { inferNodeShape, initializerShape, type TensorShape } from "./tensor-shapes.js";
 
-/** A dropout mask that a step is to bring along. */
-export interface MaskInput {
-  /** The graph's input, `[batch, ...row of the layer]`. */
+/** Random numbers that a step is to bring along. */
+export interface NoiseInput {
+  /** The graph's input. */
   readonly tensor: string;
   readonly layer: string;
-  readonly rate: number;
+  readonly noise: Noise;
 }
 
 /** The layers of a network as they act in training. */
@@ -23,9 +27,18 @@ export interface TrainingForward {
   readonly forward: ForwardGraph;
   /** `[batch, ...row]`: what goes into the loss. */
   readonly logits: string;
-  readonly masks: readonly MaskInput[];
-  /** New moving means and variances by the tensors of the old ones. */
-  readonly moved: ReadonlyMap<string, string>;
+  readonly noise: readonly NoiseInput[];
+  readonly moved: readonly MovedStatistic[];
+  /** How the weights that change lie in the graph, by their values. */
+  readonly layouts: ReadonlyMap<Float32Array, Initializer>;
+}
+
+/** A moving mean or variance, and the tensor of what it becomes. */
+export interface MovedStatistic {
+  readonly layer: string;
+  readonly name: string;
+  readonly values: Float32Array;
+  readonly next: string;
 }
 
 /** Adds the layers of a network as they act in training, up to what the loss is computed from. */
@@ -34,26 +47,32 @@ export function addForward(builder: GraphBuilder, training: TrainingPlan): Train
   const shapes = inferShapes(network);
   const values = new Map<string, Value>();
   const layers: string[] = [];
-  const masks: MaskInput[] = [];
-  const moved = new Map<string, string>();
+  const noise: NoiseInput[] = [];
+  const moved = new Map<Float32Array, MovedStatistic>();
   const resultShapes = new Map<string, TensorShape>();
   for (const layer of network.layers) {
-    const applied = layer.name === training.output.name ? training.logits : layer;
-    const value = lowered(applied);
+    const value = lowered(layer.name === training.output.name ? training.logits : layer);
     values.set(layer.name, value);
     while (layers.length < builder.nodes.length) layers.push(layer.name);
-    const row = shapes.get(layer.name) ?? [];
-    resultShapes.set(value.tensor, inOrder(value, row));
+    resultShapes.set(value.tensor, inOrder(value, shapes.get(layer.name) ?? []));
   }
   const logits = builder.view(values.get(training.output.name) as Value, "keras").tensor;
   while (layers.length < builder.nodes.length) layers.push(training.output.name);
-  const forward = {
-    network: network.name,
-    nodeCount: layers.length,
-    layers,
-    known: knownTensors(builder, resultShapes),
+
+  const changing = new Set<Float32Array>(moved.keys());
+  for (const { layer, position } of training.trained) changing.add(weightAt(network, layer, position).array.data);
+  const { layouts, constants, nodes } = bindWeights(builder.initializers, changing);
+  for (const constant of constants) builder.constant(constant);
+  builder.nodes.unshift(...nodes);
+  layers.unshift(...nodes.map(({ outputs }) => outputs[0] as string));
+  const known = knownTensors(builder, resultShapes);
+  return {
+    forward: { network: network.name, nodeCount: layers.length, layers, known },
+    logits,
+    noise,
+    moved: [...moved.values()],
+    layouts,
   };
-  return { forward, logits, masks, moved };
 
   function lowered(layer: Layer): Value {
     if (layer.className === "InputLayer") {
@@ -64,33 +83,46 @@ export function addForward(builder: GraphBuilder, training: TrainingPlan): Train
 
   function contextOf(layer: Layer): Omit<LayerContext, "findWeight"> {
     const trained = training.isTrained(layer);
-    const dropout = (x: Value, rate: number): Value => {
-      const tensor = builder.reserve(`${layer.name}/mask`);
-      masks.push({ tensor, layer: layer.name, rate });
-      const mask: Value = { tensor, axes: "keras", rank: x.rank, elementType: "float32" };
-      resultShapes.set(tensor, [null, ...(shapes.get(layer.name) ?? [])]);
-      const inputs = [builder.float32(x).tensor, builder.view(mask, x.axes).tensor];
-      return { ...x, tensor: builder.node(layer.name, "Mul", inputs) };
-    };
-    if (!trained || layer.className !== "BatchNormalization") return { trained, dropout };
+    const writer = new GraphWriter(builder, layer.name);
+    const perturb = (x: Value, perturbation: Perturbation): Value =>
+      addPerturbation(writer, x, perturbation, (of) => {
+        const tensor = builder.reserve(`${layer.name}/noise`);
+        noise.push({ tensor, layer: layer.name, noise: of });
+        resultShapes.set(tensor, [null, ...noiseRow(of, shapes.get(layer.name) ?? [])]);
+        return builder.view({ tensor, axes: "keras", rank: x.rank, elementType: "float32" }, x.axes).tensor;
+      });
+    if (!trained || layer.className !== "BatchNormalization") return { trained, perturb };
     const { momentum } = layer.config;
-    return { trained, batchStatistics: (mean, variance) => move(layer, momentum, mean, variance) };
+    return {
+      trained,
+      batchStatistics(mean, variance) {
+        move(layer, "moving_mean", mean, momentum);
+        move(layer, "moving_variance", variance, momentum);
+      },
+    };
   }
 
   /** moving * momentum + batch * (1 - momentum), once more each time that the layer is used. */
-  function move(layer: Layer, momentum: number, mean: string, variance: string): void {
+  function move(layer: Layer, name: string, ofBatch: string, momentum: number): void {
     const writer = new GraphWriter(builder, layer.name);
-    for (const [name, ofBatch] of [
-      ["moving_mean", mean],
-      ["moving_variance", variance],
-    ] as const) {
-      const owner = layer.weightsOf ?? layer.name;
-      const { array } = (network.weights.get(owner) ?? []).find((weight) => weight.name === name) as Weight;
-      const own = builder.constant({ name: `${owner}/${name}`, shape: array.shape, data: array.data });
-      const kept = writer.scaled(moved.get(own) ?? own, momentum);
-      moved.set(own, writer.node("Add", [kept, writer.scaled(ofBatch, 1 - momentum)]));
-    }
+    const owner = layer.weightsOf ?? layer.name;
+    const position = (network.weights.get(owner) ?? []).findIndex((weight) => weight.name === name);
+    const { shape, data } = weightAt(network, owner, position).array;
+    const own = builder.constant({ name: `${owner}/${name}`, shape, data });
+    const kept = writer.scaled(moved.get(data)?.next ?? own, momentum);
+    const next = writer.node("Add", [kept, writer.scaled(ofBatch, 1 - momentum)]);
+    moved.set(data, { layer: owner, name, values: data, next });
   }
+}
+
+/** Shape of a row of random numbers for a layer whose rows have this shape. */
+export function noiseRow({ per }: Noise, row: RowShape): RowShape {
+  const last = row.length - 1;
+  return row.map((size, axis) => (per === "value" || (per === "channel" && axis === last) ? size : 1));
+}
+
+function weightAt({ weights }: Network, layer: string, position: number): Weight {
+  return weights.get(layer)?.[position] as Weight;
 }
 
 function knownTensors(builder: GraphBuilder, resultShapes: ReadonlyMap<string, TensorShape>): ForwardGraph["known"] {
@@ -98,7 +130,7 @@ function knownTensors(builder: GraphBuilder, resultShapes: ReadonlyMap<string, T
   const shapes = new Map(resultShapes);
   for (const initializer of initializers.values()) shapes.set(initializer.name, initializerShape(initializer));
   const known = { shapes, initializers };
-  for (const node of builder.nodes) {
+  for (const node of builder.nodes as readonly GraphNode[]) {
     const [output = ""] = node.outputs;
     const shape = resultShapes.get(output) ?? inferNodeShape(known, node);
     if (shape !== undefined) shapes.set(output, shape);

@@ -6,12 +6,14 @@ import { inferShapes } from "../../../network/shapes.js";
 import { validateNetwork } from "../../../network/validate.js";
 import { checkInputs, expectedInputs } from "../../check-inputs.js";
 import { createDropoutMasks } from "../../dropout-masks.js";
+import { normalNoise } from "../../normal-noise.js";
 import { createSerialQueue } from "../../serial-queue.js";
 import type { StepOptions, TrainableNetwork, TrainingOptions, TrainingState } from "../../trainable-backend.js";
 import { checkState } from "../../training/check-state.js";
 import { checkStepOptions, checkTargets, checkTrainingOptions } from "../../training/training-options.js";
 import { planTraining, type TrainingPlan } from "../../training/training-plan.js";
 import type { SessionSettings } from "../session-thread.node.js";
+import { noiseRow } from "./forward-graph.js";
 import { rateOf } from "./optimizer-nodes.js";
 import { TrainingSession, type ValuesOf, valuesOf, weightsOf } from "./training-session.node.js";
 import type { ThreadFeed } from "./training-thread.node.js";
@@ -146,7 +148,7 @@ function batchFeeds(
 
 /** What a step brings along beside its batch. */
 function stepFeeds(
-  { graph: { masks, rates } }: TrainingSession,
+  { graph: { noise, rates } }: TrainingSession,
   training: TrainingPlan,
   { optimizer, seed }: TrainingOptions,
   steps: number,
@@ -155,15 +157,17 @@ function stepFeeds(
 ): readonly ThreadFeed[] {
   const [rows = 1, ...row] = xs.shape;
   const shapes: ReadonlyMap<string, RowShape> =
-    masks.length === 0 ? new Map() : inferShapes(training.plan.network, [row]);
+    noise.length === 0 ? new Map() : inferShapes(training.plan.network, [row]);
   return [
     ...rates.map(({ tensor, name, factor }) =>
       feed(tensor, Float32Array.of(rateOf(name, optimizer, Math.fround(learningRate * factor), steps + 1)), []),
     ),
-    ...masks.map(({ tensor, layer, rate }) => {
-      const shape = [rows, ...((shapes.get(layer) ?? []) as readonly number[])];
-      const masksOfLayer = createDropoutMasks([seed, steps, training.positions.get(layer) as number]);
-      return feed(tensor, masksOfLayer.draw(sizeOf(shape), rate), shape);
+    ...noise.map(({ tensor, layer, noise: of }) => {
+      const shape = [rows, ...(noiseRow(of, shapes.get(layer) ?? []) as readonly number[])];
+      const seeds = [seed, steps, training.positions.get(layer) as number];
+      const length = sizeOf(shape);
+      const numbers = of.kind === "mask" ? createDropoutMasks(seeds).draw(length, of.rate) : normalNoise(seeds, length);
+      return feed(tensor, numbers, shape);
     }),
   ];
 }

@@ -79,6 +79,7 @@ export function inferNodeShape(known: KnownTensors, node: GraphNode): TensorShap
     case "AveragePool":
       return [...x.slice(0, 2), ...moved(node, x)];
     case "ConvTranspose":
+      return [x[0] as null, shapes[1]?.[1] ?? null, ...movedBack(node, x)];
     case "Resize":
     case "Shape":
       return undefined;
@@ -140,6 +141,19 @@ function moved(node: GraphNode, x: TensorShape): TensorShape {
     const reach = ((size[axis] as number) - 1) * (dilations[axis] as number) + 1;
     const whole = length + (pads[axis] as number) + (pads[axis + 2] as number);
     return Math.floor((whole - reach) / (strides[axis] as number)) + 1;
+  });
+}
+
+/** Height and width of what a transposed convolution comes to. */
+function movedBack(node: GraphNode, x: TensorShape): TensorShape {
+  const [size, strides, dilations, pads, more] = ["kernel_shape", "strides", "dilations", "pads", "output_padding"].map(
+    (name) => attributeInts(node, name),
+  );
+  return x.slice(2).map((length, axis) => {
+    const at = (list: readonly number[] | undefined, place = axis) => list?.[place] as number;
+    const reach = (at(size) - 1) * at(dilations) + 1;
+    if (length === null) return null;
+    return (length - 1) * at(strides) + reach - at(pads) - at(pads, axis + 2) + at(more);
   });
 }
 

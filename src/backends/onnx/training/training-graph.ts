@@ -6,7 +6,7 @@ import type { GraphNode, GraphValue, Initializer, OnnxGraph } from "../graph.js"
 import { GraphBuilder } from "../graph-builder.js";
 import { clipGradients } from "./clipping-nodes.js";
 import { differentiate } from "./differentiate.js";
-import { addForward, type MaskInput } from "./forward-graph.js";
+import { addForward, type NoiseInput, noiseRow } from "./forward-graph.js";
 import { GraphWriter } from "./graph-writer.js";
 import { addLoss } from "./loss-nodes.js";
 import { optimizerNodes, type RateName } from "./optimizer-nodes.js";
@@ -52,7 +52,7 @@ export interface TrainingGraph {
   /** Names of the graph's inputs that are the same in every training. */
   readonly inputs: { readonly xs: string; readonly ys: string; readonly shares: string };
   readonly outputs: { readonly loss: string; readonly outputs: string };
-  readonly masks: readonly MaskInput[];
+  readonly noise: readonly NoiseInput[];
   readonly rates: readonly RateInput[];
   readonly variables: readonly Variable[];
   /** Names of the optimizer's running values. */
@@ -72,7 +72,7 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
   const [ys, shares, loss, outputs] = ["targets", "row_shares", "loss", "outputs"].map((name) =>
     builder.reserve(`training/${name}`),
   ) as [string, string, string, string];
-  const { forward, logits, masks, moved } = addForward(builder, training);
+  const { forward, logits, noise, moved, layouts } = addForward(builder, training);
 
   const writer = new GraphWriter(builder, "training");
   const outputRow = inferShapes(network).get(training.output.name) ?? [];
@@ -80,7 +80,12 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
   if (width === null) throw refused(training, `the size of its output's last axis is not known`);
   const ofLoss = addLoss(writer, options.loss, options.labelSmoothing ?? 0, { logits, targets: ys, shares, width });
 
-  const names = training.trained.map(({ layer, name }) => `${layer}/${name}`);
+  const weights = training.trained.map(({ layer, name, position }) => {
+    const layout = layouts.get(network.weights.get(layer)?.[position]?.array.data as Float32Array);
+    if (layout === undefined) throw refused(training, `the layer "${layer}" does not use its weight "${name}"`);
+    return layout;
+  });
+  const names = weights.map(({ name }) => name);
   const found = differentiate(builder, forward, logits, ofLoss.gradient, new Set(names));
   const penalized = training.trained.map((weight, at) => {
     const gradient = found.get(names[at] as string);
@@ -97,63 +102,55 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
   const rates = new Map<string, RateInput>();
   const variables: Variable[] = [];
   const results = new Map<string, string>();
-  const layouts = new Map(builder.initializers.map((initializer) => [initializer.name, initializer]));
   const update = (
-    name: string,
-    weight: Omit<Variable, "name" | "isInput" | "parts" | "layout">,
+    layout: Initializer,
+    weight: Pick<Variable, "layer" | "weight" | "slot">,
+    rows: readonly RowRange[],
     next: readonly string[],
   ) => {
-    const whole = weight.slot === undefined ? name : `${name}/${weight.slot}`;
-    const layout = layouts.get(name) as Initializer;
-    const parts = updateParts(initializerShape(layout)).map((rows, at, { length }) => {
-      const part = partTensor(whole, at, length);
+    const name = weight.slot === undefined ? layout.name : `${layout.name}/${weight.slot}`;
+    const parts = rows.map((range, at) => {
+      const part = partTensor(name, at, rows.length);
       results.set(next[at] as string, `${part}/next`);
-      return { ...rows, name: part, next: `${part}/next` };
+      return { ...range, name: part, next: `${part}/next` };
     });
-    variables.push({ ...weight, name: whole, isInput: weight.slot === undefined || parts.length === 1, parts, layout });
+    variables.push({ ...weight, name, isInput: weight.slot === undefined || parts.length === 1, parts, layout });
   };
   training.trained.forEach((trained, at) => {
-    const name = names[at] as string;
+    const layout = weights[at] as Initializer;
     const rate = (rateName: RateName) => rateTensor(rates, rateName, trained);
-    const parts = updateParts(initializerShape(layouts.get(name) as Initializer));
-    const next = splitGradient(builder, writer, gradients[at] as string, parts).map((gradient, part) => {
-      const tensor = (whole: string) => partTensor(whole, part, parts.length);
-      const old = { value: tensor(name), slots: optimizer.slots.map((slot) => tensor(`${name}/${slot}`)) };
-      return optimizer.next(writer, old, gradient, rate);
+    const rows = updateParts(initializerShape(layout));
+    const next = splitGradient(builder, writer, gradients[at] as string, rows).map((gradient, part) => {
+      const tensor = (whole: string) => partTensor(whole, part, rows.length);
+      const slots = optimizer.slots.map((slot) => tensor(`${layout.name}/${slot}`));
+      return optimizer.next(writer, { value: tensor(layout.name), slots }, gradient, rate);
     });
     const { layer, name: weight } = trained;
-    update(
-      name,
-      { layer, weight, slot: undefined },
-      next.map(({ value }) => value),
-    );
+    const values = next.map(({ value }) => value);
+    update(layout, { layer, weight, slot: undefined }, rows, values);
     optimizer.slots.forEach((slot, position) => {
-      update(
-        name,
-        { layer, weight, slot },
-        next.map(({ slots }) => slots[position] as string),
-      );
+      const ofSlot = next.map(({ slots }) => slots[position] as string);
+      update(layout, { layer, weight, slot }, rows, ofSlot);
     });
   });
-  for (const [name, next] of moved) {
-    const place = name.lastIndexOf("/");
-    update(name, { layer: name.slice(0, place), weight: name.slice(place + 1), slot: undefined }, [next]);
+  for (const { layer, name, values, next } of moved) {
+    const rows = [{ start: 0, count: values.length }];
+    update(layouts.get(values) as Initializer, { layer, weight: name, slot: undefined }, rows, [next]);
   }
   results.set(whole, loss);
   results.set(ofLoss.outputs, outputs);
 
-  const values = new Set(variables.map(({ name }) => name));
   const row = network.layers.find(({ name }) => name === training.input.name) as TrainingPlan["input"];
   const shapes = inferShapes(network);
   const graph: OnnxGraph = {
     name: network.name,
     nodes: builder.nodes.map((node) => withNames(node, results)),
-    initializers: builder.initializers.filter(({ name }) => !values.has(name)),
+    initializers: builder.initializers.filter(({ data }) => !layouts.has(data as Float32Array)),
     inputs: [
       float(xs, [null, ...row.config.shape]),
       float(ys, [null, ...outputRow]),
       float(shares, [null, ...outputRow.map(() => 1)]),
-      ...masks.map(({ tensor, layer }) => float(tensor, [null, ...(shapes.get(layer) ?? [])])),
+      ...noise.map(({ tensor, layer, noise: of }) => float(tensor, [null, ...noiseRow(of, shapes.get(layer) ?? [])])),
       ...[...rates.values()].map(({ tensor }) => float(tensor, [])),
       ...variables.flatMap((variable) => valuesOf(variable).inputs),
     ],
@@ -167,7 +164,7 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
     graph,
     inputs: { xs, ys, shares },
     outputs: { loss, outputs },
-    masks,
+    noise,
     rates: [...rates.values()],
     variables,
     slots: optimizer.slots,

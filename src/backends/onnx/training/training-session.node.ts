@@ -3,9 +3,11 @@ import type { Network, NetworkWeights, Weight } from "../../../network/network.j
 import type { TrainingOptions, TrainingState } from "../../trainable-backend.js";
 import type { TrainingPlan } from "../../training/training-plan.js";
 import { encodeModel } from "../encode-model.js";
+import type { GraphValue, Initializer } from "../graph.js";
 import { lower } from "../lower.js";
 import { permute } from "../permute.js";
 import { type SessionSettings, sessionOptions } from "../session-thread.node.js";
+import { bindWeights, inverse } from "./bind-weights.js";
 import { initializerShape } from "./tensor-shapes.js";
 import { type TrainingGraph, trainingGraph, type Variable } from "./training-graph.js";
 import { type ThreadFeed, TrainingThread } from "./training-thread.node.js";
@@ -90,17 +92,17 @@ export class TrainingSession {
   async #prepare(): Promise<void> {
     const { plan, isTrained } = this.#training;
     const graph = lower(this.network, plan.outputs, isTrained);
-    const names = new Set(this.graph.variables.filter(({ slot }) => slot === undefined).map(({ name }) => name));
-    const variables = graph.initializers.filter(({ name }) => names.has(name));
+    const held = new Map<Float32Array, Initializer>();
+    for (const { slot, layout } of this.graph.variables) {
+      if (slot === undefined) held.set(layout.data as Float32Array, layout);
+    }
+    const { layouts, constants, nodes } = bindWeights(graph.initializers, new Set(held.keys()), held);
+    const variables = [...layouts.values()];
     const model = encodeModel({
       ...graph,
-      initializers: graph.initializers.filter(({ name }) => !names.has(name)),
-      inputs: [
-        ...graph.inputs,
-        ...variables.map(
-          (each) => ({ name: each.name, elementType: "float32", shape: initializerShape(each) }) as const,
-        ),
-      ],
+      nodes: [...nodes, ...graph.nodes],
+      initializers: [...graph.initializers.filter(({ data }) => !held.has(data as Float32Array)), ...constants],
+      inputs: [...graph.inputs, ...variables.map(inputOf)],
     });
     await this.#thread.request(
       `ONNX Runtime refused to run the network "${this.network.name}"`,
@@ -155,6 +157,10 @@ export function valuesOf({ weights, slots }: TrainingState): ValuesOf {
     weightsOf(slot === undefined ? weights : (slots.get(slot) ?? new Map()))(layer, name, undefined);
 }
 
+function inputOf(layout: Initializer): GraphValue {
+  return { name: layout.name, elementType: "float32", shape: initializerShape(layout) };
+}
+
 function keyOf(layer: string, weight: string, slot: string | undefined): string {
   return JSON.stringify([layer, weight, slot]);
 }
@@ -178,6 +184,5 @@ function toLayout({ layout: { shape, permutation } }: Variable, data: Float32Arr
 function fromLayout({ layout }: Variable, data: Float32Array = new Float32Array()): Float32Array {
   const { permutation } = layout;
   if (permutation === undefined) return data;
-  const back = permutation.map((_, axis) => permutation.indexOf(axis));
-  return permute(data, initializerShape(layout), back);
+  return permute(data, initializerShape(layout), inverse(permutation));
 }

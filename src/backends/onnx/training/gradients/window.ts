@@ -1,4 +1,4 @@
-import type { GraphNode } from "../../graph.js";
+import type { Attribute, GraphNode } from "../../graph.js";
 import { attributeInts, attributeNumber } from "../attributes.js";
 import type { Attributes } from "../graph-writer.js";
 import { type GradientContext, type GradientRule, inputOf, outputOf } from "./gradient-rule.js";
@@ -24,7 +24,18 @@ export const windowGradients: Readonly<Record<string, GradientRule>> = {
     const plan = windowPlan(node, context);
     return [
       () => context.writer.node("ConvTranspose", [gradient, kernel], backwards(node, plan)),
-      () => kernelGradient(node, x, gradient, plan, context),
+      () => kernelGradient(x, gradient, plan, groupsOf(node, x, outputOf(node), context), context),
+      () => context.writer.sum(gradient, [0, 2, 3]),
+    ];
+  },
+  // The same the other way round, so that the images and gradients of a convolution change places.
+  ConvTranspose(node, gradient, context) {
+    const [x, kernel] = [inputOf(node, 0), inputOf(node, 1)];
+    const plan = windowPlan(node, context, true);
+    const { kernel_shape, strides, dilations, pads } = node.attributes as Record<string, Attribute>;
+    return [
+      () => context.writer.node("Conv", [gradient, kernel], { kernel_shape, strides, dilations, pads } as Attributes),
+      () => kernelGradient(gradient, x, plan, groupsOf(node, outputOf(node), x, context), context),
       () => context.writer.sum(gradient, [0, 2, 3]),
     ];
   },
@@ -43,6 +54,17 @@ export const windowGradients: Readonly<Record<string, GradientRule>> = {
       return writer.node("Reshape", [scattered, shape]);
     },
   ],
+  // Each pixel repeated a whole number of times, as the nearest: all else is refused before.
+  Resize: (node, gradient, { writer, known }) => [
+    () => {
+      const scales = Array.from(known.initializers.get(node.inputs[2] ?? "")?.data as Float32Array).slice(2);
+      const window = { kernel_shape: { ints: scales }, strides: { ints: scales } };
+      return writer.scaled(
+        writer.node("AveragePool", [gradient], window),
+        (scales[0] as number) * (scales[1] as number),
+      );
+    },
+  ],
   AveragePool: (node, gradient, context) => [() => averageGradient(node, gradient, context)],
 };
 
@@ -51,8 +73,8 @@ function isOverlapping(node: GraphNode): boolean {
   return attributeInts(node, "kernel_shape").some((size, axis) => size > (strides[axis] as number));
 }
 
-function windowPlan(node: GraphNode, { size }: GradientContext): WindowPlan {
-  const [x, y] = [inputOf(node, 0), outputOf(node)];
+function windowPlan(node: GraphNode, { size }: GradientContext, transposed = false): WindowPlan {
+  const [x, y] = transposed ? [outputOf(node), inputOf(node, 0)] : [inputOf(node, 0), outputOf(node)];
   const [top = 0, left = 0] = attributeInts(node, "pads", [0, 0, 0, 0]);
   return {
     size: attributeInts(node, "kernel_shape") as Pair,
@@ -87,20 +109,29 @@ function backwards(node: GraphNode, plan: WindowPlan): Attributes {
   };
 }
 
+/** Channels of the images that windows move over, filters, and the groups that both are divided in. */
+interface Groups {
+  readonly channels: number;
+  readonly filters: number;
+  readonly groups: number;
+}
+
+function groupsOf(node: GraphNode, image: string, result: string, { size }: GradientContext): Groups {
+  return { channels: size(image, 1), filters: size(result, 1), groups: attributeNumber(node, "group", 1) };
+}
+
 /**
  * Gradient of a kernel, one of its places after the other: a product of the image, as far as this place of the kernel
  * passes over it, with the gradient, both with the batch and the pixels along one axis.
  */
 function kernelGradient(
-  node: GraphNode,
   x: string,
   gradient: string,
   plan: WindowPlan,
+  { channels, filters, groups }: Groups,
   context: GradientContext,
 ): string {
-  const { writer, size } = context;
-  const [channels, filters] = [size(x, 1), size(outputOf(node), 1)];
-  const groups = attributeNumber(node, "group", 1);
+  const { writer } = context;
   const swap = { perm: { ints: [1, 0, 2, 3] } };
   const image = padded(writer.node("Transpose", [x], swap), plan, context);
   const rows = writer.node("Transpose", [gradient], swap);
