@@ -1,5 +1,7 @@
 import { defaultMaximumPixels } from "../images/decode-image.js";
 import { checkInterpolation, type Interpolation } from "../images/interpolation.js";
+import { checkWorkers } from "../images/load-images.js";
+import { defaultWorkers } from "../images/picture-threads.node.js";
 import type { PreprocessMode } from "../images/preprocess.js";
 import { checkBoolean } from "../options/check-option.js";
 
@@ -13,7 +15,13 @@ export interface ExtractionPictureOptions {
   readonly applyOrientation?: boolean | undefined;
   /** Pictures with more pixels count as broken, so that one cannot take all memory. @default 178956970, as in Pillow */
   readonly maximumPixels?: number | undefined;
-  /** Pictures that are decoded at the same time. @default 4 */
+  /**
+   * Threads that decode and resize; 0 does it in the thread that calls, as always in browsers.
+   *
+   * @default as many as the machine runs at once, at most 8; 0 in browsers
+   */
+  readonly workers?: number | undefined;
+  /** Pictures that are decoded at the same time, each in its full size in memory. @default two for each of the `workers`, at least 4 */
   readonly concurrency?: number | undefined;
 }
 
@@ -29,6 +37,8 @@ export type PictureOptions = { readonly size: readonly [number, number] } & {
  */
 export function resolvePictureOptions(options: ExtractionPictureOptions): Omit<PictureOptions, "size"> {
   const { interpolation = "bilinear", keepAspectRatio = false, applyOrientation = false } = options;
+  const { workers = defaultWorkers() } = options;
+  checkWorkers(workers);
   checkInterpolation(interpolation);
   checkBoolean("keepAspectRatio", keepAspectRatio);
   checkBoolean("applyOrientation", applyOrientation);
@@ -37,7 +47,8 @@ export function resolvePictureOptions(options: ExtractionPictureOptions): Omit<P
     keepAspectRatio,
     applyOrientation,
     maximumPixels: options.maximumPixels ?? defaultMaximumPixels,
-    concurrency: options.concurrency ?? 4,
+    workers,
+    concurrency: options.concurrency ?? Math.max(4, 2 * workers),
   };
 }
 

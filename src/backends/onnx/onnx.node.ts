@@ -96,6 +96,7 @@ class OnnxBackend implements Backend {
 class OnnxNetwork implements LoadedNetwork {
   readonly inputShapes: readonly (readonly (number | null)[])[];
   readonly outputs: readonly string[];
+  readonly readsSharedMemory = true;
   readonly #session: Session;
   readonly #inputs: readonly ExpectedInput[];
 

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { BackendError, ClosedError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
+import { optionsForThread } from "../../threads/thread-options.node.js";
 import type { AbortOptions } from "../backend.js";
 import { ExitGuard } from "./exit-guard.node.js";
 
@@ -37,6 +38,12 @@ type Answer =
       readonly outputs: readonly { data: Float32Array; shape: number[] }[];
     }
   | { readonly type: "failed"; readonly id: number | undefined; readonly reason: string };
+
+/**
+ * Input values that are computed in one go, per thread: four pictures of 224 x 224. Larger batches are cut up in the
+ * thread, because the values between their layers no longer fit in the processor's caches: docs/performance.md.
+ */
+const valuesPerThread = 4 * 224 * 224 * 3;
 
 /** Runs handed to the thread: one that it computes, and one that it finds as soon as it is done with that. */
 const mostInFlight = 2;
@@ -98,7 +105,10 @@ export class Session {
     if (this.#end) throw this.#end;
   }
 
-  /** Runs one batch. The arrays are copied at once, so the caller may reuse them. */
+  /**
+   * Runs one batch. The arrays are copied at once, so the caller may reuse them; those in a `SharedArrayBuffer` are not,
+   * and must stay as they are until the promise settles.
+   */
   run(inputs: readonly NdArray[], options: AbortOptions = {}): Promise<readonly NdArray<"float32">[]> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
@@ -106,7 +116,10 @@ export class Session {
       this.throwIfEnded();
       const run: Run = {
         id: this.#nextId++,
-        arrays: inputs.map(({ data, shape }) => ({ data: data.slice() as Float32Array | Uint8Array, shape })),
+        arrays: inputs.map(({ data, shape }) => ({
+          data: (isShared(data.buffer) ? data : data.slice()) as Float32Array | Uint8Array,
+          shape,
+        })),
         signal,
         resolve,
         reject,
@@ -143,11 +156,14 @@ export class Session {
       logSeverityLevel: 3,
       extra: { session: { intra_op: { allow_spinning: settings.spinning ? "1" : "0" } } },
     };
+    const valuesPerRun = valuesPerThread * settings.threads;
     const answer = await new Promise<Answer>((resolve, reject) => {
       this.#worker.once("message", resolve);
       this.#worker.once("error", reject);
       this.#worker.once("exit", (code) => reject(new Error(`The thread ended with code ${code}.`)));
-      this.#worker.postMessage({ type: "load", model: bytes, sessionOptions, inputs, outputs }, [bytes.buffer]);
+      this.#worker.postMessage({ type: "load", model: bytes, sessionOptions, inputs, outputs, valuesPerRun }, [
+        bytes.buffer,
+      ]);
     }).catch((cause: unknown) => {
       throw new BackendError(
         `The thread of ONNX Runtime ended while it loaded a network: ${reasonOf(cause)}. Load the network again.`,
@@ -168,7 +184,7 @@ export class Session {
       if (!run) break;
       this.#inFlight.set(run.id, run);
       this.#work();
-      const transfer = run.arrays.map(({ data }) => data.buffer as ArrayBuffer);
+      const transfer = run.arrays.flatMap(({ data: { buffer } }) => (isShared(buffer) ? [] : [buffer]));
       this.#worker.postMessage({ type: "run", id: run.id, arrays: run.arrays }, transfer);
     }
   }
@@ -227,6 +243,10 @@ export class Session {
   }
 }
 
+function isShared(buffer: ArrayBufferLike): buffer is SharedArrayBuffer {
+  return buffer instanceof SharedArrayBuffer;
+}
+
 function startThread(workerUrl: URL, guard: ExitGuard): Worker {
   try {
     return new Worker(workerUrl, {
@@ -240,31 +260,6 @@ function startThread(workerUrl: URL, guard: ExitGuard): Worker {
       { cause },
     );
   }
-}
-
-/** Options of Node that change how modules are found and loaded, all of which a thread accepts: with and without a value. */
-const valuedThreadOptions = ["--import", "--loader", "--experimental-loader", "--require", "-r", "--conditions", "-C"];
-const plainThreadOptions = ["--enable-source-maps", "--preserve-symlinks"];
-
-/**
- * What a thread is given of the process's own options. Usually nothing: it then inherits all of them unchecked, also
- * those, such as `--max-old-space-size`, that it refuses when they are named. But under `node --input-type=module -e ...`
- * no thread that inherits everything starts from a file, so that the options which matter to it must be named.
- */
-function optionsForThread(options: readonly string[]): { execArgv?: string[] } {
-  if (!options.some((option) => option.split("=")[0] === "--input-type")) return {};
-  const execArgv: string[] = [];
-  for (let i = 0; i < options.length; i++) {
-    const option = options[i] as string;
-    const [name = ""] = option.split("=");
-    if (plainThreadOptions.includes(option)) execArgv.push(option);
-    if (!valuedThreadOptions.includes(name)) continue;
-    execArgv.push(option);
-    const value = options[i + 1];
-    if (name === option && value !== undefined) execArgv.push(value);
-    if (name === option) i++;
-  }
-  return { execArgv };
 }
 
 function reasonOf(error: unknown): string {
