@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Worker } from "node:worker_threads";
 import { ClosedError, UnsupportedError } from "../errors.js";
 import { optionsForThread } from "../threads/thread-options.node.js";
@@ -60,7 +61,11 @@ export class PictureThread {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const onAbort = (): void => this.#take(id)?.reject(signal?.reason);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal !== undefined) {
+        // Every picture in hand listens to it, which is no leak.
+        setMaxListeners(0, signal);
+        signal.addEventListener("abort", onAbort, { once: true });
+      }
       const settle = (): void => signal?.removeEventListener("abort", onAbort);
       this.#inHand.set(id, {
         resolve: (isReady) => {

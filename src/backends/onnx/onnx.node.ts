@@ -6,11 +6,15 @@ import type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "../backe
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
 import { encodeModel } from "./encode-model.js";
 import { lower } from "./lower.js";
-import { Session, type SessionSettings } from "./session.node.js";
+import type { SessionSettings } from "./session.node.js";
+import { SessionGroup } from "./session-group.node.js";
 
 /** Options of {@link onnx}. */
 export interface OnnxOptions {
-  /** Threads that compute one batch, an integer >= 1. Default: as many as the machine runs at once. */
+  /**
+   * Threads that compute, an integer >= 1: on one batch together, or where the network is small on parts of it each by
+   * itself. Default: as many as the machine runs at once.
+   */
   readonly threads?: number | undefined;
   /**
    * Whether computing threads that have nothing to do wait in a loop for more work. It saves them the time to wake up
@@ -26,7 +30,7 @@ interface Runtime {
 
 /**
  * The backend `onnx`: ONNX Runtime on the CPU, through the package `onnxruntime-node`. A network is written as an ONNX
- * model in memory and runs in a thread of its own, so that the caller's event loop stays free.
+ * model in memory and runs in threads of its own, so that the caller's event loop stays free.
  *
  * @throws InvalidArgumentError if an option is out of range
  *
@@ -77,7 +81,7 @@ class OnnxBackend implements Backend {
     await this.init();
     const outputs = options.outputs ?? network.outputs;
     const graph = lower(network, outputs);
-    const session = await Session.start(
+    const session = await SessionGroup.start(
       {
         bytes: encodeModel(graph),
         inputs: graph.inputs.map(({ name }) => name),
@@ -97,10 +101,10 @@ class OnnxNetwork implements LoadedNetwork {
   readonly inputShapes: readonly (readonly (number | null)[])[];
   readonly outputs: readonly string[];
   readonly readsSharedMemory = true;
-  readonly #session: Session;
+  readonly #session: SessionGroup;
   readonly #inputs: readonly ExpectedInput[];
 
-  constructor(session: Session, inputs: readonly ExpectedInput[], outputs: readonly string[]) {
+  constructor(session: SessionGroup, inputs: readonly ExpectedInput[], outputs: readonly string[]) {
     this.#session = session;
     this.#inputs = inputs;
     this.inputShapes = inputs.map(({ shape }) => shape);

@@ -4,7 +4,7 @@ import { MessageChannel, parentPort, workerData } from "node:worker_threads";
 
 /**
  * @typedef {{ data: Float32Array | Uint8Array, shape: readonly number[] }} Array_
- * @typedef {{ type: "load", model: Uint8Array, sessionOptions: object, inputs: string[], outputs: string[], valuesPerRun: number }
+ * @typedef {{ type: "load", model: Uint8Array, sessionOptions: object, inputs: string[], outputs: string[] }
  *   | { type: "run", id: number, arrays: Array_[] }
  *   | { type: "close" }} Request
  */
@@ -35,7 +35,6 @@ let session;
 let inputNames = [];
 /** @type {string[]} */
 let outputNames = [];
-let valuesPerRun = 0;
 
 /** @param {Extract<Request, { type: "load" }>} request */
 async function load(request) {
@@ -44,7 +43,6 @@ async function load(request) {
   free(request.model);
   inputNames = request.inputs;
   outputNames = request.outputs;
-  valuesPerRun = request.valuesPerRun;
   return { message: { type: "loaded" }, transfer: [] };
 }
 
@@ -63,58 +61,21 @@ function free(bytes) {
 
 /** @param {Extract<Request, { type: "run" }>} request */
 async function run({ id, arrays }) {
-  const rows = Number(arrays[0]?.shape[0]);
-  const values = arrays.reduce((sum, { data }) => sum + data.length, 0);
-  const rowsPerRun = Math.max(Math.floor((valuesPerRun * rows) / values), 1);
-  /** @type {{ data: Float32Array, shape: readonly number[] }[]} */
-  let outputs = [];
-  for (let row = 0; row < rows; row += rowsPerRun) {
-    if (Atomics.load(cells, stopping) === 1) throw new Error("The process ends.");
-    const part = await runRows(arrays, row, Math.min(row + rowsPerRun, rows));
-    if (rowsPerRun >= rows) {
-      outputs = part;
-      break;
-    }
-    if (row === 0) {
-      outputs = part.map(({ data, shape }) => ({
-        data: new Float32Array((data.length / rowsPerRun) * rows),
-        shape: [rows, ...shape.slice(1)],
-      }));
-    }
-    outputs.forEach(({ data }, i) => {
-      data.set(/** @type {Float32Array} */ (part[i]?.data), (data.length / rows) * row);
-    });
-  }
-  return { message: { type: "result", id, outputs }, transfer: outputs.map(({ data }) => data.buffer) };
-}
-
-/**
- * Computes some of the rows of a batch.
- *
- * @param {readonly Array_[]} arrays
- * @param {number} start
- * @param {number} end
- */
-async function runRows(arrays, start, end) {
   if (!runtime || !session) throw new Error("The session is not loaded.");
   /** @type {Record<string, Tensor>} */
   const feeds = {};
   const { Tensor } = runtime;
   arrays.forEach(({ data, shape }, i) => {
-    const row = data.length / Number(shape[0]);
-    const part = start === 0 && end === shape[0] ? data : data.subarray(start * row, end * row);
     // ONNX Runtime refuses memory that threads share.
-    const own = part.buffer instanceof SharedArrayBuffer ? part.slice() : part;
-    feeds[inputNames[i] ?? ""] = new Tensor(own instanceof Float32Array ? "float32" : "uint8", own, [
-      end - start,
-      ...shape.slice(1),
-    ]);
+    const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
+    feeds[inputNames[i] ?? ""] = new Tensor(own instanceof Float32Array ? "float32" : "uint8", own, shape);
   });
   const results = await session.run(feeds);
-  return outputNames.map((name) => {
+  const outputs = outputNames.map((name) => {
     const { data, dims } = /** @type {Tensor} */ (results[name]);
-    return { data: /** @type {Float32Array} */ (data), shape: dims };
+    return { data, shape: dims };
   });
+  return { message: { type: "result", id, outputs }, transfer: outputs.map(({ data }) => data.buffer) };
 }
 
 /** @param {Request} request */

@@ -39,12 +39,6 @@ type Answer =
     }
   | { readonly type: "failed"; readonly id: number | undefined; readonly reason: string };
 
-/**
- * Input values that are computed in one go, per thread: four pictures of 224 x 224. Larger batches are cut up in the
- * thread, because the values between their layers no longer fit in the processor's caches: docs/performance.md.
- */
-const valuesPerThread = 4 * 224 * 224 * 3;
-
 /** Runs handed to the thread: one that it computes, and one that it finds as soon as it is done with that. */
 const mostInFlight = 2;
 
@@ -98,6 +92,11 @@ export class Session {
     worker.on("error", (error: unknown) => session.#stop(error));
     worker.on("exit", (code) => session.#stop(undefined, code));
     return session;
+  }
+
+  /** Runs that are not done yet. */
+  get inHand(): number {
+    return this.#waiting.length + this.#inFlight.size;
   }
 
   /** @throws ClosedError after `dispose` @throws BackendError after the thread has ended by itself */
@@ -156,14 +155,11 @@ export class Session {
       logSeverityLevel: 3,
       extra: { session: { intra_op: { allow_spinning: settings.spinning ? "1" : "0" } } },
     };
-    const valuesPerRun = valuesPerThread * settings.threads;
     const answer = await new Promise<Answer>((resolve, reject) => {
       this.#worker.once("message", resolve);
       this.#worker.once("error", reject);
       this.#worker.once("exit", (code) => reject(new Error(`The thread ended with code ${code}.`)));
-      this.#worker.postMessage({ type: "load", model: bytes, sessionOptions, inputs, outputs, valuesPerRun }, [
-        bytes.buffer,
-      ]);
+      this.#worker.postMessage({ type: "load", model: bytes, sessionOptions, inputs, outputs }, [bytes.buffer]);
     }).catch((cause: unknown) => {
       throw new BackendError(
         `The thread of ONNX Runtime ended while it loaded a network: ${reasonOf(cause)}. Load the network again.`,
