@@ -1,4 +1,5 @@
 import { defaultMaximumPixels } from "../images/decode-image.js";
+import { checkDecodeMode, type DecodeMode } from "../images/fast-decoding.js";
 import { checkInterpolation, type Interpolation } from "../images/interpolation.js";
 import { checkWorkers } from "../images/load-images.js";
 import { defaultWorkers } from "../images/picture-threads.node.js";
@@ -15,6 +16,14 @@ export interface ExtractionPictureOptions {
   readonly applyOrientation?: boolean | undefined;
   /** Pictures with more pixels count as broken, so that one cannot take all memory. @default 178956970, as in Pillow */
   readonly maximumPixels?: number | undefined;
+  /**
+   * `"fast"`: the JPEG decoder makes photographs of at least six times the network's size smaller while it decodes them.
+   * It takes a fraction of the time, and features are near the exact ones but not equal: docs/performance.md. The
+   * attribute `preprocess` says so. Node only.
+   *
+   * @default "exact"
+   */
+  readonly decode?: DecodeMode | undefined;
   /**
    * Threads that decode and resize; 0 does it in the thread that calls, as always in browsers.
    *
@@ -37,7 +46,8 @@ export type PictureOptions = { readonly size: readonly [number, number] } & {
  */
 export function resolvePictureOptions(options: ExtractionPictureOptions): Omit<PictureOptions, "size"> {
   const { interpolation = "bilinear", keepAspectRatio = false, applyOrientation = false } = options;
-  const { workers = defaultWorkers() } = options;
+  const { workers = defaultWorkers(), decode = "exact" } = options;
+  checkDecodeMode(decode);
   checkWorkers(workers);
   checkInterpolation(interpolation);
   checkBoolean("keepAspectRatio", keepAspectRatio);
@@ -47,6 +57,7 @@ export function resolvePictureOptions(options: ExtractionPictureOptions): Omit<P
     keepAspectRatio,
     applyOrientation,
     maximumPixels: options.maximumPixels ?? defaultMaximumPixels,
+    decode,
     workers,
     concurrency: options.concurrency ?? Math.max(4, 2 * workers),
   };
@@ -58,6 +69,7 @@ export function describePreparation(pictures: PictureOptions, preprocess: Prepro
     `${pictures.interpolation} to ${pictures.size.join("x")}`,
     ...(pictures.keepAspectRatio ? ["aspect ratio kept"] : []),
     ...(pictures.applyOrientation ? ["orientation applied"] : []),
+    ...(pictures.decode === "fast" ? ["decoded fast"] : []),
     preprocess,
   ].join(", ");
 }

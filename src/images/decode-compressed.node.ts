@@ -2,6 +2,7 @@ import type { NdArray } from "../ndarray.js";
 import { cmykToRGB } from "./cmyk.js";
 import { DecodeProblem } from "./decode-problem.js";
 import type { DecodeRequest } from "./decode-request.js";
+import { fastDecodingSize } from "./fast-decoding.js";
 import { loadSharp, type Pipeline, type RawImage } from "./load-sharp.node.js";
 import { checkTiff } from "./tiff-header.js";
 
@@ -33,6 +34,11 @@ export async function decodeCompressed(bytes: Uint8Array, request: DecodeRequest
         2,
       );
       return image(raw, clippedGrey(raw.data));
+    }
+    const fastSize = request.fastFor && fastDecodingSize(header, request.fastFor, request.applyOrientation);
+    if (fastSize !== undefined) {
+      const [height, width] = fastSize;
+      pipeline = pipeline.resize({ height, width, fit: "outside", kernel: "linear", withoutEnlargement: true });
     }
     const raw = await read(pipeline.removeAlpha().toColourspace("srgb").raw(), 3);
     return image(raw, new Uint8Array(raw.data.buffer, raw.data.byteOffset, raw.data.byteLength));

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, isCnnTransferError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
 import { BatchBuilder, type ImageBatch, type LoadedImage } from "./batch-builder.js";
+import { checkDecodeMode, type DecodeMode } from "./fast-decoding.js";
 import type { ImageSource, SourceImage } from "./image-source.js";
 import type { LoadImageOptions } from "./load-image.js";
 import type { PicturePreparation, PictureSettings } from "./picture-preparation.js";
@@ -13,6 +14,14 @@ export type { ImageBatch, SkippedImage } from "./batch-builder.js";
 export interface LoadImagesOptions extends Omit<LoadImageOptions, "name" | "size"> {
   /** `[height, width]` that every picture is brought to. */
   readonly size: readonly [number, number];
+  /**
+   * `"fast"`: the JPEG decoder makes photographs of at least six times `size` smaller while it decodes them, down to not less
+   * than twice `size`; the rest is done as always. It takes a fraction of the time, and the pixels are near those of Pillow
+   * but not equal. Other files are decoded as with `"exact"`. Node only.
+   *
+   * @default "exact"
+   */
+  readonly decode?: DecodeMode | undefined;
   /** Pictures per batch; the last one may have fewer. @default 32 */
   readonly batchSize?: number | undefined;
   /**
@@ -111,8 +120,9 @@ export async function* loadBatches(
 
 /** Of the options of a run those that say how each picture is prepared. */
 export function pictureSettings(options: LoadImagesOptions): PictureSettings {
-  const { size, interpolation, keepAspectRatio, applyOrientation, maximumPixels } = options;
-  return { size, interpolation, keepAspectRatio, applyOrientation, maximumPixels };
+  const { size, interpolation, keepAspectRatio, applyOrientation, maximumPixels, decode = "exact" } = options;
+  checkDecodeMode(decode);
+  return { size, interpolation, keepAspectRatio, applyOrientation, maximumPixels, decode };
 }
 
 /** Pixels in memory that no other thread can see: a copy where they are in a `SharedArrayBuffer`. */

@@ -10,6 +10,13 @@ export interface RawImage {
 export interface Pipeline {
   autoOrient(): Pipeline;
   removeAlpha(): Pipeline;
+  resize(options: {
+    readonly width: number;
+    readonly height: number;
+    readonly fit: "outside";
+    readonly kernel: "linear";
+    readonly withoutEnlargement: true;
+  }): Pipeline;
   pipelineColourspace(name: string): Pipeline;
   toColourspace(name: string): Pipeline;
   raw(options?: { readonly depth: "ushort" }): Pipeline;

@@ -1,10 +1,13 @@
-import { type DecodeOptions, decodeImage } from "./decode-image.js";
+import { type DecodeOptions, decodeFor } from "./decode-image.js";
+import type { DecodeMode } from "./fast-decoding.js";
 import type { ImageInput } from "./image-source.js";
 import { nextTurn } from "./next-turn.node.js";
 import { createResizeInto, type ResizeOptions } from "./resize.js";
 
 /** How every picture of a run is decoded and resized: plain data, which can be sent to a thread. */
-export interface PictureSettings extends ResizeOptions, Omit<DecodeOptions, "name" | "signal"> {}
+export interface PictureSettings extends ResizeOptions, Omit<DecodeOptions, "name" | "signal"> {
+  readonly decode?: DecodeMode | undefined;
+}
 
 /** One picture that is to be prepared. */
 export interface PictureTask {
@@ -37,13 +40,14 @@ export interface PicturePreparation {
  * @throws InvalidArgumentError if the size or the interpolation is wrong
  */
 export function prepareHere(settings: PictureSettings): PicturePreparation {
-  const { interpolation = "bilinear" } = settings;
+  const { interpolation = "bilinear", decode = "exact" } = settings;
+  const fastFor = decode === "fast" ? settings.size : undefined;
   const resizeInto = createResizeInto({ ...settings, interpolation });
   let lane: Promise<void> = Promise.resolve();
   return {
     allocate: (bytes) => new Uint8Array(bytes),
     async prepare({ image, name, target, signal }) {
-      const pixels = await decodeImage(image, { ...settings, name, signal });
+      const pixels = await decodeFor(fastFor, image, { ...settings, name, signal });
       // One resize per turn of the event loop: pictures that were decoded at the same moment must not block it in a row.
       lane = lane.then(nextTurn);
       await lane;

@@ -203,6 +203,7 @@ describe("the public list", () => {
         "DType",
         "DatasetBatch",
         "DatasetParts",
+        "DecodeMode",
         "DecodeOptions",
         "DownloadProgress",
         "EncodeModelOptions",
