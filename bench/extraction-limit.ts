@@ -21,8 +21,13 @@ export interface StepSeconds {
 }
 
 /** Pictures per second if all cores did nothing but these steps. */
-export function limitOf({ decode, resize, forward }: StepSeconds): number {
-  return os.availableParallelism() / (decode + resize + forward);
+export function limitOf(steps: StepSeconds): number {
+  return os.availableParallelism() / processorSeconds(steps);
+}
+
+/** All steps together. */
+export function processorSeconds({ decode, resize, forward }: StepSeconds): number {
+  return decode + resize + forward;
 }
 
 /** Measures each step of an extraction alone. */
@@ -55,7 +60,7 @@ export async function createStepMeter(
   await loaded.run([batches[0] as NdArray<"uint8">]);
   return {
     async measure() {
-      const perPicture = async (work: () => Promise<unknown>) => (await processorSeconds(work)) / paths.length;
+      const perPicture = async (work: () => Promise<unknown>) => (await processorSecondsOf(work)) / paths.length;
       return {
         decode: await perPicture(() => inParallel(4, files, (file) => decodeImage(file))),
         resize: await perPicture(async () => decoded.forEach((pixels) => void resize(pixels))),
@@ -79,7 +84,7 @@ async function inParallel<T>(lanes: number, items: readonly T[], work: (item: T)
 }
 
 /** Processor time of all threads of this process, in seconds. */
-async function processorSeconds(work: () => Promise<unknown>): Promise<number> {
+async function processorSecondsOf(work: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   await work();
   const { user, system } = process.cpuUsage(before);

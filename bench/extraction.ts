@@ -6,7 +6,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { FeatureExtractor, HDF5DatasetWriter, type ImageSource, imageFolder, imageList, onnx } from "cnn-transfer";
 import { drawAnimals } from "../examples/draw-animals.js";
-import { createStepMeter, limitOf, type StepSeconds } from "./extraction-limit.js";
+import { createStepMeter, limitOf, processorSeconds, type StepSeconds } from "./extraction-limit.js";
 import { fastDecoding } from "./fast-decoding.js";
 import { kerasPipeline } from "./keras.js";
 import { extractedNetworks, type MeasuredNetwork } from "./networks.js";
@@ -101,7 +101,7 @@ async function extractionOf(
     {
       what: "  its processor time",
       figure: `${(middle(({ job }) => job.processorSeconds) * 1000).toFixed(2)} ms/image`,
-      ratio: `${middle(({ job }) => job.cores).toFixed(2)} of ${os.availableParallelism()} cores`,
+      ratio: `${middle(({ steps, job }) => processorSeconds(steps) / job.processorSeconds).toFixed(2)} of it are the three; it kept ${middle(({ job }) => job.cores).toFixed(2)} of ${os.availableParallelism()} cores busy`,
     },
     {
       what: "  its longest block of the event loop",

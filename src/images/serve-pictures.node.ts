@@ -12,7 +12,7 @@ export function servePictures(): void {
 
   async function prepare(image: ImageInput, target: Uint8Array): Promise<boolean> {
     try {
-      // Nothing else is kept waiting here, and reading at once takes a sixth of the processor's time.
+      // Nothing else is kept waiting here, and reading at once takes half of the processor's time.
       const given = typeof image === "string" ? readFileSync(image) : image;
       await preparation.prepare({ image: given, name: "", target });
       return true;
