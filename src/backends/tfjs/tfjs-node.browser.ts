@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../../errors.js";
-import type { TrainableBackend } from "../backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 
 /** Options of {@link tfjsNode} and {@link tfjsNodeGpu}. */
 export interface TfjsNodeOptions {

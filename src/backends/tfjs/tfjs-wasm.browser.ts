@@ -1,4 +1,4 @@
-import type { TrainableBackend } from "../backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import { createWasmBackend } from "./wasm-backend.js";
 
 /**
