@@ -3,6 +3,7 @@ import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
 import { registerConvolutionGradients } from "./convolution-gradients.js";
 import { registerFastBatchMatMul } from "./fast-batch-mat-mul.js";
+import { registerFusedAdam } from "./fused-adam.js";
 import { registerMaxPoolGradient } from "./max-pool-gradient.js";
 import { createMemoryBudget, type MemoryBudget } from "./memory-budget.js";
 import { messageOf, type Tfjs } from "./shared-tfjs.js";
@@ -52,6 +53,7 @@ export function createWasmBackend(host: WasmHost): TrainableBackend & GradientBa
       registerFastBatchMatMul(tf);
       registerConvolutionGradients(tf);
       registerMaxPoolGradient(tf);
+      registerFusedAdam(tf);
       return describe(tf, library as WasmLibrary);
     },
   });
