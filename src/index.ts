@@ -215,6 +215,7 @@ export type {
   TaskEvaluations,
 } from "./training/evaluate-head.js";
 export type { FitOptions, RunningTraining, SaveBestOptions, TrainingCallback } from "./training/fit-options.js";
+export { type Fold, foldRows } from "./training/folds.js";
 export type { HeadShape } from "./training/head-network.js";
 export type {
   HeadMetadata,
@@ -268,7 +269,7 @@ export {
   type SchedulePlace,
   stepDecay,
 } from "./training/schedules.js";
-export { type Fold, foldRows, type Split, type SplitOptions, splitRows } from "./training/split.js";
+export { type Split, type SplitOptions, splitRows } from "./training/split.js";
 export type { Task } from "./training/target.js";
 export { type ConfusedRow, type Confusion, topConfusions } from "./training/top-confusions.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { LoadedNetwork } from "../../src/backends/backend.js";
 import { evaluatePredictor, networkPredictor } from "../../src/training/evaluate.js";
-import { foldRows, splitRows } from "../../src/training/split.js";
+import { foldRows } from "../../src/training/folds.js";
+import { splitRows } from "../../src/training/split.js";
 import { rowsData } from "../support/separable-data.js";
 
 const target = { inputShape: [1], classLabels: ["a", "b"] };

@@ -68,6 +68,9 @@ export async function openPartialFile(target: string, options: PartialFileOption
       await journal.truncate(syncedEnd).catch(() => undefined);
     }
 
+    /** Whether the folder has told the disk of the two files. */
+    let named = false;
+
     const closeHandles = async () => {
       await rows.settle();
       await replacement?.file.settle();
@@ -137,7 +140,12 @@ export async function openPartialFile(target: string, options: PartialFileOption
         rows.begin();
       },
       truncate: (size) => attempt(target, () => (replacement?.handle ?? data).truncate(size)),
-      sync: () => rows.sync(journal),
+      async sync() {
+        await rows.sync(journal);
+        // A disk that has the bytes but not the names would lose both files.
+        if (!named) await syncFolder(dirname(path));
+        named = true;
+      },
       check: () => rows.check(),
       async complete() {
         if (!options.overwrite && (await sizeOf(path)) !== undefined) {
