@@ -43,7 +43,9 @@ const logs = await head.fit(train, {
   callbacks: [
     {
       onEpochEnd: ({ epoch, loss, valLoss = Number.NaN, valAccuracy = Number.NaN }) =>
-        console.log(`epoch ${epoch}  loss ${loss.toFixed(4)}  validation ${valLoss.toFixed(4)}  accuracy ${valAccuracy}`),
+        console.log(
+          `epoch ${epoch}  loss ${loss.toFixed(4)}  validation ${valLoss.toFixed(4)}  accuracy ${valAccuracy}`,
+        ),
     },
   ],
 });

@@ -202,6 +202,20 @@ describe("the short examples run", () => {
     expect(fromFile).toBe(accuracy);
   });
 
+  test("training, and once more from its checkpoint", async () => {
+    const { code, stdout } = await runExample("training");
+    expect(code).toBe(0);
+    const epochs = [...stdout.matchAll(/^epoch \d+ /gm)].length;
+    expect(epochs).toBeGreaterThan(5);
+    expect(stdout).toContain(`${epochs} epochs\n`);
+    const [, accuracy] = /accuracy of best\.h5: (\S+)/.exec(stdout) ?? [];
+    expect(Number(accuracy)).toBeGreaterThan(0.85);
+    expect(JSON.parse(await readFile(join(consumer, "history.json"), "utf8")).val_loss).toHaveLength(epochs);
+    const again = await runExample("training");
+    expect(again.stdout).not.toMatch(/^epoch/m);
+    expect(again.stdout.slice(again.stdout.indexOf(" epochs\n"))).toBe(stdout.slice(stdout.indexOf(" epochs\n")));
+  });
+
   test("classify, convert and tfjs-model, one after the other, on a file of Keras", async () => {
     await cp(join(root, "test/fixtures/keras-files/keras3-chain.keras"), join(consumer, "chain.keras"));
     const converted = await runExample("convert", ["chain.keras", "chain.h5", "chain.onnx"]);
@@ -222,6 +236,7 @@ describe("the short examples run", () => {
       "fit-dataset",
       "plug-in",
       "logistic-regression",
+      "training",
       "classify",
       "convert",
       "tfjs-model",
