@@ -75,6 +75,12 @@ export {
 export type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backends/backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
+export type {
+  CalibrationOptions,
+  Int8Calibration,
+  QuantizationQuality,
+  QuantizingBackend,
+} from "./backends/quantizing-backend.js";
 export type { RunningBackend } from "./backends/running-backend.js";
 export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.js";
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
@@ -97,6 +103,7 @@ export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
 export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
+export type { PrecisionOptions } from "./extraction/precision.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,
@@ -179,6 +186,12 @@ export {
   type WritableNetwork,
 } from "./keras/write-model.js";
 export { type GridSearch, type LoadLogisticOptions, LogisticRegression } from "./logistic-regression.js";
+export {
+  type MergeShardsOptions,
+  type MergeShardsProgress,
+  type MergeShardsSummary,
+  mergeShards,
+} from "./merge-shards.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
 export { cut } from "./network/cut.js";
 export {
@@ -196,6 +209,9 @@ export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
+export { type Shard, shardPath, shardPaths } from "./shards/shard.js";
+export { type ShardFromEnvironmentOptions, shardFromEnvironment } from "./shards/shard-from-environment.js";
+export { type ImageShard, shardOf } from "./shards/shard-of.js";
 export { type Calibration, type CalibrationBin, calibration } from "./training/calibration.js";
 export type { CheckpointOptions } from "./training/checkpoint-file.js";
 export {

@@ -16,7 +16,7 @@ export interface DropoutMasks {
 /**
  * Masks that depend on nothing but the seed and the order of the calls, so that training is the same on every backend.
  *
- * In training, a layer draws from `[seed, steps taken so far, position among the network's layers]`: so its masks depend on
+ * In training, a layer draws from `[seed, steps taken so far, place among the network's layers from the last]`: so its masks depend on
  * nothing that came before, and a training that goes on later draws the same.
  *
  * A value takes 16 random bits, an integer u in 0..65535, and is 0 if u < round(65536 * rate). The bits are those of

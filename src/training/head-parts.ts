@@ -175,7 +175,8 @@ function whyUntrainable(
   return undefined;
 }
 
-function trainingOptions(options: LearningOptions, task: Task, seed = 0): TrainingOptions {
+/** How a network learns a task. @throws InvalidArgumentError for a setting out of range */
+export function trainingOptions(options: LearningOptions, task: Task, seed = 0): TrainingOptions {
   const { l1 = 0, l2 = 0, labelSmoothing = 0, clipping } = options;
   for (const [name, value] of Object.entries({ l1, l2 })) {
     if (value >= 0 && Number.isFinite(value)) continue;

@@ -101,6 +101,7 @@ const classes = [
   "transfer-head.ts",
   "logistic-regression.ts",
   "write-images.ts",
+  "merge-shards.ts",
 ];
 const adapter = /^(backends\/(onnx|tfjs)\/|hdf5\/(h5wasm|jsfive))/;
 

@@ -7,8 +7,9 @@ import type { TrainableBackend, TrainingState } from "../../src/backends/trainab
 import { type CnnTransferErrors, isCnnTransferError } from "../../src/errors.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { Network, NetworkWeights } from "../../src/network/network.js";
+import { createRandom } from "../../src/random.js";
 import { everyLayerNetwork } from "../support/every-layer-network.js";
-import { headNetwork } from "../support/head-network.js";
+import { headNetwork, imageNetwork } from "../support/head-network.js";
 import { headTraining } from "../support/head-training.js";
 import { tfjsNodeHint, tfjsNodeIsBuilt, tfjsNodeModule } from "../support/tfjs-node-build.js";
 
@@ -250,17 +251,95 @@ describe.each(backends)("training on $name", ({ run, create }) => {
   });
 });
 
+const perturbing = [
+  ["SpatialDropout2D", { rate: 0.4 }],
+  ["GaussianDropout", { rate: 0.4 }],
+  ["AlphaDropout", { rate: 0.4 }],
+  ["GaussianNoise", { stddev: 0.5 }],
+  ["StochasticDepth", { dropPathRate: 0.4 }],
+] as const;
+
+describe("layers that act at random while training", () => {
+  test.runIf(tfjsNodeIsBuilt).each(perturbing)("%s acts alike on all backends", async (className, config) => {
+    const { network, xs, ys } = imageNetwork({ className, config } as never);
+    const without = imageNetwork({ className: "Activation", config: { activation: "linear" } }).network;
+    const train = async (backend: TrainableBackend, trained: Network) => {
+      const loaded = await backend.loadForTraining(trained, headTraining);
+      const losses = [];
+      for (let i = 0; i < 3; i++) losses.push((await loaded.step(xs, ys)).loss);
+      await loaded.dispose();
+      return losses;
+    };
+    const losses = await train(tfjsCpu(), network);
+    for (const backend of [tfjsWasm(), tfjsNode({ module: tfjsNodeModule })]) {
+      for (const [at, loss] of (await train(backend, network)).entries()) expect(loss).toBeCloseTo(losses[at] ?? 0, 5);
+    }
+    expect(losses[0]).not.toBeCloseTo((await train(tfjsCpu(), without))[0] ?? 0, 3);
+  });
+});
+
+describe("a network of every kind of layer and setting", () => {
+  test("trains alike on tfjs-wasm and tfjs-cpu, dropout included, and leaves no value behind", async () => {
+    const network: Network = { ...everyLayerNetwork(), outputs: ["predictions"] };
+    const random = createRandom(3);
+    const xs: NdArray = {
+      dtype: "uint8",
+      shape: [4, 12, 10, 3],
+      data: Uint8Array.from({ length: 4 * 360 }, () => 256 * random.double()),
+    };
+    const ys: NdArray<"float32"> = { dtype: "float32", shape: [4, 4], data: new Float32Array(16) };
+    for (let row = 0; row < 4; row++) ys.data[5 * row] = 1;
+    const train = async (backend: TrainableBackend, name: string) => {
+      const optimizer = { name: "sgd", learningRate: 0.01, momentum: 0.9, nesterov: true } as const;
+      const trained = await backend.loadForTraining(network, { ...headTraining, optimizer });
+      await trained.step(xs, ys);
+      const held = () => tf.engine().registry[name]?.numDataIds();
+      const before = held();
+      for (let i = 0; i < 3; i++) await trained.step(xs, ys);
+      expect(held()).toBe(before);
+      const weights = await trained.readWeights();
+      await trained.dispose();
+      return weights;
+    };
+    const expected = await train(tfjsCpu(), "cpu");
+    const actual = await train(tfjsWasm(), "wasm");
+    for (const [layer, weights] of expected) {
+      for (const [at, { name, array }] of weights.entries()) {
+        const other = actual.get(layer)?.[at]?.array.data ?? new Float32Array();
+        const scale = Math.max(...array.data.map(Math.abs));
+        const error = Math.max(...array.data.map((value, i) => Math.abs(value - (other[i] as number)))) / scale;
+        expect(error, `${layer} ${name}`).toBeLessThan(1e-5);
+      }
+    }
+  });
+});
+
 describe("what cannot be trained is refused before anything is allocated", () => {
-  test("a convolution on tfjs-wasm, naming the layer and tfjsNode()", async () => {
-    const network = everyLayerNetwork();
+  test.each([
+    ["Resizing", { height: 6, width: 6, interpolation: "bilinear" }, "gradient"],
+    ["UpSampling2D", { size: [2, 2], interpolation: "bilinear" }, "gradient"],
+    ["RandomFlip", { mode: "horizontal" }, "augmentImages"],
+    ["ActivityRegularization", { l1: 0, l2: 0.1 }, "adds to the loss"],
+  ])("%s, naming the layer and the reason", async (className, config, reason) => {
     const backend = tfjsWasm();
     await backend.init();
     const before = tf.memory().numTensors;
-    const one: Network = { ...network, outputs: ["predictions"] };
-    await expect(backend.loadForTraining(one, headTraining)).rejects.toSatisfy(
-      is("UnsupportedError", '"grouped"', "Conv2D", "tfjsNode()"),
+    const { network } = imageNetwork({ className, config } as never);
+    await expect(backend.loadForTraining(network, headTraining)).rejects.toSatisfy(
+      is("UnsupportedError", '"between"', className, reason),
     );
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test("a resizing below the lowest trained layer is not among it", async () => {
+    const { network, xs, ys } = imageNetwork({
+      className: "Resizing",
+      config: { height: 6, width: 6, interpolation: "bilinear" },
+    });
+    const layers = new Map([["convolution", { trainable: false }]]);
+    const trained = await tfjsWasm().loadForTraining(network, { ...headTraining, layers });
+    await trained.step(xs, ys);
+    await trained.dispose();
   });
 
   test("several outputs, an output without softmax, a layer that leads nowhere", async () => {

@@ -1,5 +1,6 @@
-import type { Layer, LayerClassName } from "../../network/layer.js";
+import type { Layer } from "../../network/layer.js";
 import { isAugmentation } from "../../network/layers/augmentation.js";
+import type { Weight } from "../../network/network.js";
 
 /** A weight that can be trained. */
 export interface TrainableWeight {
@@ -9,60 +10,34 @@ export interface TrainableWeight {
   readonly isKernel: boolean;
 }
 
-/** The weights of a layer that can be trained. */
-export function trainableWeights(layer: Layer): readonly TrainableWeight[] {
-  switch (layer.className) {
-    case "Dense":
-    case "Conv2D":
-    case "DepthwiseConv2D": {
-      const kernel = { position: 0, isKernel: true };
-      return layer.config.useBias ? [kernel, { position: 1, isKernel: false }] : [kernel];
-    }
-    case "BatchNormalization": {
-      const { scale, center } = layer.config;
-      const count = Number(scale) + Number(center);
-      return Array.from({ length: count }, (_, position) => ({ position, isKernel: false }));
-    }
-    default:
-      return [];
-  }
+/** Those of a layer's weights that can be trained: not the statistics of normalization layers. */
+export function trainableWeights({ className }: Layer, weights: readonly Weight[]): readonly TrainableWeight[] {
+  if (className === "Normalization") return [];
+  return weights.flatMap(({ name }, position) =>
+    name === "moving_mean" || name === "moving_variance" ? [] : [{ position, isKernel: kernels.includes(name) }],
+  );
 }
 
+const kernels: readonly string[] = ["kernel", "depthwise_kernel", "pointwise_kernel"];
+
 /**
- * Why a layer cannot be trained on any backend: it acts at random while training in a way that is not built here, or has
- * weights of which the optimizer would not know. Undefined if it can.
+ * Why a network with this layer cannot be trained on any backend, undefined if it can: the layer acts while training in a
+ * way that is not built here, or has no right gradient.
  *
- * @param trained whether its weights are to change
+ * @param differentiated whether gradients have to flow through it
  */
-export function refusesToTrain(layer: Layer, trained: boolean): string | undefined {
-  if (isAugmentation(layer.className) || actsWhileTraining.includes(layer.className)) {
-    return "acts at random while training, which is not built here. Leave it out, or put a Dropout layer in its place.";
+export function refusesToTrain(layer: Layer, differentiated: boolean): string | undefined {
+  if (isAugmentation(layer.className)) {
+    return "acts at random while training, which is not built here. Leave it out and vary the pictures before (`augmentImages`).";
   }
-  if (trained && hasOwnWeights.includes(layer.className)) {
-    return "has weights that cannot be trained here. Let it stand still (`trainable: false`), or train a head on the features before it.";
+  if (layer.className === "ActivityRegularization") {
+    return "adds to the loss while training, which is not built here. Leave it out; `l1` and `l2` count weights.";
+  }
+  // tfjs's gradients of resizing take the pixels' corners where the resizing itself takes their centres.
+  const resizes =
+    layer.className === "Resizing" || (layer.className === "UpSampling2D" && layer.config.interpolation !== "nearest");
+  if (differentiated && resizes) {
+    return "has a gradient in tfjs that is wrong. Let the layers up to it stand still (`trainable: false`).";
   }
   return undefined;
 }
-
-const actsWhileTraining: readonly LayerClassName[] = [
-  "SpatialDropout1D",
-  "SpatialDropout2D",
-  "GaussianDropout",
-  "AlphaDropout",
-  "GaussianNoise",
-  "ActivityRegularization",
-  "StochasticDepth",
-];
-
-const hasOwnWeights: readonly LayerClassName[] = [
-  "Conv1D",
-  "DepthwiseConv1D",
-  "SeparableConv1D",
-  "SeparableConv2D",
-  "Conv1DTranspose",
-  "Conv2DTranspose",
-  "LayerNormalization",
-  "GroupNormalization",
-  "LayerScale",
-  "PReLU",
-];

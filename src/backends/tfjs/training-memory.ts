@@ -63,9 +63,11 @@ export function reserveStep(
   const bytes = valueBytes(plan, new Map([[input.name, row]]), rows);
   let values = 0;
   let activations = 0;
+  let gradient = 0;
   for (const layer of differentiated) {
     values += bytes.get(layer.name) ?? 0;
     activations += heldBytes(layer, bytes);
+    gradient = Math.max(gradient, gradientBytes(layer, plan.network, bytes));
   }
   return memory.reserve(
     `Cannot train network "${network.name}" on a batch of ${rows} on ${name}`,
@@ -73,6 +75,7 @@ export function reserveStep(
       { what: "values of the layers that stand still", bytes: peakBytes(frozen, bytes) },
       { what: "activations", bytes: activations },
       { what: "their gradients and masks", bytes: 2 * values },
+      ...(gradient > 0 ? [{ what: "the gradient of the largest convolution", bytes: gradient }] : []),
     ],
     "Use smaller batches, or tfjsNode(), which takes all of the machine's memory.",
   );
@@ -83,7 +86,14 @@ function heldBytes(layer: Layer, bytes: ReadonlyMap<string, number>): number {
   const own = bytes.get(layer.name) ?? 0;
   switch (layer.className) {
     case "Dropout":
+    case "SpatialDropout1D":
+    case "SpatialDropout2D":
+    case "StochasticDepth":
       return 2 * own;
+    case "GaussianDropout":
+    case "GaussianNoise":
+    case "AlphaDropout":
+      return 6 * own;
     // Squared differences, their mean's, the normalised, the scaled and the shifted values.
     case "BatchNormalization":
       return 7 * own;
@@ -95,4 +105,21 @@ function heldBytes(layer: Layer, bytes: ReadonlyMap<string, number>): number {
     default:
       return own + workspaceBytes(layer, bytes);
   }
+}
+
+/**
+ * Bytes that the gradient of a convolution takes for a time: its image padded, turned and cut, the gradient of its output
+ * spread to the image's size, and its kernel in parts, together, and turned around.
+ */
+function gradientBytes(
+  { name, className, config, inputs, weightsOf }: Layer,
+  network: Network,
+  bytes: ReadonlyMap<string, number>,
+): number {
+  if (!className.includes("Conv")) return 0;
+  const own = bytes.get(name) ?? 0;
+  const multiplier = "depthMultiplier" in config ? config.depthMultiplier : 1;
+  const image = (bytes.get(inputs[0] ?? "") ?? 0) * multiplier;
+  const kernels = network.weights.get(weightsOf ?? name) ?? [];
+  return 4 * (image + own) + 3 * kernels.reduce((sum, { array }) => sum + array.data.byteLength, 0);
 }

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, UnsupportedError } from "../../errors.js";
 import type { Layer } from "../../network/layer.js";
 import { describeUnknownLayer } from "../../network/layer-name.js";
-import type { Network } from "../../network/network.js";
+import type { Network, Weight } from "../../network/network.js";
 import { validateNetwork } from "../../network/validate.js";
 import { checkLayers } from "../check-layers.js";
 import type { LayerTraining, TrainingOptions } from "../trainable-backend.js";
@@ -90,8 +90,7 @@ export function planTraining(runtime: TfjsRuntime, network: Network, options: Tr
   }
   const differentiated = layers.filter(({ name }) => moving.has(name));
   for (const layer of layers) {
-    const reason =
-      refusesToTrain(layer, isTrained(layer)) ?? (moving.has(layer.name) ? runtime.refusesToTrain?.(layer) : undefined);
+    const reason = refusesToTrain(layer, moving.has(layer.name));
     if (reason !== undefined) refuse(`layer "${layer.name}" (${layer.className}) ${reason}`);
   }
   return {
@@ -102,7 +101,8 @@ export function planTraining(runtime: TfjsRuntime, network: Network, options: Tr
     frozen: planFrozen(plan, moving),
     differentiated,
     trained,
-    positions: new Map(layers.map(({ name }, position) => [name, position])),
+    // From the end: the last part of a network, trained by itself, then drops what the whole would.
+    positions: new Map(layers.map(({ name }, position) => [name, layers.length - 1 - position])),
     isTrained,
   };
 }
@@ -138,7 +138,10 @@ function checkNamedLayers(network: Network, { layers = new Map() }: TrainingOpti
     if (layer.weightsOf !== undefined) {
       throw refused(`it uses the weights of "${layer.weightsOf}". Name that layer, to which they belong.`);
     }
-    if ((l1 > 0 || l2 > 0) && !trainableWeights(layer).some(({ isKernel }) => isKernel)) {
+    if (
+      (l1 > 0 || l2 > 0) &&
+      !trainableWeights(layer, network.weights.get(name) ?? []).some(({ isKernel }) => isKernel)
+    ) {
       throw refused(`a ${layer.className} has no kernel that \`l1\` or \`l2\` could count.`);
     }
   }
@@ -151,13 +154,14 @@ function trainedWeights(
   options: TrainingOptions,
 ): readonly TrainedWeight[] {
   if (layer.weightsOf !== undefined) return [];
-  return trainableWeights(layer).map(({ position, isKernel }) => {
-    const weight = network.weights.get(layer.name)?.[position];
+  const weights = network.weights.get(layer.name) ?? [];
+  return trainableWeights(layer, weights).map(({ position, isKernel }) => {
+    const { name, array } = weights[position] as Weight;
     return {
       layer: layer.name,
       position,
-      name: weight?.name ?? "",
-      bytes: weight?.array.data.byteLength ?? 0,
+      name,
+      bytes: array.data.byteLength,
       learningRateFactor,
       l1: isKernel ? (l1 ?? options.l1 ?? 0) : 0,
       l2: isKernel ? (l2 ?? options.l2) : 0,

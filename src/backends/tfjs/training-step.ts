@@ -2,6 +2,7 @@ import type { Scalar } from "@tensorflow/tfjs-core";
 import { type NdArray, sizeOf } from "../../ndarray.js";
 import type { Layer } from "../../network/layer.js";
 import { createDropoutMasks } from "../dropout-masks.js";
+import { normalNoise } from "../normal-noise.js";
 import type { StepOptions, TrainingOptions } from "../trainable-backend.js";
 import { evaluateLayer } from "./evaluate-layer.js";
 import { clipGradients } from "./gradient-clipping.js";
@@ -146,10 +147,13 @@ function contextOf(
   differentiated: boolean,
   statistics: BatchStatistics[],
 ): TrainingContext {
-  const masks = () => createDropoutMasks([options.seed, step, training.positions.get(layer.name) as number]);
+  const seeds = [options.seed, step, training.positions.get(layer.name) as number];
   return {
     differentiated,
-    dropoutMask: (shape, rate) => tf.tensor(masks().draw(sizeOf(shape), rate), [...shape], "float32"),
+    noise: {
+      mask: (shape, rate) => tf.tensor(createDropoutMasks(seeds).draw(sizeOf(shape), rate), [...shape], "float32"),
+      normal: (shape) => tf.tensor(normalNoise(seeds, sizeOf(shape)), [...shape], "float32"),
+    },
     batchStatistics: training.isTrained(layer)
       ? ({ name, weightsOf, config: { momentum } }, mean, variance) =>
           void statistics.push({ layer: weightsOf ?? name, momentum, mean: tf.keep(mean), variance: tf.keep(variance) })
