@@ -11,9 +11,10 @@ import { headNetwork } from "../../src/training/head-network.js";
 /** Weights of the right names without values: these functions look at nothing else. */
 function withNames(topology: Topology): Network {
   const empty = (name: string): Weight => ({ name, array: { dtype: "float32", shape: [0], data: new Float32Array() } });
-  const weights = [...weightShapes(topology)].map(
-    ([layer, own]): [string, readonly Weight[]] => [layer, own.map(({ name }) => empty(name))],
-  );
+  const weights = [...weightShapes(topology)].map(([layer, own]): [string, readonly Weight[]] => [
+    layer,
+    own.map(({ name }) => empty(name)),
+  ]);
   return { ...topology, weights: new Map(weights) };
 }
 
@@ -60,7 +61,12 @@ describe("splitNetwork", () => {
     const split = splitNetwork(vgg, (layer) => !block.has(layer));
     expect(split).toMatchObject({ layer: "block4_pool", shape: [14, 14, 512] });
     expect(split?.tail.layers.map(({ name }) => name)).toEqual(["block4_pool", ...block]);
-    expect([...(split?.tail.weights.keys() ?? [])]).toEqual(["block5_conv1", "block5_conv2", "block5_conv3", "predictions"]);
+    expect([...(split?.tail.weights.keys() ?? [])]).toEqual([
+      "block5_conv1",
+      "block5_conv2",
+      "block5_conv3",
+      "predictions",
+    ]);
     expect(split?.frozen.outputs).toEqual(["block4_pool"]);
   });
 

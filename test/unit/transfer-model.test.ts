@@ -62,7 +62,10 @@ describe("TransferModel", () => {
     for (const layer of model.frozen) expect(model.network().weights.get(layer)).toEqual(before.weights.get(layer));
     expect(model.network().weights.get("block5_conv1")).not.toEqual(before.weights.get("block5_conv1"));
     const { accuracy, loss } = await model.evaluate(validation);
-    expect([accuracy, loss]).toEqual([model.history.at(-1)?.valAccuracy, expect.closeTo(model.history.at(-1)?.valLoss ?? 0, 4)]);
+    expect([accuracy, loss]).toEqual([
+      model.history.at(-1)?.valAccuracy,
+      expect.closeTo(model.history.at(-1)?.valLoss ?? 0, 4),
+    ]);
   });
 
   test("goes on where it stopped when fit is called again, also where it is trained in another way meanwhile", async () => {
@@ -96,16 +99,31 @@ describe("TransferModel", () => {
   });
 
   test("takes a trained head, and gives what the head gives", async () => {
-    await using head = await TransferHead.create({ inputShape: [256], classLabels: colours, hidden: [7], backend, seed: 9 });
+    await using head = await TransferHead.create({
+      inputShape: [256],
+      classLabels: colours,
+      hidden: [7],
+      backend,
+      seed: 9,
+    });
     await using model = await create({ head, classLabels: undefined });
-    expect(model.network().layers.slice(-2).map(({ name }) => name)).toEqual(["hidden_1", "predictions"]);
+    expect(
+      model
+        .network()
+        .layers.slice(-2)
+        .map(({ name }) => name),
+    ).toEqual(["hidden_1", "predictions"]);
     expect(model.network().weights.get("hidden_1")).toEqual((await head.network()).weights.get("hidden_1"));
   });
 
   test("is usable after an abort, and a fit that runs while it is closed rejects", async () => {
     const model = await create({ unfreezeFrom: "block5_conv1" });
     const stop = new AbortController();
-    const fit = model.fit(train, { ...fitting, signal: stop.signal, onProgress: () => stop.abort(new Error("enough")) });
+    const fit = model.fit(train, {
+      ...fitting,
+      signal: stop.signal,
+      onProgress: () => stop.abort(new Error("enough")),
+    });
     await expect(fit).rejects.toThrow("enough");
     const [best] = await model.classify(validation, { top: 1 });
     expect(colours).toContain(best?.[0]?.label);
