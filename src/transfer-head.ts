@@ -262,8 +262,9 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
 
   /**
    * Saves the head as a Keras model in the legacy `.h5` format: `keras.models.load_model` of Keras 2 and 3 opens it
-   * compiled, with equal predictions, and `fit` goes on there (the optimizer's running values start anew; label smoothing is not kept). Class labels and metadata are in the
-   * file too, where Keras does not look: dataset `label_names`, root attribute `metadata`.
+   * compiled, with equal predictions, and `fit` goes on there (the optimizer's running values start anew; label smoothing is
+   * not kept; compiled with AdamW, it opens in Keras 3 only). Class labels and metadata are in the file too, where Keras does
+   * not look: dataset `label_names`, root attribute `metadata`.
    *
    * The file is replaced in one step: after a crash or on a full disk the old one is still there.
    *

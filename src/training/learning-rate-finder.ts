@@ -32,10 +32,7 @@ export interface LearningRateTrial {
 export interface LearningRateTable {
   /** In the order of the steps; it ends where the loss is four times its least, or not finite. */
   readonly trials: readonly LearningRateTrial[];
-  /**
-   * The rate where the smoothed loss falls most steeply over the logarithm of the rate, before its least value. Undefined if
-   * it never falls.
-   */
+  /** A rate in the middle of the longest fall of the smoothed loss, to train with. Undefined if it never falls. */
   readonly suggestion: number | undefined;
 }
 
@@ -45,8 +42,8 @@ const memory = 0.95;
 /**
  * Takes steps with rates that grow exponentially, and looks at the losses; then the network is as it was.
  *
- * Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017; smoothing and end
- * as in fastai's `lr_find`.
+ * Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017; smoothing, end
+ * and suggestion as in fastai's `lr_find`.
  *
  * @throws InvalidArgumentError if an option is out of range, or data is empty or of other classes
  * @throws ShapeMismatchError if rows have another shape
@@ -90,20 +87,27 @@ export async function findLearningRate(
     await stream.close();
     await network.setState(before);
   }
-  return { trials, suggestion: steepest(trials) };
+  return { trials, suggestion: valley(trials) };
 }
 
-/** The rate of the steepest fall: least difference of the two neighbours, as numpy's `gradient` over even steps. */
-function steepest(trials: readonly LearningRateTrial[]): number | undefined {
-  const losses = trials.map(({ smoothedLoss }) => smoothedLoss);
-  const end = losses.indexOf(Math.min(...losses));
-  let best: number | undefined;
-  let fall = 0;
-  for (let at = 1; at < Math.min(end + 1, losses.length - 1); at++) {
-    const slope = (losses[at + 1] as number) - (losses[at - 1] as number);
-    if (slope >= fall) continue;
-    fall = slope;
-    best = trials[at]?.learningRate;
+/**
+ * The rate in the middle of the longest fall, as fastai's `valley` finds it: the longest series of losses, each less than the
+ * one before, not necessarily neighbours; half-way into the part between a third of it and two thirds.
+ */
+function valley(trials: readonly LearningRateTrial[]): number | undefined {
+  const lengths: number[] = [];
+  let end = 0;
+  for (const [at, { smoothedLoss }] of trials.entries()) {
+    let length = 1;
+    for (let before = 0; before < at; before++) {
+      const higher = (trials[before] as LearningRateTrial).smoothedLoss > smoothedLoss;
+      if (higher) length = Math.max(length, (lengths[before] as number) + 1);
+    }
+    lengths.push(length);
+    if (length > (lengths[end] as number)) end = at;
   }
-  return best;
+  const longest = lengths[end] ?? 0;
+  if (longest < 2) return undefined;
+  const third = longest / 3;
+  return trials[Math.max(0, end - longest) + Math.floor(third) + Math.floor(third / 2)]?.learningRate;
 }

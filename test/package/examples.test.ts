@@ -214,6 +214,20 @@ describe("the short examples run", () => {
     expect(fromFile).toBe(accuracy);
   });
 
+  test("training, and once more from its checkpoint", async () => {
+    const { code, stdout } = await runExample("training");
+    expect(code).toBe(0);
+    const epochs = [...stdout.matchAll(/^epoch \d+ /gm)].length;
+    expect(epochs).toBeGreaterThan(5);
+    expect(stdout).toContain(`${epochs} epochs\n`);
+    const [, accuracy] = /accuracy of best\.h5: (\S+)/.exec(stdout) ?? [];
+    expect(Number(accuracy)).toBeGreaterThan(0.85);
+    expect(JSON.parse(await readFile(join(consumer, "history.json"), "utf8")).val_loss).toHaveLength(epochs);
+    const again = await runExample("training");
+    expect(again.stdout).not.toMatch(/^epoch/m);
+    expect(again.stdout.slice(again.stdout.indexOf(" epochs\n"))).toBe(stdout.slice(stdout.indexOf(" epochs\n")));
+  });
+
   test("shards", async () => {
     const { code, stdout } = await runExample("shards", [drawings, "sharded.hdf5"]);
     expect({ code, lines: stdout.trim().split("\n").sort() }).toEqual({
@@ -248,6 +262,7 @@ describe("the short examples run", () => {
       "fit-dataset",
       "plug-in",
       "logistic-regression",
+      "training",
       "shards",
       "classify",
       "convert",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { TrainableNetwork, TrainingState } from "../../src/backends/trainable-backend.js";
+import type { StepOptions, TrainableNetwork, TrainingState } from "../../src/backends/trainable-backend.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { NetworkWeights } from "../../src/network/network.js";
 import { type FitContext, type FitOptions, fitNetwork } from "../../src/training/fit.js";
@@ -10,7 +10,8 @@ import { rowsData } from "../support/separable-data.js";
 
 /** A network that computes nothing: its losses and weights are given, so that faults come when a test wants them. */
 function scriptedNetwork(script: { readonly losses?: readonly number[]; readonly weight?: () => number }) {
-  const steps: { readonly xs: NdArray; readonly ys: NdArray<"float32"> }[] = [];
+  const steps: { readonly xs: NdArray; readonly ys: NdArray<"float32">; readonly options?: StepOptions | undefined }[] =
+    [];
   const even = (rows: number): NdArray<"float32"> => ({
     dtype: "float32",
     shape: [rows, 2],
@@ -21,8 +22,8 @@ function scriptedNetwork(script: { readonly losses?: readonly number[]; readonly
     inputShapes: [[1]],
     outputs: ["predictions"],
     run: async ([xs]) => [even(xs?.shape[0] ?? 0)],
-    step: async (xs, ys) => {
-      steps.push({ xs, ys });
+    step: async (xs, ys, options) => {
+      steps.push({ xs, ys, options });
       return { loss: script.losses?.[steps.length - 1] ?? 1, outputs: even(ys.shape[0] ?? 0) };
     },
     readWeights: async () => weightsOf(script.weight?.() ?? 0),
@@ -132,6 +133,92 @@ describe("fitNetwork", () => {
     ]);
     expect(seen[0]?.etaSeconds).toBeGreaterThan(0);
     expect(seen.at(-1)?.etaSeconds).toBe(0);
+  });
+
+  test("calls callbacks in order, waits for them, and ends after the epoch in which one says stop", async () => {
+    const { network, steps } = scriptedNetwork({});
+    const calls: string[] = [];
+    const later = () => new Promise((done) => setTimeout(done, 1));
+    const logs = await trainScripted(network, data([0, 0, 0, 0, 1]), {
+      epochs: 9,
+      callbacks: [
+        {
+          onEpochBegin: async (epoch) => {
+            await later();
+            calls.push(`begin ${epoch}`);
+          },
+          onBatchEnd: async ({ epoch, batch, learningRate }, training) => {
+            await later();
+            calls.push(`batch ${batch} at ${learningRate}`);
+            if (epoch === 2) training.stop();
+          },
+          onEpochEnd: async ({ epoch, loss }, training) => {
+            calls.push(`end ${epoch}: ${loss}, ${(await training.readWeights()).size} layer`);
+          },
+        },
+        { onEpochEnd: () => calls.push("second") },
+      ],
+    });
+    const epoch = (number: number) => [
+      `begin ${number}`,
+      "batch 1 at 0.01",
+      "batch 2 at 0.01",
+      `end ${number}: 1, 1 layer`,
+      "second",
+    ];
+    expect(calls).toEqual([...epoch(1), ...epoch(2)]);
+    expect(logs).toHaveLength(2);
+    expect(steps).toHaveLength(4);
+  });
+
+  test("asks a schedule before every step, with steps and epochs of this call", async () => {
+    const { network, steps } = scriptedNetwork({});
+    const logs = await trainScripted(
+      network,
+      data([0, 0, 0, 0, 1]),
+      { epochs: 2, schedule: ({ step, epoch }) => 1 + step + 100 * epoch },
+      { history: [{ epoch: 5, loss: 1, accuracy: 0, learningRate: 0.01 }] },
+    );
+    expect(steps.map(({ options }) => options?.learningRate)).toEqual([1, 2, 103, 104]);
+    expect(logs.slice(1).map(({ epoch, learningRate }) => [epoch, learningRate])).toEqual([
+      [6, 2],
+      [7, 104],
+    ]);
+  });
+
+  test.each([
+    ["known", data([0, 0, 0, 1])],
+    ["counted in a pass", { ...data([0, 0, 0, 1]), labels: undefined }],
+  ])("balances classes as scikit-learn, with labels that are %s", async (_, train) => {
+    const { network, steps } = scriptedNetwork({});
+    await trainScripted(network, train, { epochs: 1, classWeight: "balanced" });
+    // compute_class_weight("balanced", classes=[0, 1], y=[0, 0, 0, 1])
+    const [often, rare] = [4 / (2 * 3), 4 / (2 * 1)].map(Math.fround) as [number, number];
+    expect([...(steps[0]?.options?.sampleWeights?.data ?? [])]).toEqual([often, often, often, rare]);
+  });
+
+  test("refuses to balance a class without rows", async () => {
+    const { network } = scriptedNetwork({});
+    await expect(trainScripted(network, data([0, 0]), { classWeight: "balanced" })).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+      message: expect.stringMatching(/has none of "b"/),
+    });
+  });
+
+  test("takes epochs of some steps out of passes that go on", async () => {
+    const { network, steps } = scriptedNetwork({});
+    const asked: number[] = [];
+    const rows = data([0, 0, 0, 0, 1, 1]);
+    const train: TrainingData = {
+      ...rows,
+      batches: ({ pass }) => {
+        asked.push(pass);
+        return rows;
+      },
+    };
+    await trainScripted(network, train, { epochs: 2, stepsPerEpoch: 3 });
+    expect(steps.map(({ ys }) => ys.shape[0])).toEqual([4, 2, 4, 2, 4, 2]);
+    expect(asked).toEqual([0, 1, 2]);
   });
 
   test.each([Number.NaN, Number.POSITIVE_INFINITY])(
