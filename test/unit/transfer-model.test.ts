@@ -166,7 +166,13 @@ describe("TransferModel", () => {
 
   test("refuses pictures of other classes, and a head beside the settings of one", async () => {
     await using model = await create({ classLabels: ["a", "b", "c"] });
-    await expect(model.fit(train)).rejects.toThrow(/other classes/);
+    let computed = 0;
+    const onFeatures = () => {
+      computed++;
+    };
+    await expect(model.fit(train, { onFeatures })).rejects.toThrow(/other classes/);
+    await expect(model.fit(train, { epochs: 0.5, onFeatures })).rejects.toThrow(/`epochs` is 0.5/);
+    expect(computed).toBe(0);
     await expect(model.evaluate(train)).rejects.toThrow(/other classes/);
     await using head = await TransferHead.create({ inputShape: [256], classLabels: colours, backend });
     await expect(create({ head })).rejects.toThrow(/`classLabels` was given beside `head`/);
