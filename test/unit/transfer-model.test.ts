@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -260,11 +260,8 @@ describe("what the frozen part gives, computed once", () => {
 
   test("leaves no files behind when the model is closed, if no folder was given", async () => {
     const own = path.join(folder, "temporary");
-    await rm(own, { recursive: true, force: true });
-    await writeFile(path.join(folder, "marker"), "");
-    const before = process.env.TMPDIR;
-    const { mkdir } = await import("node:fs/promises");
     await mkdir(own);
+    const before = process.env.TMPDIR;
     process.env.TMPDIR = own;
     try {
       await using model = await create();
