@@ -266,9 +266,11 @@ describe("what the frozen part gives, computed once", () => {
     try {
       await using model = await create();
       await model.fit(train, fitting);
-      expect(await readdir(own)).toHaveLength(1);
+      // The test runner has files of its own there.
+      const ours = async () => (await readdir(own)).filter((name) => name.startsWith("cnn-transfer-"));
+      expect(await ours()).toHaveLength(1);
       await model.close();
-      expect(await readdir(own)).toEqual([]);
+      expect(await ours()).toEqual([]);
     } finally {
       if (before === undefined) delete process.env.TMPDIR;
       else process.env.TMPDIR = before;
