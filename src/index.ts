@@ -73,6 +73,7 @@ export {
   type SkippedBackend,
 } from "./backends/auto.js";
 export type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backends/backend.js";
+export type { GradientBackend } from "./backends/gradient-backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
 export type {
@@ -99,6 +100,8 @@ export type {
   TrainingState,
 } from "./backends/trainable-backend.js";
 export * from "./errors.js";
+export { type GradCam, type GradCamOptions, gradCam } from "./explain/grad-cam.js";
+export { overlayHeatmap } from "./explain/overlay-heatmap.js";
 export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
@@ -171,6 +174,7 @@ export { type AddOptions, HDF5DatasetWriter, type HDF5DatasetWriterOptions } fro
 export { aspectAwareResize } from "./images/augment/aspect-aware-resize.js";
 export { type AugmentOptions, augmentImages } from "./images/augment/augment-images.js";
 export { randomCrop, tenCrop } from "./images/augment/crop.js";
+export { flipViews } from "./images/augment/flip-views.js";
 export type { Image, ImageTransform } from "./images/augment/image-transform.js";
 export { meanSubtract } from "./images/augment/mean-subtract.js";
 export { type DecodeOptions, decodeImage } from "./images/decode-image.js";
@@ -182,6 +186,7 @@ export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
+export { KNeighborsClassifier, type KNeighborsOptions } from "./k-neighbors-classifier.js";
 export { fromLayersModel, type SavableLayersModel } from "./keras/from-layers-model.js";
 export {
   type KerasH5,
@@ -211,6 +216,7 @@ export {
   mergeShards,
 } from "./merge-shards.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
+export { NearestCentroid, type NearestCentroidOptions } from "./nearest-centroid.js";
 export { cut } from "./network/cut.js";
 export {
   type FeatureNetwork,
@@ -227,6 +233,18 @@ export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
+export { type FeatureMap, type FeatureMapOptions, featureMap } from "./report/feature-map.js";
+export { plotCalibration } from "./report/plot-calibration.js";
+export { plotClassScores } from "./report/plot-class-scores.js";
+export { plotConfusionMatrix } from "./report/plot-confusion-matrix.js";
+export { plotFeatureMap } from "./report/plot-feature-map.js";
+export { type PlotOptions, plotHistory } from "./report/plot-history.js";
+export { type CaptionedPicture, plotPictures } from "./report/plot-pictures.js";
+export { svgToPNG } from "./report/rasterize.node.js";
+export { reportHTML } from "./report/report-html.js";
+export type { RunReport } from "./report/run-report.js";
+export { type Thumbnail, thumbnail } from "./report/thumbnail.js";
+export { type WriteReportOptions, writeReport } from "./report/write-report.js";
 export { type Shard, shardPath, shardPaths } from "./shards/shard.js";
 export { type ShardFromEnvironmentOptions, shardFromEnvironment } from "./shards/shard-from-environment.js";
 export { type ImageShard, shardOf } from "./shards/shard-of.js";
@@ -285,7 +303,9 @@ export type { ClassProbability } from "./training/most-probable.js";
 export { type MultiLabelReport, multiLabelReport } from "./training/multi-label-report.js";
 export { type NearRow, nearestRows, type SearchableRows } from "./training/nearest-rows.js";
 export type { OptimizerOptions } from "./training/optimizer-options.js";
+export { type PredictViewsOptions, predictViews, type ViewPredictions } from "./training/predict-views.js";
 export type { Predictions } from "./training/predictions.js";
+export { type PrincipalComponents, principalComponents } from "./training/principal-components.js";
 export {
   type OneVersusRest,
   type ProbabilityScores,

@@ -6,7 +6,7 @@ import { predictedClasses } from "./metrics.js";
 import type { Predictions } from "./predictions.js";
 import type { Target } from "./target.js";
 import { lossSum } from "./task-measures.js";
-import type { TrainingData } from "./training-data.js";
+import { checkData, type TrainingData } from "./training-data.js";
 import { runRows } from "./validate-network.js";
 
 /** How well labelled rows were told apart. */
@@ -60,6 +60,7 @@ export async function evaluatePredictor(
   target: Target,
   { penalty, labelSmoothing, signal }: EvaluationSettings,
 ): Promise<Evaluation> {
+  checkData(name, data, target);
   const batches: NdArray<"float32" | "float64">[] = [];
   const indices: number[] = [];
   const trueClasses: number[] = [];

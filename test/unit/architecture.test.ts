@@ -103,6 +103,8 @@ const classes = [
   "fine-tune.ts",
   "frozen-features.ts",
   "logistic-regression.ts",
+  "k-neighbors-classifier.ts",
+  "nearest-centroid.ts",
   "write-images.ts",
   "merge-shards.ts",
 ];

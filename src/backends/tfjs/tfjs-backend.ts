@@ -1,4 +1,6 @@
+import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
+import { inputGradient } from "./input-gradient.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { loadTfjs, startBackend, type Tfjs } from "./shared-tfjs.js";
@@ -19,7 +21,7 @@ export interface TfjsBackendDefinition {
 }
 
 /** Makes a backend out of one of tfjs's. Nothing is loaded before `init`, which `load` calls too. */
-export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableBackend {
+export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableBackend & GradientBackend {
   const { name, backend, memory } = definition;
   let description = `${name}, not started yet`;
   let starting: Promise<TfjsRuntime> | undefined;
@@ -55,6 +57,10 @@ export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableB
     async loadForTraining(network, options) {
       options.signal?.throwIfAborted();
       return loadNetworkForTraining(await start(), network, options);
+    },
+    async inputGradient(network, inputs, seed, options = {}) {
+      options.signal?.throwIfAborted();
+      return inputGradient(await start(), network, inputs, seed, options);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { BackendUnavailableError } from "../../errors.js";
+import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
 import { registerConvolutionGradients } from "./convolution-gradients.js";
 import { registerFastBatchMatMul } from "./fast-batch-mat-mul.js";
@@ -23,7 +24,7 @@ export interface WasmHost {
 const heap: MemoryBudget = createMemoryBudget("the WebAssembly memory", 3 * 2 ** 30);
 
 /** Makes the wasm backend for a host. */
-export function createWasmBackend(host: WasmHost): TrainableBackend {
+export function createWasmBackend(host: WasmHost): TrainableBackend & GradientBackend {
   let library: WasmLibrary | undefined;
   let afterStart: (() => void) | undefined;
   return createTfjsBackend({

@@ -138,7 +138,8 @@ function countClasses(labels: ArrayLike<number>, { classLabels }: Target): Float
   return counts;
 }
 
-function checkClassCounts(name: string, counts: Float64Array, { classLabels }: Target): void {
+/** @throws InvalidArgumentError if a class has no rows */
+export function checkClassCounts(name: string, counts: Float64Array, { classLabels }: Target): void {
   const missing = classLabels.filter((_, label) => counts[label] === 0);
   if (missing.length === 0) return;
   if (missing.length === classLabels.length - 1) {
