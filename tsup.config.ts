@@ -47,6 +47,19 @@ export default defineConfig(async (flags) => {
       },
     },
     {
+      // The other thread's program has all that it needs in one file, so that whatever moves it need not move more.
+      entry: { "picture-worker": "src/images/serve-pictures.node.ts" },
+      outDir: "dist/node",
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      outExtension: () => ({ js: ".mjs" }),
+      footer: { js: "servePictures();" },
+      splitting: false,
+      removeNodeProtocol: false,
+      external,
+    },
+    {
       entry: { index: "src/index.ts" },
       outDir: "dist/browser",
       format: "esm",

@@ -18,7 +18,9 @@ import { describePreparation, type PictureOptions, resolvePictureOptions } from 
 import { checkPrecision, type LoadedPrecision, loadInPrecision } from "./extraction/precision.js";
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
-import { loadImages, type SkippedImage } from "./images/load-images.js";
+import { loadBatches, pictureSettings, type SkippedImage, unshared } from "./images/load-images.js";
+import type { PicturePreparation } from "./images/picture-preparation.js";
+import { preparePictures } from "./images/picture-threads.node.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import type { FeatureNetwork } from "./network/feature-network.js";
 import { checkBoolean } from "./options/check-option.js";
@@ -73,7 +75,7 @@ const inFlight = 2;
 /**
  * Runs pictures through a pretrained network and gives the values of one or more of its layers: the first half of
  * transfer learning. The network is frozen; decoding, resizing, preprocessing and pooling are done here and equal
- * Keras's. Pictures are decoded while the network computes.
+ * Keras's. Pictures are decoded and resized in threads of their own while the network computes.
  *
  * @example
  * await using extractor = await FeatureExtractor.create({ backbone: "vgg16", pooling: "avg" });
@@ -91,6 +93,7 @@ export class FeatureExtractor implements AsyncDisposable {
   readonly #loaded: LoadedNetwork;
   readonly #features: FeatureNetwork["features"];
   readonly #pictures: PictureOptions;
+  readonly #preparation: PicturePreparation;
   #closed = false;
 
   /** The backend that runs, and with `auto` why better ones do not. */
@@ -123,6 +126,7 @@ export class FeatureExtractor implements AsyncDisposable {
     this.calibration = calibration;
     this.#features = features;
     this.#pictures = pictures;
+    this.#preparation = preparePictures(pictureSettings(pictures), pictures.workers);
     this.backend = backend;
     this.attributes = attributes;
     this.featureShapes = new Map(features.map((feature) => [feature.layer, feature.shape]));
@@ -220,12 +224,8 @@ export class FeatureExtractor implements AsyncDisposable {
     };
 
     try {
-      const batches = loadImages(withoutFirst(source, first), {
-        ...this.#pictures,
-        batchSize,
-        onError: options.onError ?? "throw",
-        signal,
-      });
+      const settings = { ...this.#pictures, batchSize, onError: options.onError ?? "throw", signal };
+      const batches = loadBatches(withoutFirst(source, first), settings, this.#preparation);
       for await (const { pixels, labels, names, skipped } of batches) {
         const features = this.#run(pixels, signal).then((byLayer) => ({
           features: byLayer.values().next().value as NdArray<"float32">,
@@ -298,7 +298,7 @@ export class FeatureExtractor implements AsyncDisposable {
   /** Frees the network's memory and threads. Safe to call twice. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#loaded.dispose();
+    await Promise.all([this.#preparation.close(), this.#loaded.dispose()]);
   }
 
   /** Same as {@link close}: `await using extractor = ...` frees it at the end of the block. */
@@ -315,7 +315,8 @@ export class FeatureExtractor implements AsyncDisposable {
         ]),
       );
     }
-    const outputs = await this.#loaded.run([pixels], { signal });
+    const readable = this.#loaded.readsSharedMemory === true ? pixels : unshared(pixels);
+    const outputs = await this.#loaded.run([readable], { signal });
     return new Map(this.#features.map(({ layer }, i) => [layer, outputs[i] as NdArray<"float32">]));
   }
 }

@@ -178,6 +178,7 @@ export { flipViews } from "./images/augment/flip-views.js";
 export type { Image, ImageTransform } from "./images/augment/image-transform.js";
 export { meanSubtract } from "./images/augment/mean-subtract.js";
 export { type DecodeOptions, decodeImage } from "./images/decode-image.js";
+export type { DecodeMode } from "./images/fast-decoding.js";
 export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./images/image-folder.js";
 export { type ImageListOptions, imageList } from "./images/image-list.js";
 export type { ImageSelection } from "./images/image-selection.js";

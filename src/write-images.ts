@@ -18,7 +18,7 @@ export interface ImageSplitOptions {
 }
 
 /** How pictures become a data set. */
-export interface WriteImagesOptions extends LoadImagesOptions {
+export interface WriteImagesOptions extends Omit<LoadImagesOptions, "decode"> {
   /**
    * Writes a file for each part instead of one: `animals.hdf5` becomes `animals.train.hdf5`, `animals.validation.hdf5`
    * and, with `test`, `animals.test.hdf5`. The parts are those of scikit-learn's `train_test_split`, `test` split off
@@ -172,7 +172,7 @@ async function writeFile(
   const begun = writer.rowsWritten + writer.rowsSkipped;
   const left: ImageSource = listSource(pictures.slice(begun), classLabels);
   const skipped: SkippedImage[] = [];
-  for await (const batch of loadImages(left, options)) {
+  for await (const batch of loadImages(left, { ...options, decode: "exact" })) {
     await writer.add(batch.pixels, batch.labels, { names: batch.names, skipped: batch.skipped.length });
     sums.add(batch.pixels.data);
     skipped.push(...batch.skipped);

@@ -45,6 +45,11 @@ export interface LoadedNetwork {
   /** Names of the layers that `run` returns. */
   readonly outputs: readonly string[];
   /**
+   * Whether `run` takes arrays in a `SharedArrayBuffer`, reads them in another thread without a copy, and so must be given
+   * ones that nobody changes until it settles. Without it such arrays are copied before they are passed. @default false
+   */
+  readonly readsSharedMemory?: boolean | undefined;
+  /**
    * Runs one batch: for each input an array `[batch, ...row]` of the input layer's dtype, any batch size >= 1.
    * Resolves to one float32 array `[batch, ...row]` for each of `outputs`.
    * Calls may overlap; they are served in order.

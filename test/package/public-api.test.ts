@@ -241,6 +241,7 @@ describe("the public list", () => {
         "DType",
         "DatasetBatch",
         "DatasetParts",
+        "DecodeMode",
         "DecodeOptions",
         "DownloadProgress",
         "EarlyStoppingOptions",

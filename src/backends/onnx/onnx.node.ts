@@ -11,13 +11,17 @@ import type { OnnxGraph } from "./graph.js";
 import { lower } from "./lower.js";
 import { applyCalibration, calibrate } from "./quantization/calibrate.js";
 import { foldIntoConvolutions } from "./quantization/fold-into-convolutions.js";
-import { Session } from "./session.node.js";
+import { Session, type SessionModel } from "./session.node.js";
+import { SessionGroup } from "./session-group.node.js";
 import type { SessionSettings } from "./session-thread.node.js";
 import { loadNetworkForTraining } from "./training/onnx-training.node.js";
 
 /** Options of {@link onnx}. */
 export interface OnnxOptions {
-  /** Threads that compute one batch, an integer >= 1. Default: as many as the machine runs at once. */
+  /**
+   * Threads that compute, an integer >= 1: on one batch together, or where the network is small on parts of it each by
+   * itself. Default: as many as the machine runs at once.
+   */
   readonly threads?: number | undefined;
   /**
    * Whether computing threads that have nothing to do wait in a loop for more work. It saves them the time to wake up
@@ -33,7 +37,7 @@ interface Runtime {
 
 /**
  * The backend `onnx`: ONNX Runtime on the CPU, through the package `onnxruntime-node`. A network is written as an ONNX
- * model in memory and runs in a thread of its own, so that the caller's event loop stays free. Training does too: a step
+ * model in memory and runs in threads of its own, so that the caller's event loop stays free. Training does too: a step
  * is one graph of the network, its gradients and the optimizer's update.
  *
  * @throws InvalidArgumentError if an option is out of range
@@ -94,7 +98,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend {
       graph,
       {
         within: async (wanted, action) => {
-          const session = await this.#start(wanted);
+          const session = await Session.start(modelOf(wanted), this.#settings);
           try {
             return await action((batch) => session.run([batch], { signal: options.signal }));
           } finally {
@@ -124,7 +128,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend {
   ): Promise<LoadedNetwork> {
     signal?.throwIfAborted();
     await this.init();
-    const session = await this.#start(graph);
+    const session = await SessionGroup.start(modelOf(graph), this.#settings);
     if (signal?.aborted) {
       await session.dispose();
       signal.throwIfAborted();
@@ -137,21 +141,21 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend {
     await this.init();
     return loadNetworkForTraining(network, options, this.#settings);
   }
+}
 
-  #start(graph: OnnxGraph): Promise<Session> {
-    const names = (values: OnnxGraph["inputs"]) => values.map(({ name }) => name);
-    const model = { bytes: encodeModel(graph), inputs: names(graph.inputs), outputs: names(graph.outputs) };
-    return Session.start(model, this.#settings);
-  }
+function modelOf(graph: OnnxGraph): SessionModel {
+  const names = (values: OnnxGraph["inputs"]) => values.map(({ name }) => name);
+  return { bytes: encodeModel(graph), inputs: names(graph.inputs), outputs: names(graph.outputs) };
 }
 
 class OnnxNetwork implements LoadedNetwork {
   readonly inputShapes: readonly (readonly (number | null)[])[];
   readonly outputs: readonly string[];
-  readonly #session: Session;
+  readonly readsSharedMemory = true;
+  readonly #session: SessionGroup;
   readonly #inputs: readonly ExpectedInput[];
 
-  constructor(session: Session, inputs: readonly ExpectedInput[], outputs: readonly string[]) {
+  constructor(session: SessionGroup, inputs: readonly ExpectedInput[], outputs: readonly string[]) {
     this.#session = session;
     this.#inputs = inputs;
     this.inputShapes = inputs.map(({ shape }) => shape);

@@ -86,12 +86,20 @@ export class Session {
     return session;
   }
 
+  /** Runs that are not done yet. */
+  get inHand(): number {
+    return this.#waiting.length + this.#inFlight.size;
+  }
+
   /** @throws ClosedError after `dispose` @throws BackendError after the thread has ended by itself */
   throwIfEnded(): void {
     if (this.#end) throw this.#end;
   }
 
-  /** Runs one batch. The arrays are copied at once, so the caller may reuse them. */
+  /**
+   * Runs one batch. The arrays are copied at once, so the caller may reuse them; those in a `SharedArrayBuffer` are not,
+   * and must stay as they are until the promise settles.
+   */
   run(inputs: readonly NdArray[], options: AbortOptions = {}): Promise<readonly NdArray<"float32">[]> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
@@ -99,7 +107,10 @@ export class Session {
       this.throwIfEnded();
       const run: Run = {
         id: this.#nextId++,
-        arrays: inputs.map(({ data, shape }) => ({ data: data.slice() as Float32Array | Uint8Array, shape })),
+        arrays: inputs.map(({ data, shape }) => ({
+          data: (isShared(data.buffer) ? data : data.slice()) as Float32Array | Uint8Array,
+          shape,
+        })),
         signal,
         resolve,
         reject,
@@ -156,7 +167,7 @@ export class Session {
       if (!run) break;
       this.#inFlight.set(run.id, run);
       this.#work();
-      const transfer = run.arrays.map(({ data }) => data.buffer as ArrayBuffer);
+      const transfer = run.arrays.flatMap(({ data: { buffer } }) => (isShared(buffer) ? [] : [buffer]));
       this.#worker.postMessage({ type: "run", id: run.id, arrays: run.arrays }, transfer);
     }
   }
@@ -213,4 +224,8 @@ export class Session {
     }
     this.#inFlight.clear();
   }
+}
+
+function isShared(buffer: ArrayBufferLike): buffer is SharedArrayBuffer {
+  return buffer instanceof SharedArrayBuffer;
 }
