@@ -10,6 +10,7 @@ import { planModelTraining } from "./fine-tuning/training-plan.js";
 import type { LabelledPictures, TransferFitOptions } from "./fine-tuning/transfer-model-options.js";
 import { openFrozenFeatures } from "./frozen-features.js";
 import { encodeKerasModel } from "./keras/write-model.js";
+import { planFit } from "./training/fit-plan.js";
 import type { EpochLog } from "./training/history.js";
 
 /** A model that is to be trained, and what is to be done with what it comes to. */
@@ -65,9 +66,23 @@ export async function fineTune(
     encode: (network: ModelParts["network"]) => encodeKerasModel(network, kerasNotes({ ...parts, network })),
     onEnd: (network: ModelParts["network"], optimizer: OptimizerState) => model.onEnd({ ...parts, network }, optimizer),
   };
+  const data = { train: rows.train.data, validation: rows.validation?.data };
+  // The loop checks all of this too, but only after what is computed once.
+  planFit(
+    data.train,
+    { ...loop, validation: data.validation },
+    {
+      target: { inputShape: [...prepared.size, 3], classLabels: parts.classLabels },
+      topology: parts.network,
+      training,
+      history: model.history,
+      onHistory: model.onHistory,
+      encodeModel: () => run.encode(parts.network),
+    },
+  );
   const plan = planCache(parts, rows, options);
   if (plan === undefined) {
-    const plain = { train: rows.train.data, validation: rows.validation?.data, [Symbol.asyncDispose]: async () => {} };
+    const plain = { ...data, [Symbol.asyncDispose]: async () => {} };
     return trainModel({ ...run, part: undefined, openRows: async () => plain });
   }
   const { split } = plan;
