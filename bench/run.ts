@@ -4,10 +4,15 @@ import { extraction } from "./extraction.js";
 import { forward } from "./forward.js";
 import { hdf5 } from "./hdf5.js";
 import { logistic } from "./logistic.js";
+import { training } from "./training.js";
 
 const { positionals: asked, values } = parseArgs({
   allowPositionals: true,
-  options: { gigabytes: { type: "string", default: "1" }, rounds: { type: "string", default: "7" } },
+  options: {
+    gigabytes: { type: "string", default: "1" },
+    rounds: { type: "string", default: "7" },
+    batches: { type: "string", default: "1000" },
+  },
 });
 const gigabytes = Number(values.gigabytes);
 if (!(gigabytes >= 0.1 && gigabytes <= 100)) {
@@ -19,12 +24,18 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
   console.error(`--rounds takes a whole number from 1 to 1000, received "${values.rounds}".`);
   process.exit(2);
 }
+const batches = Number(values.batches);
+if (!Number.isInteger(batches) || batches < 10 || batches > 1_000_000) {
+  console.error(`--batches takes a whole number from 10 to 1000000, received "${values.batches}".`);
+  process.exit(2);
+}
 
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   forward,
   extraction,
   hdf5: () => hdf5({ gigabytes, rounds }),
   logistic,
+  training: () => training({ rounds, batches }),
 };
 const unknown = asked.filter((name) => !(name in benches));
 if (unknown.length > 0) {

@@ -18,10 +18,12 @@ test("two backends of tfjs in one process each compute on their own, at the same
   const kernels = { wasm: countKernels("wasm"), cpu: countKernels("cpu") };
   const network = everyLayerNetwork();
   const { network: head, xs, ys } = headNetwork();
+  // Adam is one kernel on wasm and many elsewhere.
+  const optimizer = { name: "sgd", learningRate: 0.1, momentum: 0.9, nesterov: false } as const;
   const [onWasm, onCpu] = await Promise.all([wasm.load(network), cpu.load(network)]);
   const [headOnWasm, headOnCpu] = await Promise.all([
-    wasm.loadForTraining(head, headTraining),
-    cpu.loadForTraining(head, headTraining),
+    wasm.loadForTraining(head, { ...headTraining, optimizer }),
+    cpu.loadForTraining(head, { ...headTraining, optimizer }),
   ]);
   kernels.wasm.reset();
   kernels.cpu.reset();

@@ -1,5 +1,5 @@
 import type { OptimizerConfig } from "../trainable-backend.js";
-import { adamRule, adamWRule } from "./adam.js";
+import { adamRule } from "./adam.js";
 import { rmspropRule } from "./rmsprop.js";
 import { sgdRule } from "./sgd.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
@@ -42,6 +42,6 @@ export function optimizerRule(config: OptimizerConfig): OptimizerRule {
     case "adam":
       return adamRule(config);
     case "adamw":
-      return adamWRule(config);
+      return adamRule(config, config.weightDecay);
   }
 }

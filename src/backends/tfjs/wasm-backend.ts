@@ -2,6 +2,7 @@ import { BackendUnavailableError } from "../../errors.js";
 import type { TrainableBackend } from "../trainable-backend.js";
 import { registerConvolutionGradients } from "./convolution-gradients.js";
 import { registerFastBatchMatMul } from "./fast-batch-mat-mul.js";
+import { registerFusedAdam } from "./fused-adam.js";
 import { registerMaxPoolGradient } from "./max-pool-gradient.js";
 import { createMemoryBudget, type MemoryBudget } from "./memory-budget.js";
 import { messageOf, type Tfjs } from "./shared-tfjs.js";
@@ -51,6 +52,7 @@ export function createWasmBackend(host: WasmHost): TrainableBackend {
       registerFastBatchMatMul(tf);
       registerConvolutionGradients(tf);
       registerMaxPoolGradient(tf);
+      registerFusedAdam(tf);
       return describe(tf, library as WasmLibrary);
     },
   });
