@@ -10,6 +10,7 @@ import {
   type Layer,
   type NdArray,
   type Network,
+  onnx,
   randomWeights,
   type TrainableBackend,
   type TrainableNetwork,
@@ -56,7 +57,7 @@ export async function training({
 }
 
 async function compare(job: Job, keras: ReturnType<typeof startKeras> | undefined, rounds: number): Promise<void> {
-  const backends = [existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode }) : tfjsNode(), tfjsWasm()];
+  const backends = [onnx(), existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode }) : tfjsNode(), tfjsWasm()];
   const steps = new Map<string, Step>();
   const loaded: TrainableNetwork[] = [];
   for (const backend of backends) {

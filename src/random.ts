@@ -29,7 +29,7 @@ export function createRandom(seed: number | readonly number[]): Random {
   if (seeds.length === 0 || seeds.some((each) => !Number.isInteger(each) || each < 0 || each > 0xffffffff)) {
     throw new InvalidArgumentError(`\`seed\` is ${String(seed)}: expected an integer in 0..4294967295.`);
   }
-  const state = typeof seed === "number" ? initialState(seed) : stateOfList(seeds);
+  const state = Array.isArray(seed) ? stateOfList(seeds) : initialState(seeds[0] as number);
   let position = stateSize;
 
   function twist(): void {

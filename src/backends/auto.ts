@@ -1,4 +1,4 @@
-import { BackendUnavailableError, InvalidArgumentError, UnsupportedError } from "../errors.js";
+import { BackendUnavailableError, InvalidArgumentError, isCnnTransferError, UnsupportedError } from "../errors.js";
 import type { Network } from "../network/network.js";
 import { checkList } from "../options/check-option.js";
 import type { Backend, LoadedNetwork, LoadOptions } from "./backend.js";
@@ -29,14 +29,14 @@ export interface AutoOptions {
 
 /** Options of {@link autoTrainable}. */
 export interface AutoTrainableOptions {
-  /** Backends to choose from, best first. Default in Node: `tfjs-node-gpu`, `tfjs-node`, `tfjs-wasm`. */
+  /** Backends to choose from, best first. Default in Node: `tfjs-node-gpu`, `onnx`, `tfjs-node`, `tfjs-wasm`. */
   readonly candidates?: readonly TrainableBackend[] | undefined;
 }
 
 /** What `auto` adds to the backend that it chose. */
 export interface Choice {
   /**
-   * Each better backend that did not start, best first, with the reason. Known once `init` has resolved; until then, or
+   * Each better backend that did not start, or cannot train the network, best first, with the reason. Known once `init` has resolved; until then, or
    * where the first choice started, it is empty.
    */
   readonly skipped: readonly SkippedBackend[];
@@ -67,7 +67,9 @@ export function auto(options: AutoOptions = {}): AutoBackend {
 }
 
 /**
- * The best backend for training that starts on this machine; else as {@link auto}.
+ * The best backend for training that starts on this machine; else as {@link auto}. One that refuses to train a network with
+ * UnsupportedError is passed over as well: `loadForTraining` goes on with the next, to which all further work goes, and
+ * `skipped` has the reason. If none can train it, the error is that of the best one and the choice stays.
  *
  * @throws InvalidArgumentError if `candidates` is empty, or one of them is no backend that can train
  */
@@ -154,16 +156,10 @@ class FirstToStart<B extends Backend> implements AutoBackend {
   async #choose(): Promise<B> {
     const skipped: SkippedBackend[] = [];
     const causes: unknown[] = [];
-    for (const candidate of this.#candidates) {
-      try {
-        await candidate.init();
-        this.#skipped = skipped;
-        this.#chosen = candidate;
-        return candidate;
-      } catch (error) {
-        causes.push(error);
-        skipped.push({ backend: candidate.name, reason: reasonOf(error) });
-      }
+    const backend = await this.nextToStart(undefined, skipped, causes);
+    if (backend !== undefined) {
+      this.settle(backend, skipped);
+      return backend;
     }
     throw new BackendUnavailableError(
       `No backend starts. Tried were:\n${skipped.map(({ backend, reason }) => `- ${backend}: ${reason}`).join("\n")}\n` +
@@ -171,6 +167,32 @@ class FirstToStart<B extends Backend> implements AutoBackend {
       skipped,
       { cause: new AggregateError(causes) },
     );
+  }
+
+  /** The first candidate that starts, of those that come after another; the others are added to `skipped`. */
+  protected async nextToStart(
+    after: B | undefined,
+    skipped: SkippedBackend[],
+    causes: unknown[] = [],
+  ): Promise<B | undefined> {
+    const first = after === undefined ? 0 : this.#candidates.indexOf(after) + 1;
+    for (const candidate of this.#candidates.slice(first)) {
+      try {
+        await candidate.init();
+        return candidate;
+      } catch (error) {
+        causes.push(error);
+        skipped.push({ backend: candidate.name, reason: reasonOf(error) });
+      }
+    }
+    return undefined;
+  }
+
+  /** From now on all work goes to this backend. */
+  protected settle(backend: B, skipped: readonly SkippedBackend[]): void {
+    this.#skipped = skipped;
+    this.#chosen = backend;
+    this.#choosing = Promise.resolve(backend);
   }
 
   #names(): string {
@@ -185,7 +207,24 @@ class FirstTrainableToStart extends FirstToStart<TrainableBackend> implements Au
 
   async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
     options.signal?.throwIfAborted();
-    return (await this.chosen()).loadForTraining(network, options);
+    let backend = await this.chosen();
+    const skipped = [...this.skipped];
+    let refusal: unknown;
+    for (;;) {
+      try {
+        const loaded = await backend.loadForTraining(network, options);
+        this.settle(backend, skipped);
+        return loaded;
+      } catch (error) {
+        if (!isCnnTransferError(error, "UnsupportedError")) throw error;
+        refusal ??= error;
+        skipped.push({ backend: backend.name, reason: error.message });
+        const next = await this.nextToStart(backend, skipped);
+        // None can train it: what the best one says is of most use.
+        if (next === undefined) throw refusal;
+        backend = next;
+      }
+    }
   }
 }
 

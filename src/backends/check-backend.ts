@@ -27,7 +27,7 @@ export function checkTrainableBackend(value: unknown, option = "backend"): asser
   checkBackend(value, option);
   if (hasMethods(value, ["loadForTraining"])) return;
   throw new InvalidArgumentError(
-    `\`${option}\` is the backend "${value.name}", which cannot train: expected one that can, such as tfjsWasm(), tfjsNode() or autoTrainable().`,
+    `\`${option}\` is the backend "${value.name}", which cannot train: expected one that can, such as onnx(), tfjsWasm(), tfjsNode() or autoTrainable().`,
   );
 }
 

@@ -6,10 +6,10 @@ import type { TrainableBackend } from "./trainable-backend.js";
 
 /** What `auto` chooses from on this platform, best first. */
 export function defaultBackends(): readonly Backend[] {
-  return [onnx(), ...defaultTrainableBackends()];
+  return [onnx(), tfjsNodeGpu(), tfjsNode(), tfjsWasm()];
 }
 
 /** What `autoTrainable` chooses from on this platform, best first. */
 export function defaultTrainableBackends(): readonly TrainableBackend[] {
-  return [tfjsNodeGpu(), tfjsNode(), tfjsWasm()];
+  return [tfjsNodeGpu(), onnx(), tfjsNode(), tfjsWasm()];
 }

@@ -2,8 +2,8 @@ import { expect, test, vi } from "vitest";
 import { auto, autoTrainable } from "../../src/backends/auto.js";
 import type { Backend } from "../../src/backends/backend.js";
 import { defaultBackends, defaultTrainableBackends } from "../../src/backends/default-backends.node.js";
-import type { TrainableBackend } from "../../src/backends/trainable-backend.js";
-import { BackendUnavailableError, isCnnTransferError } from "../../src/errors.js";
+import type { TrainableBackend, TrainingOptions } from "../../src/backends/trainable-backend.js";
+import { BackendUnavailableError, isCnnTransferError, UnsupportedError } from "../../src/errors.js";
 import type { Network } from "../../src/network/network.js";
 
 const network: Network = { name: "empty", layers: [], inputs: [], outputs: [], weights: new Map() };
@@ -93,6 +93,43 @@ test("autoTrainable chooses in the same way and trains with its choice", async (
   expect(backend.skipped).toEqual([{ backend: "gpu", reason: "no GPU" }]);
 });
 
+test("autoTrainable passes over a backend that cannot train the network, says why, and names the one that does", async () => {
+  const unable = (name: string) => ({
+    ...candidate(name, starts),
+    loadForTraining: vi.fn(async () => Promise.reject(new UnsupportedError(`${name} has no gradient`))),
+  });
+  const able = candidate("able", starts);
+  const backend = autoTrainable({ candidates: [unable("best"), candidate("gone", fails("gone", "absent")), able] });
+  await backend.init();
+  expect(backend).toMatchObject({ name: "best", skipped: [] });
+  expect(await backend.loadForTraining(network, {} as TrainingOptions)).toEqual({ name: "able", trains: true });
+  expect(backend).toMatchObject({ name: "able", description: "able 1.0" });
+  expect(backend.skipped).toEqual([
+    { backend: "best", reason: "best has no gradient" },
+    { backend: "gone", reason: "absent" },
+  ]);
+  await backend.load(network);
+  expect(able.load).toHaveBeenCalled();
+});
+
+test("with no backend that can train the network, the best one's refusal is thrown and the choice stays", async () => {
+  const refusing = (name: string, error: Error) => ({
+    ...candidate(name, starts),
+    loadForTraining: vi.fn(async () => Promise.reject(error)),
+  });
+  const first = refusing("first", new UnsupportedError("first refuses"));
+  const second = refusing("second", new UnsupportedError("second refuses"));
+  const backend = autoTrainable({ candidates: [first, second] });
+  await expect(backend.loadForTraining(network, {} as TrainingOptions)).rejects.toThrow("first refuses");
+  expect(second.loadForTraining).toHaveBeenCalled();
+  expect(backend).toMatchObject({ name: "first", skipped: [] });
+  const broken = refusing("broken", new TypeError("a fault"));
+  const last = candidate("last", starts);
+  const other = autoTrainable({ candidates: [broken, last] });
+  await expect(other.loadForTraining(network, {} as TrainingOptions)).rejects.toThrow("a fault");
+  expect(last.loadForTraining).not.toHaveBeenCalled();
+});
+
 test("an empty list of candidates is refused", () => {
   for (const create of [() => auto({ candidates: [] }), () => autoTrainable({ candidates: [] })]) {
     expect(create).toThrow(expect.toSatisfy((error) => isCnnTransferError(error, "InvalidArgumentError")));
@@ -102,5 +139,5 @@ test("an empty list of candidates is refused", () => {
 test("the defaults are ordered from fast to slow and never fall back to tfjs-cpu", () => {
   const names = (backends: readonly Backend[]) => backends.map(({ name }) => name);
   expect(names(defaultBackends())).toEqual(["onnx", "tfjs-node-gpu", "tfjs-node", "tfjs-wasm"]);
-  expect(names(defaultTrainableBackends())).toEqual(["tfjs-node-gpu", "tfjs-node", "tfjs-wasm"]);
+  expect(names(defaultTrainableBackends())).toEqual(["tfjs-node-gpu", "onnx", "tfjs-node", "tfjs-wasm"]);
 });

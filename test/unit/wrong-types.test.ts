@@ -34,18 +34,21 @@ async function withHead(use: (made: TransferHead) => Promise<unknown>): Promise<
   return await use(made);
 }
 
+/** A backend that infers and has no way to train. */
+const runsOnly = { specVersion: 1, name: "runs-only", description: "", init: async () => {}, load: async () => {} };
+
 describe("what is of the wrong type is refused by the name of its option:", () => {
   test.each<readonly [string, () => unknown, RegExp]>([
     ["the name of a backend", () => checkBackend("onnx"), /^`backend` is "onnx": expected a Backend, such as onnx\(\)/],
     ["an empty backend", () => checkBackend({}), /^`backend` is an object/],
     ["no backend", () => checkBackend(null), /^`backend` is null/],
     ["the maker of a backend", () => checkBackend(onnx), /^`backend` is a function.*Call the function/],
-    ["a backend that cannot train", () => checkTrainableBackend(onnx()), /"onnx", which cannot train/],
+    ["a backend that cannot train", () => checkTrainableBackend(runsOnly), /"runs-only", which cannot train/],
     ["a head's backend by name", () => createHead({ backend: "tfjs-wasm" }), /^`backend` is "tfjs-wasm"/],
-    ["a head's backend that cannot train", () => createHead({ backend: onnx() }), /which cannot train/],
+    ["a head's backend that cannot train", () => createHead({ backend: runsOnly }), /which cannot train/],
     ["candidates by name", () => auto({ candidates: untyped(["onnx"]) }), /^`candidates\[0\]` is "onnx"/],
     ["one candidate", () => auto({ candidates: untyped(onnx()) }), /^`candidates` is an object/],
-    ["candidates that cannot train", () => autoTrainable({ candidates: untyped([onnx()]) }), /cannot train/],
+    ["candidates that cannot train", () => autoTrainable({ candidates: untyped([runsOnly]) }), /cannot train/],
 
     ["hidden layers as a number", () => createHead({ hidden: 256 }), /^`hidden` is 256: expected a list/],
     ["an input shape as a number", () => createHead({ inputShape: 512 }), /^`inputShape` is 512/],
