@@ -1,6 +1,7 @@
 import { auto } from "./backends/auto.js";
 import type { AbortOptions, LoadedNetwork } from "./backends/backend.js";
 import { checkBackend } from "./backends/check-backend.js";
+import type { Int8Calibration } from "./backends/quantizing-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import { ClosedError, InvalidArgumentError } from "./errors.js";
 import { type FeatureExtractorOptions, resolveExtractionModel } from "./extraction/extraction-model.js";
@@ -14,6 +15,7 @@ import {
   withoutFirst,
 } from "./extraction/feature-sink.js";
 import { describePreparation, type PictureOptions, resolvePictureOptions } from "./extraction/picture-options.js";
+import { checkPrecision, type LoadedPrecision, loadInPrecision } from "./extraction/precision.js";
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
 import { loadImages, type SkippedImage } from "./images/load-images.js";
@@ -100,18 +102,25 @@ export class FeatureExtractor implements AsyncDisposable {
   /**
    * What makes the features, as texts to be stored with them (`HDF5DatasetWriter`'s `attributes`): `network`, `weights`
    * with their checksum, such as `imagenet (crc32 89abcdef)`, `layer`, `pooling`, and as `preprocess` what is done to the
-   * pictures, such as `bilinear to 224x224, caffe`.
+   * pictures, such as `bilinear to 224x224, caffe`. With `precision: "int8"` also `precision`.
    */
   readonly attributes: Readonly<Record<string, string>>;
 
+  /**
+   * What `precision: "int8"` computes with, and in `quality` how near that comes to float32; undefined in float32. Plain
+   * data, which another extractor of the same network takes as `calibration`.
+   */
+  readonly calibration: Int8Calibration | undefined;
+
   private constructor(
-    loaded: LoadedNetwork,
+    { loaded, calibration }: LoadedPrecision,
     features: FeatureNetwork["features"],
     backend: FeatureExtractor["backend"],
     pictures: PictureOptions,
     attributes: Readonly<Record<string, string>>,
   ) {
     this.#loaded = loaded;
+    this.calibration = calibration;
     this.#features = features;
     this.#pictures = pictures;
     this.backend = backend;
@@ -127,19 +136,24 @@ export class FeatureExtractor implements AsyncDisposable {
    * @throws WeightsDownloadError if the weights are not in the cache and cannot be downloaded
    * @throws InvalidWeightsError if the weights file is another network's
    * @throws BackendUnavailableError if the backend does not start
+   * @throws UnsupportedError if the backend has not the `precision`, or too much would be lost in it
    */
   static async create(options: FeatureExtractorOptions): Promise<FeatureExtractor> {
     const { backend = auto() } = options;
     checkBackend(backend);
+    checkPrecision(options);
     const settings = resolvePictureOptions(options);
     const model = await resolveExtractionModel(options);
     const { network, features, pooling } = model.features;
     const pictures = { ...settings, size: model.imageSize };
     await backend.init();
     options.signal?.throwIfAborted();
-    const loaded = await backend.load(network, {
+    const loaded = await loadInPrecision(backend, {
+      ...options,
+      network,
       outputs: features.map((feature) => feature.output),
-      signal: options.signal,
+      pictures,
+      cached: model.published,
     });
     const attributes = {
       network: model.name,
@@ -147,6 +161,7 @@ export class FeatureExtractor implements AsyncDisposable {
       layer: features.map(({ layer }) => layer).join(","),
       pooling: pooling.join(","),
       preprocess: describePreparation(pictures, model.preprocess),
+      ...(loaded.precision === undefined ? {} : { precision: loaded.precision }),
     };
     return new FeatureExtractor(loaded, features, describeBackend(backend), pictures, attributes);
   }

@@ -72,24 +72,33 @@ export {
   type Choice,
   type SkippedBackend,
 } from "./backends/auto.js";
-export type {
-  AbortOptions,
-  Backend,
-  LoadedNetwork,
-  LoadOptions,
-  OptimizerConfig,
-  TrainableBackend,
-  TrainableNetwork,
-  TrainingOptions,
-} from "./backends/backend.js";
+export type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backends/backend.js";
 export type { GradientBackend } from "./backends/gradient-backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
+export type {
+  CalibrationOptions,
+  Int8Calibration,
+  QuantizationQuality,
+  QuantizingBackend,
+} from "./backends/quantizing-backend.js";
 export type { RunningBackend } from "./backends/running-backend.js";
 export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.js";
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
 export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
+export type {
+  GradientClipping,
+  LayerTraining,
+  LossName,
+  OptimizerConfig,
+  StepOptions,
+  StepResult,
+  TrainableBackend,
+  TrainableNetwork,
+  TrainingOptions,
+  TrainingState,
+} from "./backends/trainable-backend.js";
 export * from "./errors.js";
 export { type GradCam, type GradCamOptions, gradCam } from "./explain/grad-cam.js";
 export { overlayHeatmap } from "./explain/overlay-heatmap.js";
@@ -97,6 +106,7 @@ export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
 export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
+export type { PrecisionOptions } from "./extraction/precision.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,
@@ -159,6 +169,7 @@ export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage 
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
 export { KNeighborsClassifier, type KNeighborsOptions } from "./k-neighbors-classifier.js";
+export { fromLayersModel, type SavableLayersModel } from "./keras/from-layers-model.js";
 export {
   type KerasH5,
   type KerasH5Options,
@@ -171,7 +182,7 @@ export { type KerasNetwork, type LoadKerasOptions, loadKeras } from "./keras/loa
 export type { KerasNotes } from "./keras/read-model.js";
 export { readKerasWeights } from "./keras/read-weights.js";
 export { type SaveKerasOptions, saveKeras } from "./keras/save-keras.js";
-export type { CompileConfig, KerasOptimizer } from "./keras/training-config.js";
+export type { CompileConfig } from "./keras/training-config.js";
 export type { TrainingNotes } from "./keras/training-notes.js";
 export {
   type EncodeModelOptions,
@@ -180,6 +191,12 @@ export {
   type WritableNetwork,
 } from "./keras/write-model.js";
 export { type GridSearch, type LoadLogisticOptions, LogisticRegression } from "./logistic-regression.js";
+export {
+  type MergeShardsOptions,
+  type MergeShardsProgress,
+  type MergeShardsSummary,
+  mergeShards,
+} from "./merge-shards.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
 export { NearestCentroid, type NearestCentroidOptions } from "./nearest-centroid.js";
 export { cut } from "./network/cut.js";
@@ -210,7 +227,11 @@ export { reportHTML } from "./report/report-html.js";
 export type { RunReport } from "./report/run-report.js";
 export { type Thumbnail, thumbnail } from "./report/thumbnail.js";
 export { type WriteReportOptions, writeReport } from "./report/write-report.js";
+export { type Shard, shardPath, shardPaths } from "./shards/shard.js";
+export { type ShardFromEnvironmentOptions, shardFromEnvironment } from "./shards/shard-from-environment.js";
+export { type ImageShard, shardOf } from "./shards/shard-of.js";
 export { type Calibration, type CalibrationBin, calibration } from "./training/calibration.js";
+export type { CheckpointOptions } from "./training/checkpoint-file.js";
 export {
   type AverageScores,
   type ClassificationReport,
@@ -218,12 +239,33 @@ export {
   classificationReport,
 } from "./training/classification-report.js";
 export { type ConfidenceInterval, confidenceInterval } from "./training/confidence-interval.js";
+export type { EarlyStoppingOptions } from "./training/early-stopping.js";
 export type { Evaluation, Measurement } from "./training/evaluate.js";
-export type { FitOptions } from "./training/fit.js";
+export type {
+  EvaluateOptions,
+  MultiLabelEvaluation,
+  RegressionEvaluation,
+  RowPredictions,
+  TaskEvaluations,
+} from "./training/evaluate-head.js";
+export type { FitOptions, RunningTraining, SaveBestOptions, TrainingCallback } from "./training/fit-options.js";
 export { type Fold, foldRows } from "./training/folds.js";
 export type { HeadShape } from "./training/head-network.js";
-export type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
-export type { EpochLog, TrainingProgress } from "./training/history.js";
+export type {
+  HeadMetadata,
+  LearningOptions,
+  LoadHeadOptions,
+  NetworkHeadOptions,
+  SaveHeadOptions,
+  TransferHeadOptions,
+} from "./training/head-options.js";
+export type { EpochFigure, EpochLog, TrainingProgress } from "./training/history.js";
+export type { HistoryFileOptions } from "./training/history-file.js";
+export type {
+  LearningRateFinderOptions,
+  LearningRateTable,
+  LearningRateTrial,
+} from "./training/learning-rate-finder.js";
 export type { ClassWeight } from "./training/logistic/class-weight.js";
 export type {
   FoldableData,
@@ -238,8 +280,11 @@ export type {
   LogisticSolution,
   LogisticSolverOptions,
 } from "./training/logistic/logistic-options.js";
+export type { MonitorOptions } from "./training/monitor.js";
 export type { ClassProbability } from "./training/most-probable.js";
+export { type MultiLabelReport, multiLabelReport } from "./training/multi-label-report.js";
 export { type NearRow, nearestRows, type SearchableRows } from "./training/nearest-rows.js";
+export type { OptimizerOptions } from "./training/optimizer-options.js";
 export { type PredictViewsOptions, predictViews, type ViewPredictions } from "./training/predict-views.js";
 export type { Predictions } from "./training/predictions.js";
 export { type PrincipalComponents, principalComponents } from "./training/principal-components.js";
@@ -249,10 +294,22 @@ export {
   probabilityScores,
   topKAccuracy,
 } from "./training/probability-scores.js";
+export type { PlateauOptions } from "./training/reduce-on-plateau.js";
+export { type RegressionReport, type RegressionScores, regressionReport } from "./training/regression-report.js";
+export type { RowWeightOptions } from "./training/row-weights.js";
+export {
+  cosineDecay,
+  exponentialDecay,
+  type LearningRateSchedule,
+  oneCycle,
+  type SchedulePlace,
+  stepDecay,
+} from "./training/schedules.js";
 export { type Split, type SplitOptions, splitRows } from "./training/split.js";
+export type { Task } from "./training/target.js";
 export { type ConfusedRow, type Confusion, topConfusions } from "./training/top-confusions.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
-export { type SaveHeadOptions, TransferHead } from "./transfer-head.js";
+export { TransferHead } from "./transfer-head.js";
 export {
   type ImageSplitOptions,
   type WriteImagesOptions,

@@ -9,7 +9,8 @@ import { type RepeatedPasses, repeatedPasses } from "./training/logistic/repeate
 import { predictedClasses } from "./training/metrics.js";
 import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
 import { type NearRow, nearestRows } from "./training/nearest-rows.js";
-import type { Target, TrainingData } from "./training/training-data.js";
+import type { Target } from "./training/target.js";
+import type { TrainingData } from "./training/training-data.js";
 
 /** Options of {@link KNeighborsClassifier.fit}. */
 export interface KNeighborsOptions extends AbortOptions {
@@ -163,8 +164,7 @@ export class KNeighborsClassifier {
       "data",
       data,
       this.#target,
-      0,
-      options.signal,
+      { penalty: 0, signal: options.signal },
     );
   }
 

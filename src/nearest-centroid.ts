@@ -2,6 +2,7 @@ import type { AbortOptions } from "./backends/backend.js";
 import { InvalidArgumentError } from "./errors.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import { checkBoolean } from "./options/check-option.js";
+import { checkedBatches } from "./training/checked-batches.js";
 import { type ClassMeans, classMeans } from "./training/class-means.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
@@ -9,7 +10,8 @@ import { checkClassCounts, targetOf } from "./training/logistic/fit-logistic.js"
 import { logisticClasses, logisticProbabilities } from "./training/logistic/logistic-loss.js";
 import { scoreInTurns } from "./training/logistic/score-in-turns.js";
 import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
-import { checkedBatches, type Target, type TrainingData } from "./training/training-data.js";
+import type { Target } from "./training/target.js";
+import type { TrainingData } from "./training/training-data.js";
 import { unitRows } from "./training/unit-rows.js";
 
 /** Options of {@link NearestCentroid.fit}. */
@@ -161,8 +163,7 @@ export class NearestCentroid {
       "data",
       data,
       this.#target,
-      0,
-      options.signal,
+      { penalty: 0, signal: options.signal },
     );
   }
 

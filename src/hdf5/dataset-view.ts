@@ -18,7 +18,7 @@ import { balancedLength } from "./row-order.js";
 import { createRowPipeline } from "./row-pipeline.js";
 import { shuffleWarnings } from "./shuffle-warnings.js";
 
-export type { BatchOptions, BlockShuffle, PartOptions, PassOptions } from "./batch-options.js";
+export type { BatchOptions, BlockShuffle, PartOptions, PassOptions, ResolvedBatchOptions } from "./batch-options.js";
 export type { BatchColumn } from "./column-reader.js";
 export type { BatchDType, DatasetBatch, OneHotBatch } from "./dataset-batch.js";
 
@@ -88,6 +88,11 @@ export class DatasetView<D extends BatchDType = "float32"> {
    */
   get warnings(): readonly string[] {
     return shuffleWarnings(this.source, this.#options.shuffle);
+  }
+
+  /** How rows are given out, with every default filled in. */
+  get settings(): ResolvedBatchOptions & { readonly dtype: D } {
+    return { ...this.#options, dtype: this.dtype };
   }
 
   /** One pass: the same as {@link DatasetView.batches} without options. */

@@ -3,9 +3,10 @@ import { InvalidArgumentError } from "../errors.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
 import { checkOneOf, describeValue } from "../options/check-option.js";
 import { createRandom } from "../random.js";
+import { checkedBatches } from "../training/checked-batches.js";
 import { targetOf } from "../training/logistic/fit-logistic.js";
 import { principalComponents } from "../training/principal-components.js";
-import { checkedBatches, type TrainingData } from "../training/training-data.js";
+import type { TrainingData } from "../training/training-data.js";
 import { umap } from "./umap.js";
 
 /** Rows of features as points in a plane. */

@@ -1,5 +1,6 @@
 import { sizeOf } from "../ndarray.js";
-import type { CheckedBatch, Target } from "./training-data.js";
+import type { CheckedBatch } from "./checked-batches.js";
+import type { Target } from "./target.js";
 
 /** Means of classes, and how far their rows lie from them. */
 export interface ClassMeans {

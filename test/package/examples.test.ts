@@ -220,6 +220,20 @@ describe("the short examples run", () => {
     expect(fromFile).toBe(accuracy);
   });
 
+  test("shards", async () => {
+    const { code, stdout } = await runExample("shards", [drawings, "sharded.hdf5"]);
+    expect({ code, lines: stdout.trim().split("\n").sort() }).toEqual({
+      code: 0,
+      lines: [
+        "shard 0 of 4: 39 rows, 0 pictures left out",
+        "shard 1 of 4: 39 rows, 0 pictures left out",
+        "shard 2 of 4: 39 rows, 0 pictures left out",
+        "shard 3 of 4: 39 rows, 0 pictures left out",
+        "sharded.hdf5: 156 rows of 4 shards, 0 pictures left out",
+      ],
+    });
+  });
+
   test("classify, convert and tfjs-model, one after the other, on a file of Keras", async () => {
     await cp(join(root, "test/fixtures/keras-files/keras3-chain.keras"), join(consumer, "chain.keras"));
     const converted = await runExample("convert", ["chain.keras", "chain.h5", "chain.onnx"]);
@@ -240,6 +254,7 @@ describe("the short examples run", () => {
       "fit-dataset",
       "plug-in",
       "logistic-regression",
+      "shards",
       "classify",
       "convert",
       "tfjs-model",

@@ -103,6 +103,7 @@ const classes = [
   "k-neighbors-classifier.ts",
   "nearest-centroid.ts",
   "write-images.ts",
+  "merge-shards.ts",
 ];
 const adapter = /^(backends\/(onnx|tfjs)\/|hdf5\/(h5wasm|jsfive))/;
 

@@ -20,7 +20,7 @@ const whole: RunReport = {
   title: "Animals",
   evaluation,
   fileNames,
-  history: [{ epoch: 1, loss: 1, accuracy: 0.5, valLoss: 1, valAccuracy: 0.4 }],
+  history: [{ epoch: 1, loss: 1, accuracy: 0.5, valLoss: 1, valAccuracy: 0.4, learningRate: 0.001 }],
   trainingLabels: Int32Array.from({ length: 90 }, (_, row) => row % 3),
   settings: { network: "vgg-mini", epochs: 20, normalize: true },
   remarks: "A first try.",

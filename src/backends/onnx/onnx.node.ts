@@ -2,10 +2,14 @@ import { availableParallelism } from "node:os";
 import { BackendUnavailableError, InvalidArgumentError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
-import type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "../backend.js";
+import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
+import type { CalibrationOptions, Int8Calibration, QuantizingBackend } from "../quantizing-backend.js";
 import { encodeModel } from "./encode-model.js";
+import type { OnnxGraph } from "./graph.js";
 import { lower } from "./lower.js";
+import { applyCalibration, calibrate } from "./quantization/calibrate.js";
+import { foldIntoConvolutions } from "./quantization/fold-into-convolutions.js";
 import { Session, type SessionSettings } from "./session.node.js";
 
 /** Options of {@link onnx}. */
@@ -33,7 +37,7 @@ interface Runtime {
  * @example
  * const extractor = await FeatureExtractor.create({ backbone: "vgg16", backend: onnx({ threads: 2 }) });
  */
-export function onnx(options: OnnxOptions = {}): Backend {
+export function onnx(options: OnnxOptions = {}): QuantizingBackend {
   const { threads = availableParallelism(), spinning = false } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new InvalidArgumentError(
@@ -43,7 +47,7 @@ export function onnx(options: OnnxOptions = {}): Backend {
   return new OnnxBackend({ threads, spinning });
 }
 
-class OnnxBackend implements Backend {
+class OnnxBackend implements QuantizingBackend {
   readonly specVersion = 1;
   readonly name = "onnx";
   readonly #settings: SessionSettings;
@@ -73,23 +77,61 @@ class OnnxBackend implements Backend {
   }
 
   async load(network: Network, options: LoadOptions = {}): Promise<LoadedNetwork> {
+    const outputs = options.outputs ?? network.outputs;
+    return this.#load(network, lower(network, outputs), outputs, options);
+  }
+
+  async calibrate(network: Network, options: CalibrationOptions): Promise<Int8Calibration> {
     options.signal?.throwIfAborted();
     await this.init();
-    const outputs = options.outputs ?? network.outputs;
-    const graph = lower(network, outputs);
-    const session = await Session.start(
+    const graph = foldIntoConvolutions(lower(network, options.outputs ?? network.outputs));
+    return calibrate(
+      network,
+      graph,
       {
-        bytes: encodeModel(graph),
-        inputs: graph.inputs.map(({ name }) => name),
-        outputs: graph.outputs.map(({ name }) => name),
+        within: async (wanted, action) => {
+          const session = await this.#start(wanted);
+          try {
+            return await action((batch) => session.run([batch], { signal: options.signal }));
+          } finally {
+            await session.dispose();
+          }
+        },
       },
-      this.#settings,
+      options,
     );
-    if (options.signal?.aborted) {
+  }
+
+  async loadQuantized(
+    network: Network,
+    calibration: Int8Calibration,
+    options: LoadOptions = {},
+  ): Promise<LoadedNetwork> {
+    const outputs = options.outputs ?? network.outputs;
+    const graph = foldIntoConvolutions(lower(network, outputs));
+    return this.#load(network, applyCalibration(network, graph, calibration), outputs, options);
+  }
+
+  async #load(
+    network: Network,
+    graph: OnnxGraph,
+    outputs: readonly string[],
+    { signal }: LoadOptions,
+  ): Promise<LoadedNetwork> {
+    signal?.throwIfAborted();
+    await this.init();
+    const session = await this.#start(graph);
+    if (signal?.aborted) {
       await session.dispose();
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
     }
     return new OnnxNetwork(session, expectedInputs(network), outputs);
+  }
+
+  #start(graph: OnnxGraph): Promise<Session> {
+    const names = (values: OnnxGraph["inputs"]) => values.map(({ name }) => name);
+    const model = { bytes: encodeModel(graph), inputs: names(graph.inputs), outputs: names(graph.outputs) };
+    return Session.start(model, this.#settings);
   }
 }
 

@@ -278,7 +278,7 @@ export function onnxOperations(builder: GraphBuilder, layer: string, findWeight:
     },
     batchNormalize: (x, { config }) => lowerBatchNormalization(builder, layer, config, materialized(x), findWeight),
     preprocess: (x, mode) => lowerPreprocessInput(builder, layer, mode, materialized(x)),
-    dropout: (x) => x,
+    perturb: (x) => x,
     identity: (x) => x,
   };
 }

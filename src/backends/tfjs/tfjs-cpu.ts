@@ -1,6 +1,6 @@
 import { BackendUnavailableError } from "../../errors.js";
-import type { TrainableBackend } from "../backend.js";
 import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import { messageOf } from "./shared-tfjs.js";
 import { createTfjsBackend } from "./tfjs-backend.js";
 

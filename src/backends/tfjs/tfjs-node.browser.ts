@@ -1,6 +1,6 @@
 import { UnsupportedError } from "../../errors.js";
-import type { TrainableBackend } from "../backend.js";
 import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 
 /** Options of {@link tfjsNode} and {@link tfjsNodeGpu}. */
 export interface TfjsNodeOptions {

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { BackendUnavailableError } from "../../errors.js";
-import type { TrainableBackend } from "../backend.js";
 import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import { restoreUtilFunctions } from "./node-polyfills.node.js";
 import { messageOf, type Tfjs } from "./shared-tfjs.js";
 import { createTfjsBackend } from "./tfjs-backend.js";

@@ -1,5 +1,5 @@
-import type { TrainableBackend } from "../backend.js";
 import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import { createWasmBackend } from "./wasm-backend.js";
 
 /**

@@ -1,11 +1,14 @@
-import { UnsupportedError } from "../../errors.js";
-import type { Layer, LayerClassName } from "../../network/layer.js";
-import { isAugmentation } from "../../network/layers/augmentation.js";
-import type { Network } from "../../network/network.js";
+import { InvalidArgumentError, UnsupportedError } from "../../errors.js";
+import type { Layer } from "../../network/layer.js";
+import { describeUnknownLayer } from "../../network/layer-name.js";
+import type { Network, Weight } from "../../network/network.js";
 import { validateNetwork } from "../../network/validate.js";
 import { checkLayers } from "../check-layers.js";
-import { type LayerPlan, planLayers } from "./layer-plan.js";
+import type { LayerTraining, TrainingOptions } from "../trainable-backend.js";
+import { findLastUses, type LayerPlan, planLayers } from "./layer-plan.js";
+import { lossActivation } from "./losses.js";
 import type { TfjsRuntime } from "./runtime.js";
+import { refusesToTrain, trainableWeights } from "./trainable-layers.js";
 
 /** A network that can be trained, taken apart as training needs it. */
 export interface TrainingPlan {
@@ -13,30 +16,42 @@ export interface TrainingPlan {
   readonly plan: LayerPlan;
   /** The network's only input. */
   readonly input: Layer<"InputLayer">;
-  /** The layer whose softmax is the output. */
-  readonly output: Layer<"Dense"> | Layer<"Activation">;
-  /** The output layer without its softmax: its values are the logits. */
+  readonly output: Layer;
+  /** The output layer without its softmax or sigmoid, where the loss is computed from what goes into that. */
   readonly logits: Layer;
-  readonly trainable: readonly TrainableWeight[];
+  /** The layers that no trained weight has a part in. Its outputs are the values that the others take. */
+  readonly frozen: LayerPlan;
+  /** The others in order: gradients flow through them. */
+  readonly differentiated: readonly Layer[];
+  readonly trained: readonly TrainedWeight[];
+  /** Position of each layer in the network. */
+  readonly positions: ReadonlyMap<string, number>;
+  /** Whether the weights of a layer change. */
+  isTrained(layer: Layer): boolean;
 }
 
 /** A weight that the optimizer changes. */
-export interface TrainableWeight {
+export interface TrainedWeight {
   readonly layer: string;
   /** Position among the layer's weights. */
   readonly position: number;
-  /** Whether the L2 penalty counts it: kernels only. */
-  readonly penalized: boolean;
+  readonly name: string;
+  readonly bytes: number;
+  readonly learningRateFactor: number;
+  /** Strengths of its penalties; 0 for what is no kernel. */
+  readonly l1: number;
+  readonly l2: number;
 }
 
 /**
  * Plans how to train a network, and refuses what the backend cannot train before anything is allocated.
  *
  * @throws InvalidNetworkError if graph or weights are not valid
- * @throws UnsupportedError if it has several inputs or outputs, does not end in softmax, has no weights to train, or has
- * a layer that this backend cannot train
+ * @throws InvalidArgumentError if `layers` names a layer that is not there, or a penalty of one that has no kernel
+ * @throws UnsupportedError if it has several inputs or outputs, does not end as the loss needs, has no weights to train,
+ * or has a layer that this backend cannot train
  */
-export function planTraining(runtime: TfjsRuntime, network: Network): TrainingPlan {
+export function planTraining(runtime: TfjsRuntime, network: Network, options: TrainingOptions): TrainingPlan {
   checkLayers(network, runtime.name);
   validateNetwork(network);
   const refuse = (fault: string): never => {
@@ -52,89 +67,104 @@ export function planTraining(runtime: TfjsRuntime, network: Network): TrainingPl
   }
   const plan = planLayers(network, [outputName]);
   const { layers } = plan.network;
+  const output = layers.at(-1) as Layer;
+  const logits = withoutEnd(output, options, refuse);
+  const needed = new Set(layers.map(({ name }) => name));
+  const idle = network.layers.find(({ name }) => !needed.has(name));
+  if (idle !== undefined) {
+    return refuse(`its output does not need the layer "${idle.name}". Cut the network to its output first.`);
+  }
+
+  checkNamedLayers(network, options);
+  const settings = (layer: Layer): LayerTraining => options.layers?.get(layer.weightsOf ?? layer.name) ?? {};
+  const isTrained = (layer: Layer) => settings(layer).trainable ?? true;
+  const trained = layers.filter(isTrained).flatMap((layer) => trainedWeights(network, layer, settings(layer), options));
+  if (trained.length === 0) return refuse("it has no weights that are to be trained.");
+
+  const owners = new Set(trained.map(({ layer }) => layer));
+  const moving = new Set<string>();
   for (const layer of layers) {
-    const reason = refusesToTrain(layer) ?? runtime.refusesToTrain?.(layer);
+    if (owners.has(layer.weightsOf ?? layer.name) || layer.inputs.some((name) => moving.has(name))) {
+      moving.add(layer.name);
+    }
+  }
+  const differentiated = layers.filter(({ name }) => moving.has(name));
+  for (const layer of layers) {
+    const reason = refusesToTrain(layer, moving.has(layer.name));
     if (reason !== undefined) refuse(`layer "${layer.name}" (${layer.className}) ${reason}`);
   }
-  const output = layers.find(({ name }) => name === outputName);
-  if (
-    output === undefined ||
-    !(output.className === "Dense" || output.className === "Activation") ||
-    output.config.activation !== "softmax"
-  ) {
-    return refuse(
-      `its output "${outputName}" is a ${output?.className ?? "missing layer"} without softmax: expected a Dense or Activation layer with activation "softmax", which the loss "categorical_crossentropy" needs.`,
-    );
-  }
-  const needed = new Set(layers.map(({ name }) => name));
-  if (network.layers.some(({ name }) => !needed.has(name))) {
-    return refuse(
-      `its output does not need the layer "${network.layers.find(({ name }) => !needed.has(name))?.name}". Cut the network to its output first.`,
-    );
-  }
-  const trainable = layers.flatMap(trainableWeights);
-  if (trainable.length === 0) return refuse("it has no weights that can be trained.");
   return {
     plan,
     input: layers.find(({ name }) => name === inputName) as Layer<"InputLayer">,
     output,
-    logits: { ...output, config: { ...output.config, activation: "linear" } } as Layer,
-    trainable,
+    logits,
+    frozen: planFrozen(plan, moving),
+    differentiated,
+    trained,
+    // From the end: the last part of a network, trained by itself, then drops what the whole would.
+    positions: new Map(layers.map(({ name }, position) => [name, layers.length - 1 - position])),
+    isTrained,
   };
 }
 
-/**
- * Why a layer cannot be trained on any backend: it acts at random while training in a way that is not built here, or has
- * weights of which the optimizer would not know. Undefined if it can.
- */
-function refusesToTrain(layer: Layer): string | undefined {
-  if (isAugmentation(layer.className) || actsWhileTraining.includes(layer.className)) {
-    return "acts at random while training, which is not built here. Leave it out, or put a Dropout layer in its place.";
-  }
-  if (hasOwnWeights.includes(layer.className)) {
-    return "has weights that cannot be trained here. Train a head on the features before it.";
-  }
-  return undefined;
+function planFrozen({ network }: LayerPlan, moving: ReadonlySet<string>): LayerPlan {
+  const layers = network.layers.filter(({ name }) => !moving.has(name));
+  const taken = new Set(network.layers.filter(({ name }) => moving.has(name)).flatMap(({ inputs }) => inputs));
+  const outputs = layers.map(({ name }) => name).filter((name) => taken.has(name));
+  return { network: { ...network, layers, outputs }, outputs, lastUses: findLastUses(layers, outputs) };
 }
 
-const actsWhileTraining: readonly LayerClassName[] = [
-  "SpatialDropout1D",
-  "SpatialDropout2D",
-  "GaussianDropout",
-  "AlphaDropout",
-  "GaussianNoise",
-  "ActivityRegularization",
-  "StochasticDepth",
-];
-
-const hasOwnWeights: readonly LayerClassName[] = [
-  "Conv1D",
-  "DepthwiseConv1D",
-  "SeparableConv1D",
-  "SeparableConv2D",
-  "Conv1DTranspose",
-  "Conv2DTranspose",
-  "LayerNormalization",
-  "GroupNormalization",
-  "LayerScale",
-  "PReLU",
-];
-
-function trainableWeights(layer: Layer): readonly TrainableWeight[] {
-  if (layer.weightsOf !== undefined) return [];
-  switch (layer.className) {
-    case "Dense":
-    case "Conv2D":
-    case "DepthwiseConv2D": {
-      const kernel = { layer: layer.name, position: 0, penalized: true };
-      return layer.config.useBias ? [kernel, { layer: layer.name, position: 1, penalized: false }] : [kernel];
+function withoutEnd(output: Layer, { loss }: TrainingOptions, refuse: (fault: string) => never): Layer {
+  const wanted = lossActivation(loss);
+  if (wanted === undefined) return output;
+  if (output.className === "Dense" || output.className === "Activation") {
+    if (output.config.activation === wanted) {
+      return { ...output, config: { ...output.config, activation: "linear" } } as Layer;
     }
-    case "BatchNormalization": {
-      const { scale, center } = layer.config;
-      const count = Number(scale) + Number(center);
-      return Array.from({ length: count }, (_, position) => ({ layer: layer.name, position, penalized: false }));
-    }
-    default:
-      return [];
   }
+  if (output.className === "Softmax" && wanted === "softmax" && output.config.axis === -1) {
+    return { ...output, className: "Activation", config: { activation: "linear" } };
+  }
+  return refuse(
+    `its output "${output.name}" is a ${output.className} without ${wanted}: expected a Dense or Activation layer with activation "${wanted}", which the loss "${loss}" needs.`,
+  );
+}
+
+function checkNamedLayers(network: Network, { layers = new Map() }: TrainingOptions): void {
+  for (const [name, { l1 = 0, l2 = 0 }] of layers) {
+    const layer = network.layers.find((candidate) => candidate.name === name);
+    const refused = (fault: string) => new InvalidArgumentError(`\`layers\` names ${JSON.stringify(name)}: ${fault}`);
+    if (layer === undefined) throw refused(describeUnknownLayer(network, name));
+    if (layer.weightsOf !== undefined) {
+      throw refused(`it uses the weights of "${layer.weightsOf}". Name that layer, to which they belong.`);
+    }
+    if (
+      (l1 > 0 || l2 > 0) &&
+      !trainableWeights(layer, network.weights.get(name) ?? []).some(({ isKernel }) => isKernel)
+    ) {
+      throw refused(`a ${layer.className} has no kernel that \`l1\` or \`l2\` could count.`);
+    }
+  }
+}
+
+function trainedWeights(
+  network: Network,
+  layer: Layer,
+  { learningRateFactor = 1, l1, l2 }: LayerTraining,
+  options: TrainingOptions,
+): readonly TrainedWeight[] {
+  if (layer.weightsOf !== undefined) return [];
+  const weights = network.weights.get(layer.name) ?? [];
+  return trainableWeights(layer, weights).map(({ position, isKernel }) => {
+    const { name, array } = weights[position] as Weight;
+    return {
+      layer: layer.name,
+      position,
+      name,
+      bytes: array.data.byteLength,
+      learningRateFactor,
+      l1: isKernel ? (l1 ?? options.l1 ?? 0) : 0,
+      l2: isKernel ? (l2 ?? options.l2) : 0,
+    };
+  });
 }

@@ -23,7 +23,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
   const journalPath = `${path}.partial.journal`;
   const replacementPath = `${path}.partial.replacement`;
   const markPath = `${path}.partial.completing`;
-  const unlock = await takeLock(`${path}.partial.lock`, target);
+  const unlock = await takeLock(`${path}.partial.lock`, target, options.takeOver);
   const writeWhole = createWriteWhole(target);
   const handles: FileHandle[] = [];
   let fresh = false;

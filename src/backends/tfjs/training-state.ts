@@ -1,0 +1,142 @@
+import { InvalidWeightsError } from "../../errors.js";
+import { sizeOf } from "../../ndarray.js";
+import { formatShape } from "../../network/layer-shape.js";
+import type { Network, NetworkWeights, Weight } from "../../network/network.js";
+import type { TrainingState } from "../trainable-backend.js";
+import type { OptimizerRule, WeightState } from "./optimizer.js";
+import type { TfjsRuntime } from "./runtime.js";
+import type { Tensor } from "./shared-tfjs.js";
+import type { TrainedWeight, TrainingPlan } from "./training-plan.js";
+import { disposeWeights, readTensor, uploadWeights, type WeightTensors } from "./weight-tensors.js";
+
+/** Everything that a step changes. A step makes a new one, which takes this one's place only when it has gone well. */
+export interface TensorState {
+  /** Steps taken so far. */
+  readonly step: number;
+  readonly weights: WeightTensors;
+  /** The optimizer's running values: for each trained weight, in the order of the rule. */
+  readonly slots: readonly WeightState["slots"][];
+}
+
+/** Tensor of a trained weight. */
+export function tensorOf(weights: WeightTensors, { layer, position }: TrainedWeight): Tensor {
+  return weights.get(layer)?.[position] as Tensor;
+}
+
+/** The state before the first step. To be called on the backend. */
+export function startState(runtime: TfjsRuntime, { plan, trained }: TrainingPlan, rule: OptimizerRule): TensorState {
+  const { tf } = runtime;
+  const weights = uploadWeights(runtime, plan.network.weights);
+  const slots = trained.map((weight) => rule.slots.map(() => tf.zeros(tensorOf(weights, weight).shape)));
+  return { step: 0, weights, slots };
+}
+
+/** Frees a state. */
+export function disposeState(runtime: TfjsRuntime, { weights, slots }: TensorState): void {
+  disposeWeights(runtime, weights);
+  runtime.tf.dispose(slots.flat());
+}
+
+/** Copies weights out. */
+export async function readWeights(network: Network, weights: WeightTensors): Promise<NetworkWeights> {
+  const read = new Map<string, readonly Weight[]>();
+  for (const [layer, own] of network.weights) {
+    const values: Weight[] = [];
+    for (const [index, { name }] of own.entries()) {
+      values.push({ name, array: await readTensor(weights.get(layer)?.[index] as Tensor) });
+    }
+    read.set(layer, values);
+  }
+  return read;
+}
+
+/** Copies a state out. */
+export async function readState(
+  { plan, trained }: TrainingPlan,
+  rule: OptimizerRule,
+  state: TensorState,
+): Promise<TrainingState> {
+  const slots = new Map<string, NetworkWeights>();
+  for (const [position, slot] of rule.slots.entries()) {
+    const values = new Map<string, Weight[]>();
+    for (const [index, { layer, name }] of trained.entries()) {
+      const own = values.get(layer) ?? [];
+      own.push({ name, array: await readTensor(state.slots[index]?.[position] as Tensor) });
+      values.set(layer, own);
+    }
+    slots.set(slot, values);
+  }
+  return { step: state.step, weights: await readWeights(plan.network, state.weights), slots };
+}
+
+/** Copies a checked state into tensors. To be called on the backend. */
+export function uploadState(
+  runtime: TfjsRuntime,
+  { trained }: TrainingPlan,
+  rule: OptimizerRule,
+  { step, weights, slots }: TrainingState,
+): TensorState {
+  const own = uploadWeights(runtime, weights);
+  const uploaded: WeightTensors[] = [];
+  try {
+    for (const slot of rule.slots) uploaded.push(uploadWeights(runtime, slots.get(slot) as NetworkWeights));
+  } catch (error) {
+    for (const each of [own, ...uploaded]) disposeWeights(runtime, each);
+    throw error;
+  }
+  const taken = new Map<string, number>();
+  const ofTrained = trained.map(({ layer }) => {
+    const index = taken.get(layer) ?? 0;
+    taken.set(layer, index + 1);
+    return uploaded.map((slot) => slot.get(layer)?.[index] as Tensor);
+  });
+  return { step, weights: own, slots: ofTrained };
+}
+
+/** Checks a state from outside. @throws InvalidWeightsError naming the first thing that does not fit */
+export function checkState({ plan, trained }: TrainingPlan, rule: OptimizerRule, state: TrainingState): void {
+  const what = `Cannot go on training network "${plan.network.name}"`;
+  if (!Number.isInteger(state.step) || state.step < 0) {
+    throw new InvalidWeightsError(`${what}: \`step\` is ${String(state.step)}: expected an integer of at least 0.`);
+  }
+  checkWeights(`${what}: \`weights\``, plan.network.weights, state.weights);
+  const names = [...state.slots.keys()];
+  if (names.length !== rule.slots.length || rule.slots.some((slot) => !state.slots.has(slot))) {
+    const list = (slots: readonly string[]) =>
+      slots.length === 0 ? "none" : slots.map((slot) => `"${slot}"`).join(", ");
+    throw new InvalidWeightsError(
+      `${what}: the state has the slots ${list(names)}, but the optimizer has ${list(rule.slots)}. Give the network the optimizer that the state comes from.`,
+    );
+  }
+  const expected = new Map<string, Weight[]>();
+  for (const { layer, position } of trained) {
+    const weight = plan.network.weights.get(layer)?.[position] as Weight;
+    expected.set(layer, [...(expected.get(layer) ?? []), weight]);
+  }
+  for (const [slot, values] of state.slots) checkWeights(`${what}: \`slots.get("${slot}")\``, expected, values);
+}
+
+function checkWeights(what: string, expected: NetworkWeights, received: NetworkWeights): void {
+  const refuse = (layer: string, fault: string): never => {
+    throw new InvalidWeightsError(`${what} ${fault}`, { layer });
+  };
+  for (const layer of received.keys()) {
+    if (!expected.has(layer)) refuse(layer, `has a layer "${layer}", which is not there or has no such weights.`);
+  }
+  for (const [layer, weights] of expected) {
+    const own = received.get(layer) ?? [];
+    const names = (list: readonly Weight[]) => `[${list.map(({ name }) => `"${name}"`).join(", ")}]`;
+    if (own.length !== weights.length || weights.some(({ name }, at) => own[at]?.name !== name)) {
+      refuse(layer, `has ${names(own)} for the layer "${layer}": expected ${names(weights)}.`);
+    }
+    for (const [at, { name, array }] of weights.entries()) {
+      const { dtype, shape, data } = (own[at] as Weight).array;
+      if (dtype === "float32" && formatShape(shape) === formatShape(array.shape) && data.length === sizeOf(shape))
+        continue;
+      refuse(
+        layer,
+        `has "${name}" of the layer "${layer}" as ${dtype} ${formatShape(shape)} with ${data.length} values: expected float32 ${formatShape(array.shape)}.`,
+      );
+    }
+  }
+}
