@@ -114,6 +114,23 @@ export {
   FeatureExtractor,
   type StreamOptions,
 } from "./feature-extractor.js";
+export type { LayerPlace } from "./fine-tuning/trained-layers.js";
+export {
+  type TrainingImages,
+  type TrainingImagesBatch,
+  type TrainingImagesOptions,
+  trainingImages,
+} from "./fine-tuning/training-images.js";
+export type {
+  FineTuningOptions,
+  LabelledPictures,
+  LoadModelOptions,
+  PredictOptions,
+  ReadyHead,
+  TransferFitOptions,
+  TransferModelOptions,
+  UnfreezeOptions,
+} from "./fine-tuning/transfer-model-options.js";
 export { autoEngine } from "./hdf5/auto-engine.js";
 export type { Compression } from "./hdf5/compression.js";
 export { contiguous } from "./hdf5/contiguous-engine.js";
@@ -130,6 +147,7 @@ export {
   type OneHotBatch,
   type PartOptions,
   type PassOptions,
+  type ResolvedBatchOptions,
 } from "./hdf5/dataset-view.js";
 export type {
   HDF5Attribute,
@@ -310,6 +328,7 @@ export type { Task } from "./training/target.js";
 export { type ConfusedRow, type Confusion, topConfusions } from "./training/top-confusions.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
 export { TransferHead } from "./transfer-head.js";
+export { TransferModel } from "./transfer-model.js";
 export {
   type ImageSplitOptions,
   type WriteImagesOptions,

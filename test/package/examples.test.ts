@@ -58,6 +58,18 @@ describe("the example", () => {
     expect(await readdir(join(consumer, "output/drawings"))).toEqual(["mine.txt"]);
   });
 
+  test("fine-tunes the last block of the network in the package, and classifies from the file", async () => {
+    const { code, stdout, stderr } = await runExample("fine-tune");
+    expect(stderr).toContain("computed once: 72/72");
+    expect(code).toBe(0);
+    const [, warm] = /head alone: +accuracy ([\d.]+)/.exec(stdout) ?? [];
+    const [, tuned] = /last block: +accuracy ([\d.]+)/.exec(stdout) ?? [];
+    expect(Number(tuned)).toBeGreaterThanOrEqual(Number(warm));
+    expect(Number(tuned)).toBeGreaterThan(0.8);
+    expect(stdout).toMatch(/from the file: (cats|dogs|pandas)\/.* is (cats|dogs|pandas), \d+ %/);
+    expect(await readdir(join(consumer, "fine-tuned"))).toEqual(["drawings", "my_model.h5"]);
+  });
+
   test("takes a folder, and leaves out what is no picture", async () => {
     const folder = join(consumer, "pictures");
     await cp(drawings, folder, { recursive: true });
