@@ -41,9 +41,9 @@ export default defineConfig(async (flags) => {
       // The reference lets programs compile that do not list the library of `await using` themselves.
       dts: flags.dts === false ? false : { banner: '/// <reference lib="esnext.disposable" />' },
       async onSuccess() {
-        // Runs in a thread of its own and is found beside the code that starts it, so that it is a file and not a part.
-        const worker = "src/backends/onnx/session-worker.mjs";
-        if (existsSync(worker)) await copyFile(worker, "dist/node/session-worker.mjs");
+        // They run in threads of their own and are found beside the code that starts them, so that they are files and not parts.
+        await copyFile("src/backends/onnx/session-worker.mjs", "dist/node/session-worker.mjs");
+        await copyFile("src/backends/onnx/training/training-worker.mjs", "dist/node/training-worker.mjs");
       },
     },
     {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
@@ -55,6 +56,7 @@ const tolerance = 1e-5;
 
 const backends: readonly { readonly name: string; readonly run: boolean; readonly backend: () => TrainableBackend }[] =
   [
+    { name: "onnx", run: true, backend: () => onnx() },
     { name: "tfjs-wasm", run: true, backend: () => tfjsWasm() },
     { name: "tfjs-cpu", run: true, backend: () => tfjsCpu() },
     { name: `tfjs-node${tfjsNodeHint}`, run: tfjsNodeIsBuilt, backend: () => tfjsNode({ module: tfjsNodeModule }) },

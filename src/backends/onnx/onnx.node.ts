@@ -5,12 +5,15 @@ import type { Network } from "../../network/network.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
 import type { CalibrationOptions, Int8Calibration, QuantizingBackend } from "../quantizing-backend.js";
+import type { TrainableBackend, TrainableNetwork, TrainingOptions } from "../trainable-backend.js";
 import { encodeModel } from "./encode-model.js";
 import type { OnnxGraph } from "./graph.js";
 import { lower } from "./lower.js";
 import { applyCalibration, calibrate } from "./quantization/calibrate.js";
 import { foldIntoConvolutions } from "./quantization/fold-into-convolutions.js";
-import { Session, type SessionSettings } from "./session.node.js";
+import { Session } from "./session.node.js";
+import type { SessionSettings } from "./session-thread.node.js";
+import { loadNetworkForTraining } from "./training/onnx-training.node.js";
 
 /** Options of {@link onnx}. */
 export interface OnnxOptions {
@@ -30,14 +33,15 @@ interface Runtime {
 
 /**
  * The backend `onnx`: ONNX Runtime on the CPU, through the package `onnxruntime-node`. A network is written as an ONNX
- * model in memory and runs in a thread of its own, so that the caller's event loop stays free.
+ * model in memory and runs in a thread of its own, so that the caller's event loop stays free. Training does too: a step
+ * is one graph of the network, its gradients and the optimizer's update.
  *
  * @throws InvalidArgumentError if an option is out of range
  *
  * @example
  * const extractor = await FeatureExtractor.create({ backbone: "vgg16", backend: onnx({ threads: 2 }) });
  */
-export function onnx(options: OnnxOptions = {}): QuantizingBackend {
+export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBackend {
   const { threads = availableParallelism(), spinning = false } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new InvalidArgumentError(
@@ -47,7 +51,7 @@ export function onnx(options: OnnxOptions = {}): QuantizingBackend {
   return new OnnxBackend({ threads, spinning });
 }
 
-class OnnxBackend implements QuantizingBackend {
+class OnnxBackend implements QuantizingBackend, TrainableBackend {
   readonly specVersion = 1;
   readonly name = "onnx";
   readonly #settings: SessionSettings;
@@ -126,6 +130,12 @@ class OnnxBackend implements QuantizingBackend {
       signal.throwIfAborted();
     }
     return new OnnxNetwork(session, expectedInputs(network), outputs);
+  }
+
+  async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
+    options.signal?.throwIfAborted();
+    await this.init();
+    return loadNetworkForTraining(network, options, this.#settings);
   }
 
   #start(graph: OnnxGraph): Promise<Session> {

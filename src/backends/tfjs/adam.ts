@@ -1,5 +1,6 @@
 import type { OptimizerConfig } from "../trainable-backend.js";
-import type { OptimizerRule, StepSettings } from "./optimizer.js";
+import { adamStepSize } from "../training/adam-step-size.js";
+import type { OptimizerRule } from "./optimizer.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
 import { usedUp } from "./used-up.js";
 
@@ -22,7 +23,7 @@ export function adamRule(config: AdamConfig): OptimizerRule {
       const velocity = usedUp(squared, moved(tf, slots[1] as Tensor, squared, 1 - beta2));
       const root = tf.sqrt(velocity);
       const divisor = usedUp(root, tf.add(root, epsilon));
-      const scaled = tf.mul(momentum, stepSize(config, settings));
+      const scaled = tf.mul(momentum, adamStepSize(config, settings));
       const change = usedUp(scaled, usedUp(divisor, tf.div(scaled, divisor)));
       return { value: usedUp(change, tf.sub(value, change)), slots: [momentum, velocity] };
     },
@@ -49,14 +50,6 @@ export function adamWRule(config: AdamConfig & { readonly weightDecay: number })
       return next;
     },
   };
-}
-
-/** Step size of Keras's Adam: the corrections for the means' start at 0 are folded into it. */
-function stepSize({ beta1, beta2 }: AdamConfig, { learningRate, step }: StepSettings): number {
-  // Keras computes this in float32, which shows: 1 - beta2 has few digits left there.
-  const power = (beta: number) => Math.fround(Math.fround(beta) ** step);
-  const numerator = Math.fround(Math.sqrt(Math.fround(1 - power(beta2))));
-  return Math.fround(Math.fround(Math.fround(learningRate) * numerator) / Math.fround(1 - power(beta1)));
 }
 
 /** running + (current - running) * share */

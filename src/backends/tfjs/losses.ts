@@ -1,20 +1,6 @@
 import type { LossName } from "../trainable-backend.js";
+import { lossActivation } from "../training/loss-activation.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
-
-/**
- * What may end a network for a loss that is computed from what goes into the end, and is the output then. Undefined for
- * a loss that takes any output.
- */
-export function lossActivation(loss: LossName): "softmax" | "sigmoid" | undefined {
-  switch (loss) {
-    case "categorical_crossentropy":
-      return "softmax";
-    case "binary_crossentropy":
-      return "sigmoid";
-    case "mean_squared_error":
-      return undefined;
-  }
-}
 
 /** The network's output from what goes into its end. A tensor of its own. */
 export function outputOf(tf: Tfjs, loss: LossName, logits: Tensor): Tensor {

@@ -1,5 +1,5 @@
+import type { TrainedWeight } from "../training/training-plan.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
-import type { TrainedWeight } from "./training-plan.js";
 import { usedUp } from "./used-up.js";
 
 /** The sum of all weights' l1 * sum(|weight|) + l2 * sum(weight^2). */

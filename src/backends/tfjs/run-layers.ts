@@ -1,7 +1,7 @@
 import type { NdArray } from "../../ndarray.js";
 import type { Layer } from "../../network/layer.js";
+import type { LayerPlan } from "../training/layer-plan.js";
 import { evaluateLayer } from "./evaluate-layer.js";
-import type { LayerPlan } from "./layer-plan.js";
 import type { TrainingContext } from "./operations.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { onBackend, type Tensor } from "./shared-tfjs.js";

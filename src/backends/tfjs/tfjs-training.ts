@@ -5,23 +5,16 @@ import { validateNetwork } from "../../network/validate.js";
 import { checkInputs, expectedInputs } from "../check-inputs.js";
 import { createSerialQueue } from "../serial-queue.js";
 import type { StepOptions, TrainableNetwork, TrainingOptions } from "../trainable-backend.js";
+import { checkState } from "../training/check-state.js";
+import { checkStepOptions, checkTargets, checkTrainingOptions } from "../training/training-options.js";
+import { planTraining } from "../training/training-plan.js";
 import { wrapFailure } from "./backend-failure.js";
 import { optimizerRule } from "./optimizer.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { loadTfjsLayers, onBackend } from "./shared-tfjs.js";
 import { refuseClosed, runBatch } from "./tfjs-network.js";
 import { reserveStep, reserveTraining } from "./training-memory.js";
-import { checkStepOptions, checkTargets, checkTrainingOptions } from "./training-options.js";
-import { planTraining } from "./training-plan.js";
-import {
-  checkState,
-  disposeState,
-  readState,
-  readWeights,
-  startState,
-  type TensorState,
-  uploadState,
-} from "./training-state.js";
+import { disposeState, readState, readWeights, startState, type TensorState, uploadState } from "./training-state.js";
 import { takeStep } from "./training-step.js";
 import { disposeWeights, readTensor, uploadWeights } from "./weight-tensors.js";
 
@@ -114,7 +107,7 @@ export async function loadNetworkForTraining(
     },
     async setState(next) {
       refuseClosed(closed, network);
-      checkState(training, rule, next);
+      checkState(training, rule.slots, next);
       await queue.add(async () => {
         const previous = state;
         state = await onBackend(tf, backend, () => uploadState(runtime, training, rule, next));

@@ -1,11 +1,11 @@
 import type { Layer } from "../../network/layer.js";
 import type { Network } from "../../network/network.js";
 import type { TrainingOptions } from "../trainable-backend.js";
-import { peakBytes, valueBytes, workspaceBytes } from "./layer-plan.js";
+import { peakBytes, valueBytes, workspaceBytes } from "../training/layer-plan.js";
+import type { TrainingPlan } from "../training/training-plan.js";
 import type { MemoryNeed } from "./memory-budget.js";
 import type { OptimizerRule } from "./optimizer.js";
 import type { TfjsRuntime } from "./runtime.js";
-import type { TrainingPlan } from "./training-plan.js";
 import { bytesOfWeights } from "./weight-tensors.js";
 
 /**

@@ -1,12 +1,9 @@
-import { InvalidWeightsError } from "../../errors.js";
-import { sizeOf } from "../../ndarray.js";
-import { formatShape } from "../../network/layer-shape.js";
 import type { Network, NetworkWeights, Weight } from "../../network/network.js";
 import type { TrainingState } from "../trainable-backend.js";
+import type { TrainedWeight, TrainingPlan } from "../training/training-plan.js";
 import type { OptimizerRule, WeightState } from "./optimizer.js";
 import type { TfjsRuntime } from "./runtime.js";
 import type { Tensor } from "./shared-tfjs.js";
-import type { TrainedWeight, TrainingPlan } from "./training-plan.js";
 import { disposeWeights, readTensor, uploadWeights, type WeightTensors } from "./weight-tensors.js";
 
 /** Everything that a step changes. A step makes a new one, which takes this one's place only when it has gone well. */
@@ -91,52 +88,4 @@ export function uploadState(
     return uploaded.map((slot) => slot.get(layer)?.[index] as Tensor);
   });
   return { step, weights: own, slots: ofTrained };
-}
-
-/** Checks a state from outside. @throws InvalidWeightsError naming the first thing that does not fit */
-export function checkState({ plan, trained }: TrainingPlan, rule: OptimizerRule, state: TrainingState): void {
-  const what = `Cannot go on training network "${plan.network.name}"`;
-  if (!Number.isInteger(state.step) || state.step < 0) {
-    throw new InvalidWeightsError(`${what}: \`step\` is ${String(state.step)}: expected an integer of at least 0.`);
-  }
-  checkWeights(`${what}: \`weights\``, plan.network.weights, state.weights);
-  const names = [...state.slots.keys()];
-  if (names.length !== rule.slots.length || rule.slots.some((slot) => !state.slots.has(slot))) {
-    const list = (slots: readonly string[]) =>
-      slots.length === 0 ? "none" : slots.map((slot) => `"${slot}"`).join(", ");
-    throw new InvalidWeightsError(
-      `${what}: the state has the slots ${list(names)}, but the optimizer has ${list(rule.slots)}. Give the network the optimizer that the state comes from.`,
-    );
-  }
-  const expected = new Map<string, Weight[]>();
-  for (const { layer, position } of trained) {
-    const weight = plan.network.weights.get(layer)?.[position] as Weight;
-    expected.set(layer, [...(expected.get(layer) ?? []), weight]);
-  }
-  for (const [slot, values] of state.slots) checkWeights(`${what}: \`slots.get("${slot}")\``, expected, values);
-}
-
-function checkWeights(what: string, expected: NetworkWeights, received: NetworkWeights): void {
-  const refuse = (layer: string, fault: string): never => {
-    throw new InvalidWeightsError(`${what} ${fault}`, { layer });
-  };
-  for (const layer of received.keys()) {
-    if (!expected.has(layer)) refuse(layer, `has a layer "${layer}", which is not there or has no such weights.`);
-  }
-  for (const [layer, weights] of expected) {
-    const own = received.get(layer) ?? [];
-    const names = (list: readonly Weight[]) => `[${list.map(({ name }) => `"${name}"`).join(", ")}]`;
-    if (own.length !== weights.length || weights.some(({ name }, at) => own[at]?.name !== name)) {
-      refuse(layer, `has ${names(own)} for the layer "${layer}": expected ${names(weights)}.`);
-    }
-    for (const [at, { name, array }] of weights.entries()) {
-      const { dtype, shape, data } = (own[at] as Weight).array;
-      if (dtype === "float32" && formatShape(shape) === formatShape(array.shape) && data.length === sizeOf(shape))
-        continue;
-      refuse(
-        layer,
-        `has "${name}" of the layer "${layer}" as ${dtype} ${formatShape(shape)} with ${data.length} values: expected float32 ${formatShape(array.shape)}.`,
-      );
-    }
-  }
 }

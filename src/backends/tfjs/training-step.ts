@@ -4,6 +4,7 @@ import type { Layer } from "../../network/layer.js";
 import { createDropoutMasks } from "../dropout-masks.js";
 import { normalNoise } from "../normal-noise.js";
 import type { StepOptions, TrainingOptions } from "../trainable-backend.js";
+import type { TrainingPlan } from "../training/training-plan.js";
 import { evaluateLayer } from "./evaluate-layer.js";
 import { clipGradients } from "./gradient-clipping.js";
 import { meanLoss, outputOf } from "./losses.js";
@@ -13,7 +14,6 @@ import { penalizedGradient, penalties } from "./penalties.js";
 import { runLayers } from "./run-layers.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { onBackend, type Tensor } from "./shared-tfjs.js";
-import type { TrainingPlan } from "./training-plan.js";
 import { type TensorState, tensorOf } from "./training-state.js";
 import { weightsOfLayer } from "./weight-tensors.js";
 

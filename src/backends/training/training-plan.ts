@@ -6,8 +6,7 @@ import { validateNetwork } from "../../network/validate.js";
 import { checkLayers } from "../check-layers.js";
 import type { LayerTraining, TrainingOptions } from "../trainable-backend.js";
 import { findLastUses, type LayerPlan, planLayers } from "./layer-plan.js";
-import { lossActivation } from "./losses.js";
-import type { TfjsRuntime } from "./runtime.js";
+import { lossActivation } from "./loss-activation.js";
 import { refusesToTrain, trainableWeights } from "./trainable-layers.js";
 
 /** A network that can be trained, taken apart as training needs it. */
@@ -28,6 +27,12 @@ export interface TrainingPlan {
   readonly positions: ReadonlyMap<string, number>;
   /** Whether the weights of a layer change. */
   isTrained(layer: Layer): boolean;
+}
+
+/** What a plan needs to know of the runtime that is to train. */
+export interface TrainingRuntime {
+  /** The backend's name. */
+  readonly name: string;
 }
 
 /** A weight that the optimizer changes. */
@@ -51,7 +56,7 @@ export interface TrainedWeight {
  * @throws UnsupportedError if it has several inputs or outputs, does not end as the loss needs, has no weights to train,
  * or has a layer that this backend cannot train
  */
-export function planTraining(runtime: TfjsRuntime, network: Network, options: TrainingOptions): TrainingPlan {
+export function planTraining(runtime: TrainingRuntime, network: Network, options: TrainingOptions): TrainingPlan {
   checkLayers(network, runtime.name);
   validateNetwork(network);
   const refuse = (fault: string): never => {
