@@ -7,7 +7,7 @@ import { validateNetwork } from "../../network/validate.js";
 import type { AbortOptions } from "../backend.js";
 import { checkInputs, expectedInputs } from "../check-inputs.js";
 import { checkLayers } from "../check-layers.js";
-import { planLayers, valueBytes } from "../layer-plan.js";
+import { planLayers, valueBytes } from "../training/layer-plan.js";
 import { wrapFailure } from "./backend-failure.js";
 import { evaluateLayer } from "./evaluate-layer.js";
 import type { TrainingContext } from "./operations.js";
