@@ -12,7 +12,7 @@ import { scoreNetwork, tailBehind } from "./score-network.js";
 
 /** What {@link gradCam} looks at, and with what. */
 export interface GradCamOptions extends AbortOptions {
-  /** Runs and differentiates: `tfjsNode()`, `tfjsCpu()`, and for layers near the output `tfjsWasm()`. */
+  /** Runs and differentiates: `tfjsNode()`, `tfjsWasm()` or `tfjsCpu()`. */
   readonly backend: GradientBackend;
   /** A layer with height, width and channels. @default the last one that is larger than 1x1 */
   readonly layer?: string | undefined;
@@ -49,7 +49,7 @@ export interface GradCam {
  *
  * @example
  * const network = await loadKeras("my_model.keras");
- * const { heatmaps } = await gradCam(network, pixels, { backend: tfjsNode(), layer: "block5_conv3" });
+ * const { heatmaps } = await gradCam(network, pixels, { backend: tfjsWasm(), layer: "block5_conv3" });
  */
 export async function gradCam(network: Network, pixels: NdArray, options: GradCamOptions): Promise<GradCam> {
   const { backend, signal } = options;

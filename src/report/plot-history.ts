@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
-import type { EpochLog } from "../training/history.js";
+import type { EpochFigure, EpochLog } from "../training/history.js";
 import { roundTicks, type Ticks, tickText } from "./axis.js";
 import { element, heading, headingHeight, palette, percent, svgDocument, textAt, textWidth, tooltip } from "./svg.js";
 
@@ -35,7 +35,8 @@ interface Place {
 const markedEpochs = 60;
 
 /**
- * Draws loss and accuracy over the epochs, of training and of validation rows, and marks the best epoch.
+ * Draws loss and accuracy over the epochs, of a regression loss and mean absolute error, of training and of validation rows,
+ * and marks the best epoch.
  *
  * A value that is NaN or infinite is a gap in its line, and the picture says how many there are.
  *
@@ -63,38 +64,34 @@ export function plotHistory(history: readonly EpochLog[], options: PlotOptions =
       format: (value) => percent(value),
       best: "highest",
     },
+    {
+      name: "Mean absolute error",
+      series: seriesOf(history, "meanAbsoluteError", "valMeanAbsoluteError"),
+      format: (value) => value.toPrecision(4),
+      best: "lowest",
+    },
   ];
+  const drawn = panels.filter(({ series }) => series.length > 0);
   const top = headingHeight(title);
-  const [width, height] = [880, top + 312];
+  const [width, height] = [16 + 432 * drawn.length, top + 312];
   const epochs = history.map(({ epoch }) => epoch);
   return svgDocument(
     { width, height },
-    `Loss and accuracy over ${history.length} epochs`,
+    `${drawn.map(({ name }) => name).join(" and ")} over ${history.length} epochs`,
     heading(title),
-    ...panels.map((panel, i) =>
+    ...drawn.map((panel, i) =>
       drawPanel(panel, epochs, { left: 64 + i * 432, top: top + 34, width: 352, height: 230 }),
     ),
   );
 }
 
-function seriesOf(
-  history: readonly EpochLog[],
-  trained: "loss" | "accuracy",
-  validated: "valLoss" | "valAccuracy",
-): readonly Series[] {
-  const train = {
-    name: "training",
-    color: palette[0],
-    dash: undefined,
-    values: history.map((epoch) => epoch[trained]),
-  };
-  const validation = {
-    name: "validation",
-    color: palette[1],
-    dash: "7 4",
-    values: history.map((log) => log[validated]),
-  };
-  return validation.values.some((value) => value !== undefined) ? [train, validation] : [train];
+/** What there is of a figure: of training, of validation, both or none. */
+function seriesOf(history: readonly EpochLog[], trained: EpochFigure, validated: EpochFigure): readonly Series[] {
+  const all: readonly Series[] = [
+    { name: "training", color: palette[0], dash: undefined, values: history.map((log) => log[trained]) },
+    { name: "validation", color: palette[1], dash: "7 4", values: history.map((log) => log[validated]) },
+  ];
+  return all.filter(({ values }) => values.some((value) => value !== undefined));
 }
 
 function drawPanel(panel: Panel, epochs: readonly number[], place: Place): string {

@@ -203,6 +203,24 @@ describe("the short examples run", () => {
     expect(stdout.match(/8 pictures in \d+ ms/g)?.length).toBe(3);
   });
 
+  test("report", async () => {
+    const start = performance.now();
+    const { code, stdout } = await runExample("report");
+    expect(performance.now() - start).toBeLessThan(60_000);
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("wrote output/report.html") });
+    const [, ...accuracies] = /head (\S+), neighbours (\S+), class means (\S+)/.exec(stdout) ?? [];
+    for (const accuracy of accuracies) expect(Number(accuracy)).toBeGreaterThan(0.6);
+    const html = await readFile(join(consumer, "output/report.html"), "utf8");
+    const sections = [...html.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id);
+    expect(sections).toEqual(
+      expect.arrayContaining(["training", "classes", "confusions", "calibration", "map", "settings"]),
+    );
+    // As many pictures as mistakes are shown, each inside the page.
+    const mistakes = html.match(/class="wrong">said/g)?.length ?? 0;
+    expect(html.match(/<img src="data:image\/jpeg/g)?.length ?? 0).toBeGreaterThanOrEqual(mistakes);
+    expect((await readFile(join(consumer, "output/confusions.png"))).subarray(1, 4).toString()).toBe("PNG");
+  });
+
   test("logistic-regression", async () => {
     const { code, stdout, stderr } = await runExample("logistic-regression");
     expect(code).toBe(0);

@@ -29,9 +29,9 @@ const history: readonly EpochLog[] = [1, 2, 3, 4, 5].map((epoch) => ({
   epoch,
   loss: epoch === 3 ? Number.NaN : 4 / epoch,
   accuracy: 0.1 * epoch,
-  learningRate: 0.001,
   valLoss: [3, 2, 1, 1.5, 1.8][epoch - 1] as number,
   valAccuracy: 0.15 * epoch,
+  learningRate: 0.001,
 }));
 
 function mapOf(classLabels: readonly string[], points: readonly number[]): FeatureMap {
@@ -137,6 +137,17 @@ describe("the history", () => {
     const trained = plotHistory(history.map(({ valLoss: _, valAccuracy: __, ...log }) => log));
     expect(trained).not.toContain("validation");
     expect(trained).toContain("best 0.8000, epoch 5");
+  });
+
+  test("of a regression has its mean absolute error in the place of the accuracy", () => {
+    const regression = history.map(({ epoch, loss, learningRate }) => ({
+      ...{ epoch, loss, learningRate },
+      meanAbsoluteError: 10 - epoch,
+    }));
+    const drawn = plotHistory(regression);
+    expect(drawn).toContain('aria-label="Loss and Mean absolute error over 5 epochs"');
+    expect(drawn).toContain("best 5.000, epoch 5");
+    expect(drawn).not.toContain("Accuracy");
   });
 
   test("of no epochs is refused", () => {

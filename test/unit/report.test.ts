@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { imageList } from "../../src/images/image-list.js";
 import { type FeatureMap, featureMap } from "../../src/report/feature-map.js";
 import { reportHTML } from "../../src/report/report-html.js";
@@ -20,7 +20,7 @@ const whole: RunReport = {
   title: "Animals",
   evaluation,
   fileNames,
-  history: [{ epoch: 1, loss: 1, accuracy: 0.5, learningRate: 0.001, valLoss: 1, valAccuracy: 0.4 }],
+  history: [{ epoch: 1, loss: 1, accuracy: 0.5, valLoss: 1, valAccuracy: 0.4, learningRate: 0.001 }],
   trainingLabels: Int32Array.from({ length: 90 }, (_, row) => row % 3),
   settings: { network: "vgg-mini", epochs: 20, normalize: true },
   remarks: "A first try.",
@@ -249,6 +249,23 @@ describe("a map of features", () => {
       name: "InvalidArgumentError",
       message: expect.stringMatching(message),
     });
+  });
+
+  test("by UMAP says what to install where its package is missing", async () => {
+    vi.doMock("umap-js", () => {
+      throw new Error("Cannot find package 'umap-js'");
+    });
+    try {
+      vi.resetModules();
+      const { featureMap: mapWithout } = await import("../../src/report/feature-map.js");
+      await expect(mapWithout(data, { method: "umap" })).rejects.toMatchObject({
+        name: "UnsupportedError",
+        message: expect.stringMatching(/npm install umap-js/),
+      });
+      expect((await mapWithout(data)).method).toBe("pca");
+    } finally {
+      vi.doUnmock("umap-js");
+    }
   });
 
   test("stops when it is told to", async () => {

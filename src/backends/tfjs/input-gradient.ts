@@ -1,5 +1,6 @@
-import { InvalidNetworkError, ShapeMismatchError, UnsupportedError } from "../../errors.js";
+import { BackendError, InvalidNetworkError, ShapeMismatchError, UnsupportedError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
+import type { Layer, LayerClassName } from "../../network/layer.js";
 import type { Network } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
 import { validateNetwork } from "../../network/validate.js";
@@ -8,8 +9,9 @@ import { checkInputs, expectedInputs } from "../check-inputs.js";
 import { checkLayers } from "../check-layers.js";
 import { planLayers, valueBytes } from "../training/layer-plan.js";
 import { wrapFailure } from "./backend-failure.js";
-import { gradientFault } from "./differentiable-layers.js";
 import { evaluateLayer } from "./evaluate-layer.js";
+import type { TrainingContext } from "./operations.js";
+import type { LayerNoise } from "./perturb.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { loadTfjsLayers, messageOf, onBackend, type Tensor } from "./shared-tfjs.js";
 import {
@@ -21,9 +23,21 @@ import {
   weightsOfLayer,
 } from "./weight-tensors.js";
 
+/** Layers that act at random while training, and here as in inference: they pass their value on. */
+const passing: readonly LayerClassName[] = [
+  "Dropout",
+  "SpatialDropout1D",
+  "SpatialDropout2D",
+  "GaussianDropout",
+  "AlphaDropout",
+  "GaussianNoise",
+  "ActivityRegularization",
+  "StochasticDepth",
+];
+
 /**
  * {@link GradientBackend.inputGradient} on tfjs. Layers run as in inference: dropout does nothing, and batch normalisation
- * takes its moving statistics. There tfjs parts its fused operations by itself, so that gradients flow.
+ * takes its moving statistics.
  */
 export async function inputGradient(
   runtime: TfjsRuntime,
@@ -83,7 +97,7 @@ function differentiate(
       for (const layer of network.layers) {
         if (layer.className === "InputLayer") continue;
         const from = layer.inputs.map((name) => values.get(name) as Tensor);
-        values.set(layer.name, evaluateLayer(tf, layer, from, weightsOfLayer(weights, layer)));
+        values.set(layer.name, evaluateLayer(tf, layer, from, weightsOfLayer(weights, layer), contextOf(layer)));
       }
       return tf.sum(tf.mul(values.get(output) as Tensor, upload(seed)));
     };
@@ -91,15 +105,30 @@ function differentiate(
   });
 }
 
-function refuseWrongGradients(runtime: TfjsRuntime, network: Network): void {
-  for (const layer of network.layers) {
-    const found = gradientFault(runtime, layer);
-    if (found === undefined) continue;
-    const { fault, instead } = found;
-    throw new UnsupportedError(
-      `Cannot differentiate network "${network.name}" on ${runtime.name}: layer "${layer.name}" (${layer.className}) ${fault}. Choose a layer behind it${instead === undefined ? "" : `, or use ${instead}`}.`,
-    );
-  }
+/** How a layer runs so that gradients flow through it, as in inference otherwise. */
+function contextOf(layer: Layer): TrainingContext | undefined {
+  if (passing.includes(layer.className)) return undefined;
+  return { differentiated: true, noise };
+}
+
+const noise: LayerNoise = { mask: refuseNoise, normal: refuseNoise };
+
+/** @throws BackendError always: a layer that draws numbers belongs to those that pass their value on */
+function refuseNoise(): never {
+  throw new BackendError("A layer asked for random numbers though it is not trained.");
+}
+
+/** tfjs's gradients of resizing take the pixels' corners where the resizing itself takes their centres. */
+function refuseWrongGradients({ name }: TfjsRuntime, network: Network): void {
+  const layer = network.layers.find(
+    ({ className, config }) =>
+      className === "Resizing" ||
+      (className === "UpSampling2D" && "interpolation" in config && config.interpolation !== "nearest"),
+  );
+  if (layer === undefined) return;
+  throw new UnsupportedError(
+    `Cannot differentiate network "${network.name}" on ${name}: layer "${layer.name}" (${layer.className}) has a gradient in tfjs that is wrong. Choose a layer behind it.`,
+  );
 }
 
 function checkSeed(
