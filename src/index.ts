@@ -154,6 +154,13 @@ export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
+export type {
+  ComposeLayer,
+  CustomLayer,
+  CustomLayers,
+  LayerComposition,
+  WeightSource,
+} from "./keras/custom-layer.js";
 export {
   type KerasH5,
   type KerasH5Options,

@@ -62,7 +62,7 @@ export function readKerasLayer(
   }
   if (!Object.hasOwn(readers, plainName)) {
     throw new UnsupportedError(
-      `Layer "${name}" of the Keras model is a ${className}, which cannot be run here. Supported: ${readableClasses.join(", ")}. Cut the model before that layer in Python, or replace the layer.`,
+      `Layer "${name}" of the Keras model is a ${className}, which cannot be run here. Supported: ${readableClasses.join(", ")}. Say with \`customLayers\` what it computes, cut the model before that layer in Python, or replace the layer.`,
     );
   }
   checkForm(plainName, read);

@@ -15,12 +15,17 @@ export interface TrainingNotes {
 }
 
 /** Finds in a model's config, and in how it was compiled, how it was trained. */
-export function trainingNotes({ origins, topology }: FlatModel, training: Json | undefined): TrainingNotes {
+export function trainingNotes({ origins, topology, composed }: FlatModel, training: Json | undefined): TrainingNotes {
   const weighted = weightShapes(topology);
+  const l2 = commonPenalty(origins.map(({ entry }) => entry.config));
   return {
-    l2: commonPenalty(origins.map(({ entry }) => entry.config)),
+    // What a custom layer puts on its kernels is not known.
+    l2: l2 !== 0 && composed.size > 0 ? undefined : l2,
     compile: readCompileConfig(training),
-    frozen: origins.filter(({ name, trainable }) => !trainable && weighted.has(name)).map(({ name }) => name),
+    frozen: origins
+      .filter(({ trainable }) => !trainable)
+      .flatMap(({ name }) => composed.get(name)?.layers.map((part) => part.name) ?? [name])
+      .filter((name) => weighted.has(name)),
   };
 }
 
