@@ -63,6 +63,8 @@ export interface ComposedLayer {
   readonly layers: readonly Layer[];
   /** Weights of all layers, in the order in which the custom layer has them. */
   readonly weights: readonly PartWeight[];
+  /** Whether it is of the model's own class, and not one of Keras that takes several layers. */
+  readonly isOwn: boolean;
 }
 
 /** A layer in a model, which may be one of the model's own. */
@@ -71,7 +73,7 @@ export interface PlacedLayer {
   readonly inputs: readonly string[];
   readonly weightsOf?: string;
   /** Present if it is to be laid out. */
-  readonly custom?: { readonly entry: ModelEntry; readonly compose: ComposeLayer };
+  readonly custom?: { readonly entry: ModelEntry; readonly compose: ComposeLayer; readonly isOwn: boolean };
 }
 
 /** The function for a layer's class, if `customLayers` has one. */
@@ -115,8 +117,8 @@ export function composeCustomLayers(
       shapes.set(known.name, inferLayerShape(known, inputShapes));
       continue;
     }
-    const { entry, compose } = layer.custom;
-    const composition = checkedComposition(entry, inputShapes, compose);
+    const { entry, compose, isOwn } = layer.custom;
+    const composition = checkedComposition(entry, inputShapes, compose, isOwn);
     const own = partNames(layer.name, layer.inputs, composition, taken);
     names.set(layer.name, own);
     const parts = placeParts(composition, own, layer.weightsOf === undefined ? undefined : names.get(layer.weightsOf));
@@ -130,7 +132,9 @@ export function composeCustomLayers(
         ),
       );
     }
-    composed.set(layer.name, { layers: parts, weights: partWeights(composition, own) });
+    // One layer in the place of one is a plain layer.
+    if (parts.length === 1 && !isOwn) continue;
+    composed.set(layer.name, { layers: parts, weights: partWeights(composition, own), isOwn });
   }
   return { layers, composed };
 }
@@ -145,11 +149,14 @@ function checkedComposition(
   { className, name, config }: ModelEntry,
   inputShapes: readonly RowShape[],
   compose: ComposeLayer,
+  isOwn: boolean,
 ): CheckedComposition {
   const inputs = inputShapes.length === 1 ? ["input"] : inputShapes.map((_, index) => `input_${index}`);
   const fail = (what: string, cause?: unknown): never => {
     throw new InvalidArgumentError(
-      `What \`customLayers\` gives for layer "${name}" (${className}) is no composition: ${what}`,
+      isOwn
+        ? `What \`customLayers\` gives for layer "${name}" (${className}) is no composition: ${what}`
+        : `Layer "${name}" (${className}) of the Keras model cannot be run on what it takes: ${what}`,
       { cause },
     );
   };

@@ -1,5 +1,6 @@
 import { InvalidWeightsError } from "../errors.js";
-import { isCustom, isTrained, pairCustomWeights } from "./pair-custom-weights.js";
+import { isTrained } from "../network/statistics.js";
+import { isCustom, pairCustomWeights } from "./pair-custom-weights.js";
 import type { StoredLayer, WeightsRequest } from "./read-weights.js";
 import { type FoundWeight, formatWeights, pairWeights, type StoredWeight, storedShape } from "./stored-weight.js";
 import { type WeightLayer, type WeightNode, weightLayers } from "./weight-nodes.js";

@@ -1,15 +1,8 @@
 import type { HDF5File } from "../hdf5/engine.js";
+import { isTrained } from "../network/statistics.js";
 import { countVariables, variablesOf } from "./stored-variables.js";
 import { type FoundWeight, pairWeights, type StoredWeight } from "./stored-weight.js";
 import type { NeededWeight, WeightLayer } from "./weight-nodes.js";
-
-/** Weights that do not train. A layer's others come before them in a legacy file. */
-const notTrained: ReadonlySet<string> = new Set(["moving_mean", "moving_variance", "mean", "variance", "count"]);
-
-/** Whether a weight trains unless its layer is frozen. */
-export function isTrained({ name }: NeededWeight): boolean {
-  return !notTrained.has(name);
-}
 
 /** Whether a layer is one of the model's own. */
 export function isCustom({ weights }: WeightLayer): boolean {

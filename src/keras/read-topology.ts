@@ -1,7 +1,6 @@
 import { UnsupportedError } from "../errors.js";
 import type { Layer } from "../network/layer.js";
 import type { Topology } from "../network/network.js";
-import { inferShapes } from "../network/shapes.js";
 import { isChannelsFirst, withChannelsLast, withTurnedAxes } from "./channels-first.js";
 import {
   type ComposedLayer,
@@ -13,9 +12,10 @@ import {
 } from "./custom-layer.js";
 import { freeName, nameLayers } from "./flat-names.js";
 import { inputsFirst } from "./inputs-first.js";
+import { laidOut } from "./laid-out/lay-out.js";
 import type { Json } from "./layer-config.js";
 import { type ModelEntry, type ModelTree, malformedModel, readModelTree } from "./model-tree.js";
-import { type LayerKind, normalizedAxis, placeLayer, readKerasLayer } from "./read-layer.js";
+import { type LayerKind, placeLayer, readKerasLayer } from "./read-layer.js";
 import type { Place } from "./read-nodes.js";
 
 /** Where a layer of a flat topology stands in the Keras model. */
@@ -140,7 +140,9 @@ export function flattenModel(
         if (!kinds.has(entry))
           kinds.set(
             entry,
-            composerOf(entry, customLayers) ?? readKerasLayer(entry.className, entry.name, entry.config, kerasVersion),
+            composerOf(entry, customLayers) ??
+              laidOut(entry, kerasVersion) ??
+              readKerasLayer(entry.className, entry.name, entry.config, kerasVersion),
           );
         const owner = origins.get(entry);
         const own = names.get(entry) as string;
@@ -189,7 +191,12 @@ export function flattenModel(
     const kind = kinds.get(entry) as LayerKind | ComposeLayer;
     const takes = inputs.map(nameAt);
     return typeof kind === "function"
-      ? { name, inputs: takes, ...shared, custom: { entry, compose: kind } }
+      ? {
+          name,
+          inputs: takes,
+          ...shared,
+          custom: { entry, compose: kind, isOwn: composerOf(entry, customLayers) !== undefined },
+        }
       : placeLayer(kind, name, takes, shared.weightsOf);
   });
   const { layers, composed } = withoutCustomLayers(inputsFirst(placed), taken, channelsFirst);
@@ -199,7 +206,6 @@ export function flattenModel(
     inputs: tree.inputs.map((place) => nameAt({ ...place, scope: 0 })),
     outputs: outputs.map(nameAt),
   };
-  checkNormalizedAxes(topology, [...origins.values()]);
   return {
     topology: channelsFirst ? withTurnedAxes(topology, axesOf(given, origins, tree)) : topology,
     origins: [...origins.values()],
@@ -220,7 +226,7 @@ function withoutCustomLayers(
   if (channelsFirst) {
     const name = placed.find((layer) => !isKnown(layer))?.name;
     throw new UnsupportedError(
-      `Layer "${name}" of the Keras model is a custom one, and others have their channels first; that cannot be run here together.`,
+      `Layer "${name}" of the Keras model is run as several layers, and others have their channels first; that cannot be run here together.`,
     );
   }
   return composeCustomLayers(placed, taken);
@@ -243,22 +249,4 @@ interface Application {
 
 function placeKey({ scope, layer, node, tensor }: ScopedPlace): string {
   return `${scope}/${node}/${tensor}/${layer}`;
-}
-
-function checkNormalizedAxes(topology: Topology, origins: readonly LayerOrigin[]): void {
-  const axes = new Map(
-    origins
-      .filter(({ entry }) => entry.className.startsWith("BatchNormalization"))
-      .map(({ name, entry }) => [name, normalizedAxis(entry.config)]),
-  );
-  if ([...axes.values()].every((axis) => axis === undefined)) return;
-  const shapes = inferShapes(topology);
-  for (const { name, className, weightsOf } of topology.layers) {
-    const axis = className === "BatchNormalization" ? axes.get(weightsOf ?? name) : undefined;
-    const rank = shapes.get(name)?.length;
-    if (axis === undefined || axis === rank) continue;
-    throw new UnsupportedError(
-      `Layer "${name}" (BatchNormalization) of the Keras model normalises axis ${axis}; only the last axis, here ${rank}, can be run.`,
-    );
-  }
 }

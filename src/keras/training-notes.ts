@@ -20,7 +20,7 @@ export function trainingNotes({ origins, topology, composed }: FlatModel, traini
   const l2 = commonPenalty(origins.map(({ entry }) => entry.config));
   return {
     // What a custom layer puts on its kernels is not known.
-    l2: l2 !== 0 && composed.size > 0 ? undefined : l2,
+    l2: l2 !== 0 && [...composed.values()].some(({ isOwn }) => isOwn) ? undefined : l2,
     compile: readCompileConfig(training),
     frozen: origins
       .filter(({ trainable }) => !trainable)

@@ -22,8 +22,9 @@ from keras import layers as kl
 from keras.src.applications import convnext, inception_resnet_v2
 
 ACTIVATIONS = [
-    "linear", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish",
-    "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "squareplus", "tanh", "tanh_shrink",
+    "linear", "elu", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish",
+    "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "soft_shrink", "softplus", "softsign",
+    "sparse_plus", "sparse_sigmoid", "squareplus", "tanh", "tanh_shrink",
 ]
 CUSTOM = {
     "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
@@ -111,6 +112,16 @@ IMAGE = {
         (r.randint(1, 2), 2), interpolation=r.choice(["nearest", "bilinear"])
     ) if small(x) else None,
     "Resizing": lambda r, x: kl.Resizing(r.randint(3, 9), r.randint(3, 9), interpolation=r.choice(["nearest", "bilinear"])),
+    "Resizing resampled": lambda r, x: kl.Resizing(
+        r.randint(3, 9), r.randint(3, 9), interpolation=r.choice(["bilinear", "bicubic", "lanczos3"]), antialias=True
+    ),
+    "Resizing in aspect": lambda r, x: kl.Resizing(
+        r.randint(3, 9), r.randint(3, 9), **{r.choice(["crop_to_aspect_ratio", "pad_to_aspect_ratio"]): True}
+    ),
+    "AdaptiveAveragePooling2D": lambda r, x: kl.AdaptiveAveragePooling2D((r.randint(1, 4), r.randint(1, 4))),
+    "AdaptiveMaxPooling2D": lambda r, x: kl.AdaptiveMaxPooling2D((r.randint(1, 4), r.randint(1, 4))),
+    "RandomCrop": lambda r, x: kl.RandomCrop(*x.shape[1:3]),
+    "Softmax of images": lambda r, x: kl.Softmax(axis=(1, 2)),
     "CenterCrop": lambda r, x: kl.CenterCrop(r.randint(1, x.shape[1]), r.randint(1, x.shape[2])),
     "SpatialDropout2D": lambda r, x: kl.SpatialDropout2D(0.3),
     "LayerScale": lambda r, x: convnext.LayerScale(0.5, x.shape[-1]),
@@ -149,6 +160,8 @@ ANY = {
         axis=r.choice([-1, all_axes(x)]), center=r.random() < 0.7, scale=r.random() < 0.7
     ),
     "GroupNormalization": lambda r, x: kl.GroupNormalization(groups=divisor(r, x.shape[-1]), epsilon=1e-2),
+    "BatchNormalization of another axis": lambda r, x: kl.BatchNormalization(axis=r.randint(1, len(x.shape) - 1)),
+    "RMSNormalization": lambda r, x: kl.RMSNormalization(axis=r.choice([-1, all_axes(x)])),
     "UnitNormalization": lambda r, x: kl.UnitNormalization(axis=r.choice([-1, all_axes(x)])),
     "Rescaling": lambda r, x: kl.Rescaling(0.5, offset=r.choice([0.25, [0.1 * i for i in range(x.shape[-1])]])),
     "Normalization": lambda r, x: kl.Normalization(
@@ -169,6 +182,7 @@ ANY = {
     "Average": merge(lambda r: kl.Average()),
     "Maximum": merge(lambda r: kl.Maximum()),
     "Minimum": merge(lambda r: kl.Minimum()),
+    "Dot": lambda r, x: kl.Dot(axes=1, normalize=r.random() < 0.5)([x, kl.Dense(3, activation="tanh")(x)]),
     "CustomScaleLayer": merge(lambda r: inception_resnet_v2.CustomScaleLayer(0.25)),
     "Concatenate": lambda r, x: kl.Concatenate(axis=r.randint(1, len(x.shape) - 1))([x, kl.Dense(x.shape[-1])(x)]),
     "Identity": lambda r, x: kl.Identity(),

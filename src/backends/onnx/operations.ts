@@ -276,6 +276,10 @@ export function onnxOperations(builder: GraphBuilder, layer: string, findWeight:
       if (offset.length > 0) tensor = builder.node(layer, "Add", [tensor, ...offset]);
       return fuse({ ...value, tensor }, activation);
     },
+    multiplyMatrices(a, b) {
+      const [first, second] = [inKerasOrder(a), inKerasOrder(b)];
+      return { ...first, tensor: builder.node(layer, "MatMul", [first.tensor, second.tensor]) };
+    },
     batchNormalize: (x, { config }) => lowerBatchNormalization(builder, layer, config, materialized(x), findWeight),
     preprocess: (x, mode) => lowerPreprocessInput(builder, layer, mode, materialized(x)),
     dropout: (x) => x,
