@@ -97,7 +97,7 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
     return { class_name: className, config: { name, dtype, rate: layer.config.rate } };
   }
   if ("settings" in layer.config)
-    return { class_name: className, config: { ...shared, ...kept(layer.config.settings) } };
+    return { class_name: className, config: { ...shared, ...kept(className, layer.config.settings) } };
   const more = others[className] as Settings | ((layer: Layer) => Settings) | undefined;
   const config: Settings = {
     ...shared,
@@ -110,12 +110,19 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
   return { class_name: className, ...(isPlain ? {} : { module: "keras.layers" }), config };
 }
 
-/** Settings of a layer that Keras 2 does not know, with the value that Keras 3 takes where they are missing. */
-const keras3Defaults: Settings = { data_format: "channels_last" };
+/** Settings of random layers that Keras 2 refuses, with the value that Keras 3 takes where they are missing, as JSON. */
+const keras3Defaults: ReadonlyMap<string, string> = new Map([
+  ["data_format", '"channels_last"'],
+  ["value_range", "[0,255]"],
+]);
 
-/** Settings as they stand in a file, without those that say nothing and that Keras 2 refuses. */
-function kept(settings: Settings): Settings {
-  return Object.fromEntries(Object.entries(settings).filter(([key, value]) => keras3Defaults[key] !== value));
+/** Settings as they stand in a file, without those that say what is so anyway and that Keras 2 refuses. */
+function kept(className: LayerClassName, settings: Settings): Settings {
+  // Keras 2 has the range of this one, with the same default.
+  const drops = (key: string) => key !== "value_range" || className !== "RandomBrightness";
+  return Object.fromEntries(
+    Object.entries(settings).filter(([key, value]) => !drops(key) || keras3Defaults.get(key) !== JSON.stringify(value)),
+  );
 }
 
 /** A layer's settings by Keras's names, which are ours with underscores. */

@@ -12,7 +12,7 @@ import { type NdArray, sizeOf } from "../../src/ndarray.js";
 import { createRandom } from "../../src/random.js";
 import { TransferHead } from "../../src/transfer-head.js";
 import { separableData } from "../support/separable-data.js";
-import { runPython } from "./reference-python.js";
+import { runPythonOn } from "./reference-python.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -23,6 +23,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 interface Result {
   readonly version: string;
   readonly error: number;
+  readonly backend: string;
   readonly layers: readonly string[];
   readonly loss: number;
   readonly accuracy: number;
@@ -49,17 +50,21 @@ function plain({ shape, data }: NdArray) {
   return { shape, data: Array.from(data, Number) };
 }
 
-describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
+describe.each([
+  ["keras", "tensorflow"],
+  ["keras", "jax"],
+  ["tf_keras", "tensorflow"],
+] as const)("a file of ours in %s on %s", (keras, backend) => {
   const results = new Map<string, Result>();
-  const pathOf = (name: string) => path.join(folder, `${keras} ${name}.h5`);
+  const pathOf = (name: string) => path.join(folder, `${keras} ${backend} ${name}.h5`);
 
   // One run of Python for all files, as its start takes longer than everything else.
   beforeAll(async () => {
     const jobs = [...(await Promise.all(heads.map((head) => headJob(head)))), await networkJob()];
-    const list = path.join(folder, `${keras}.json`);
+    const list = path.join(folder, `${keras}-${backend}.json`);
     await writeFile(list, JSON.stringify(jobs));
     // Keras writes notes of its own before the last line.
-    const printed = (await runPython("keras_heads.py", list)).trim().split("\n").at(-1) ?? "";
+    const printed = (await runPythonOn(backend, "keras_heads.py", list)).trim().split("\n").at(-1) ?? "";
     for (const [index, result] of (JSON.parse(printed) as Result[]).entries()) {
       results.set(heads[index]?.name ?? "network", result);
     }
@@ -95,9 +100,9 @@ describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
       const data = Float32Array.from({ length: sizeOf(shape) }, () => random.double() * 2 - 1);
       return { dtype: "float32", shape, data };
     });
-    const backend = onnx();
-    await backend.init();
-    const loaded = await backend.load(network);
+    const runtime = onnx();
+    await runtime.init();
+    const loaded = await runtime.load(network);
     const predictions = (await loaded.run(inputs)).map(plain);
     await loaded.dispose();
     return { file: pathOf("network"), keras, inputs: inputs.map(plain), predictions };
@@ -106,6 +111,7 @@ describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
   test.each(heads)("$name: loads, predicts the same, and measures the same loss", async ({ name, inputShape }) => {
     const result = results.get(name);
     await using head = await TransferHead.load(pathOf(name), { backend: tfjsWasm() });
+    expect(result?.backend).toBe(backend);
     expect(result?.error).toBeLessThan(1e-6);
     expect(result?.layers).toEqual((await head.network()).layers.map((layer) => layer.name));
     const report = await head.evaluate(dataOf(inputShape));

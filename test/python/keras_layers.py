@@ -4,11 +4,12 @@ make FOLDER SEED COUNT: saves COUNT networks as FOLDER/<i>.h5 or .keras, with ra
 for each the path, the layers' classes, inputs and what Keras computes for them. Network i has at least kind i of NAMES,
 and all of NAMES stand there too.
 
-check FILE: FILE is a JSON list of {path, inputs, outputs}; loads each path and prints, as one line of JSON, for each the
+check FILE [tf_keras]: FILE is a JSON list of {path, inputs, outputs}; loads each path and prints, as one line of JSON, for each the
 greatest difference of Keras's outputs from the given ones, relative to their greatest value, and the classes.
 """
 
 import base64
+import importlib
 import json
 import os
 import random
@@ -26,6 +27,8 @@ ACTIVATIONS = [
     "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "soft_shrink", "softplus", "softsign",
     "sparse_plus", "sparse_sigmoid", "squareplus", "tanh", "tanh_shrink",
 ]
+# Activations that are written as layers which both versions have.
+WRITTEN_AS_OTHERS = ["hard_sigmoid", "leaky_relu"]
 CUSTOM = {
     "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
     "LayerScale": convnext.LayerScale,
@@ -182,7 +185,9 @@ ANY = {
     "Average": merge(lambda r: kl.Average()),
     "Maximum": merge(lambda r: kl.Maximum()),
     "Minimum": merge(lambda r: kl.Minimum()),
-    "Dot": lambda r, x: kl.Dot(axes=1, normalize=r.random() < 0.5)([x, kl.Dense(3, activation="tanh")(x)]),
+    "Dot": lambda r, x: kl.Dot(axes=-1, normalize=r.random() < 0.5)([x, kl.Dense(x.shape[-1], activation="tanh")(x)])
+    if len(x.shape) < 4
+    else None,
     "CustomScaleLayer": merge(lambda r: inception_resnet_v2.CustomScaleLayer(0.25)),
     "Concatenate": lambda r, x: kl.Concatenate(axis=r.randint(1, len(x.shape) - 1))([x, kl.Dense(x.shape[-1])(x)]),
     "Identity": lambda r, x: kl.Identity(),
@@ -286,6 +291,7 @@ def make(folder, seed, count):
             "must": must,
             "classes": [type(layer).__name__ for layer in model.layers],
             "parameters": model.count_params(),
+            "missingInKeras2": missing_in_keras2(model),
             "inputs": encode(inputs),
             "outputs": encode(outputs),
         })
@@ -293,10 +299,28 @@ def make(folder, seed, count):
         json.dump({"kinds": NAMES, "networks": made}, file)
 
 
-def check(jobs):
+def missing_in_keras2(model):
+    """What of a model Keras 2 does not have: classes, activations and settings, by name."""
+    import tf_keras
+
+    missing = set()
+    for layer in model.layers:
+        name = type(layer).__name__
+        written_as_others = name in CUSTOM or name.startswith("Adaptive")
+        if not hasattr(tf_keras.layers, name) and not written_as_others:
+            missing.add(name)
+        function = layer.get_config().get("activation")
+        if isinstance(function, str) and not hasattr(tf_keras.activations, function) and function not in WRITTEN_AS_OTHERS:
+            missing.add(function)
+        if getattr(layer, "antialias", False):
+            missing.add("antialias")
+    return sorted(missing)
+
+
+def check(jobs, library):
     results = []
     for job in jobs:
-        model = keras.models.load_model(job["path"])
+        model = library.models.load_model(job["path"])
         outputs, expected = run(model, decode(job["inputs"])), decode(job["outputs"])
         results.append({
             "error": float(np.abs(outputs - expected).max() / np.abs(expected).max()),
@@ -309,4 +333,5 @@ if sys.argv[1] == "make":
     make(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 else:
     with open(sys.argv[2]) as file:
-        print(json.dumps(check(json.load(file))))
+        library = keras if len(sys.argv) == 3 else importlib.import_module(sys.argv[3])
+        print(json.dumps(check(json.load(file), library)))
