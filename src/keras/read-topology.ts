@@ -13,6 +13,7 @@ import {
 import { freeName, nameLayers } from "./flat-names.js";
 import { inputsFirst } from "./inputs-first.js";
 import { laidOut } from "./laid-out/lay-out.js";
+import { pixelCenters } from "./laid-out/up-sampling.js";
 import type { Json } from "./layer-config.js";
 import { type ModelEntry, type ModelTree, malformedModel, readModelTree } from "./model-tree.js";
 import { type LayerKind, placeLayer, readKerasLayer } from "./read-layer.js";
@@ -97,6 +98,7 @@ export function flattenModel(
   const channelsFirst = isChannelsFirst(given);
   const tree = channelsFirst ? withChannelsLast(given) : given;
   const names = nameLayers(tree);
+  const centers = pixelCenters(tree, kerasVersion);
   const taken = new Set(names.values());
   const kinds = new Map<ModelEntry, LayerKind | ComposeLayer>();
   const origins = new Map<ModelEntry, LayerOrigin>();
@@ -141,7 +143,7 @@ export function flattenModel(
           kinds.set(
             entry,
             composerOf(entry, customLayers) ??
-              laidOut(entry, kerasVersion) ??
+              laidOut(entry, kerasVersion, centers) ??
               readKerasLayer(entry.className, entry.name, entry.config, kerasVersion),
           );
         const owner = origins.get(entry);

@@ -4,7 +4,7 @@ import { formatShape } from "../../network/layer-shape.js";
 import type { CustomLayer, LayerComposition } from "../custom-layer.js";
 
 /** Height and width of the images that a layer takes, which must be known. */
-function imageSize({ name, className, inputShapes }: CustomLayer): Size2D {
+export function imageSize({ name, className, inputShapes }: CustomLayer): Size2D {
   const row = inputShapes[0] ?? [];
   const [height, width] = row;
   if (row.length === 3 && typeof height === "number" && typeof width === "number") return [height, width];

@@ -10,6 +10,7 @@ import { adaptivePooling } from "./adaptive-pooling.js";
 import { causalSeparable, gated, isGated } from "./gated.js";
 import { croppedFromMiddle, croppedToAspect, paddedToAspect } from "./images.js";
 import { axesIn, normalizedOtherAxis, softmaxOverAxes } from "./other-axes.js";
+import { enlargedFromCorners, type PixelCenters, refuseUnknownCenters } from "./up-sampling.js";
 
 /** Makes a layer of a kind, with its name among the layers of a composition. */
 export type LayOut = (name: string, inputs: readonly string[]) => Layer;
@@ -18,9 +19,14 @@ export type LayOut = (name: string, inputs: readonly string[]) => Layer;
  * What a layer of Keras computes in several layers of ours, where one does not do: other axes than the last, parts of
  * images, windows that adapt.
  *
+ * @param centers where the file's Keras takes the centres of pixels to be
  * @returns undefined for a layer that needs no more than one
  */
-export function laidOut(entry: ModelEntry, kerasVersion: string | undefined): ComposeLayer | undefined {
+export function laidOut(
+  entry: ModelEntry,
+  kerasVersion: string | undefined,
+  centers: PixelCenters,
+): ComposeLayer | undefined {
   const { name, config } = entry;
   const className = plainClassName(entry.className);
   const read = configReader(className, name, config);
@@ -37,6 +43,12 @@ export function laidOut(entry: ModelEntry, kerasVersion: string | undefined): Co
       const [axis, ...more] = axesIn(config);
       if (axis === undefined || axis === -1 || more.length > 0) return undefined;
       return normalizedOtherAxis(axis, as({ axis: -1 }));
+    }
+    case "UpSampling2D": {
+      const scale = read.size("size", [2, 2]);
+      const isPlain = config.interpolation !== "bilinear" || centers === "halves" || scale.every((side) => side === 1);
+      if (isPlain) return undefined;
+      return centers === "corners" ? enlargedFromCorners(scale) : refuseUnknownCenters(name, kerasVersion);
     }
     case "Softmax": {
       const axes = axesIn(config);
