@@ -2,11 +2,11 @@ import { UnsupportedError } from "../errors.js";
 import type { Layer } from "../network/layer.js";
 import type { Topology } from "../network/network.js";
 import { isChannelsFirst, withChannelsLast, withTurnedAxes } from "./channels-first.js";
+import { withoutCustomLayers } from "./compose-layers.js";
 import {
   type ComposedLayer,
   type ComposeLayer,
   type CustomLayers,
-  composeCustomLayers,
   composerOf,
   type PlacedLayer,
 } from "./custom-layer.js";
@@ -216,22 +216,6 @@ export function flattenModel(
     channelsFirst,
     kerasVersion,
   };
-}
-
-function withoutCustomLayers(
-  placed: readonly (Layer | PlacedLayer)[],
-  taken: Set<string>,
-  channelsFirst: boolean,
-): ReturnType<typeof composeCustomLayers> {
-  const isKnown = (layer: Layer | PlacedLayer): layer is Layer => "className" in layer;
-  if (placed.every(isKnown)) return { layers: placed, composed: new Map() };
-  if (channelsFirst) {
-    const name = placed.find((layer) => !isKnown(layer))?.name;
-    throw new UnsupportedError(
-      `Layer "${name}" of the Keras model is run as several layers, and others have their channels first; that cannot be run here together.`,
-    );
-  }
-  return composeCustomLayers(placed, taken);
 }
 
 function tooManyLayers(): Error {
