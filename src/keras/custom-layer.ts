@@ -1,7 +1,9 @@
+import { InvalidArgumentError } from "../errors.js";
 import type { NdArray, Shape } from "../ndarray.js";
 import type { Layer } from "../network/layer.js";
 import type { RowShape } from "../network/layer-shape.js";
 import type { WeightShape } from "../network/weight-shapes.js";
+import { describeValue } from "../options/check-option.js";
 import type { ModelEntry } from "./model-tree.js";
 
 /** One use of a layer of the model's own class, as a {@link ComposeLayer} gets it. */
@@ -74,7 +76,11 @@ export interface PlacedLayer {
   readonly custom?: { readonly entry: ModelEntry; readonly compose: ComposeLayer; readonly isOwn: boolean };
 }
 
-/** The function for a layer's class, if `customLayers` has one. */
+/**
+ * The function for a layer's class, if `customLayers` has one.
+ *
+ * @throws InvalidArgumentError if what it has is none
+ */
 export function composerOf(
   { className, registeredName }: ModelEntry,
   customLayers: CustomLayers | undefined,
@@ -82,7 +88,11 @@ export function composerOf(
   if (customLayers === undefined) return undefined;
   const keys = [registeredName, className, plainName(className)];
   const key = keys.find((name) => name !== undefined && Object.hasOwn(customLayers, name));
-  return key === undefined ? undefined : customLayers[key];
+  const compose: unknown = key === undefined ? undefined : customLayers[key];
+  if (compose === undefined || typeof compose === "function") return compose as ComposeLayer | undefined;
+  throw new InvalidArgumentError(
+    `\`customLayers\` has ${describeValue(compose)} for "${key}": expected a function that gives layers.`,
+  );
 }
 
 /** A class's name without the package that it is registered for: `my_package>SqueezeExcite`. */
