@@ -188,6 +188,13 @@ export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage 
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
 export { KNeighborsClassifier, type KNeighborsOptions } from "./k-neighbors-classifier.js";
+export type {
+  ComposeLayer,
+  CustomLayer,
+  CustomLayers,
+  LayerComposition,
+  WeightSource,
+} from "./keras/custom-layer.js";
 export { fromLayersModel, type SavableLayersModel } from "./keras/from-layers-model.js";
 export {
   type KerasH5,

@@ -111,6 +111,8 @@ export interface Operations<V> {
   pool(operation: "max" | "average", x: V, window: Omit<WindowSettings, "dilations">): V;
   /** Matrix product of the last axis with a kernel `[in, out]`. */
   multiplyMatrix(x: V, kernel: WeightView, bias: WeightView | undefined, activation: FusableActivation): V;
+  /** Matrix products of the last two axes of values with equally many; axes before these of size 1 are repeated. */
+  multiplyMatrices(a: V, b: V): V;
   batchNormalize(x: V, layer: Layer<"BatchNormalization">): V;
   preprocess(x: V, mode: PreprocessMode): V;
   /** At random while training; else the same value, as a value of its own. */

@@ -8,7 +8,8 @@ import type { Network, Weight } from "../network/network.js";
  *   1; an activation with a slope becomes a LeakyReLU.
  * - CustomScaleLayer and LayerScale, which are classes of Keras's applications, become a Rescaling with an Add, and a
  *   depthwise convolution with a window of 1.
- * - RandomHeight and RandomWidth, which Keras 3 has no more, become an Identity.
+ * - RandomHeight and RandomWidth, which Keras 3 has no more, and RandomCrop, which cuts in some versions where a network is
+ *   run, become an Identity.
  *
  * A layer whose activation becomes a layer of its own keeps its name and weights; what took its value takes the
  * activation's, and so does the list of outputs. A network without any of these comes back as it is.
@@ -64,6 +65,7 @@ function split(layer: Layer, taken: Set<string>): readonly Layer[] {
           },
         },
       ];
+    case "RandomCrop":
     case "RandomHeight":
     case "RandomWidth":
       return [{ ...layer, className: "Identity", config: {} }];

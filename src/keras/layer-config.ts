@@ -30,6 +30,7 @@ const others: { readonly [C in LayerClassName]?: Settings | ((layer: Layer<C>) =
   BatchNormalization: { axis: -1 },
   GroupNormalization: { axis: -1 },
   LayerNormalization: ({ config }) => ({ axis: one(config.axis) }),
+  RMSNormalization: ({ config }) => ({ axis: one(config.axis) }),
   UnitNormalization: ({ config }) => ({ axis: one(config.axis) }),
   Normalization: normalizationSettings,
   MaxPooling1D: channelsLast,
@@ -90,7 +91,12 @@ export function toKerasLayer(layer: Layer, penalty: KernelPenalty = {}): KerasLa
     const config = { ...shared, rate: layer.config.dropPathRate, noise_shape: [null, 1, 1, 1], seed: null };
     return { class_name: "Dropout", config };
   }
-  // Keras 2 knows the slope by this name only; Keras 3 takes it too, with a warning.
+  if (className === "LeakyReLU" && layer.config.negativeSlope >= 0) {
+    // The same function. Keras 2 and 3 call the slope of a LeakyReLU by different names, that of a ReLU by one.
+    const config = { ...shared, max_value: null, negative_slope: layer.config.negativeSlope, threshold: 0 };
+    return { class_name: "ReLU", config };
+  }
+  // A ReLU refuses a slope below 0. Keras 3 takes Keras 2's name of it with a warning.
   if (className === "LeakyReLU") {
     return { class_name: className, config: { ...shared, alpha: layer.config.negativeSlope } };
   }
@@ -98,7 +104,8 @@ export function toKerasLayer(layer: Layer, penalty: KernelPenalty = {}): KerasLa
     // Keras 3 takes no other settings here.
     return { class_name: className, config: { name, dtype, rate: layer.config.rate } };
   }
-  if ("settings" in layer.config) return { class_name: className, config: { ...shared, ...layer.config.settings } };
+  if ("settings" in layer.config)
+    return { class_name: className, config: { ...shared, ...kept(className, layer.config.settings) } };
   const more = others[className] as Settings | ((layer: Layer) => Settings) | undefined;
   const config: Settings = {
     ...shared,
@@ -111,13 +118,31 @@ export function toKerasLayer(layer: Layer, penalty: KernelPenalty = {}): KerasLa
   return { class_name: className, ...(isPlain ? {} : { module: "keras.layers" }), config };
 }
 
+/** Settings of random layers that Keras 2 refuses, with the value that Keras 3 takes where they are missing, as JSON. */
+const keras3Defaults: ReadonlyMap<string, string> = new Map([
+  ["data_format", '"channels_last"'],
+  ["value_range", "[0,255]"],
+]);
+
+/** Settings as they stand in a file, without those that say what is so anyway and that Keras 2 refuses. */
+function kept(className: LayerClassName, settings: Settings): Settings {
+  // Keras 2 has the range of this one, with the same default.
+  const drops = (key: string) => key !== "value_range" || className !== "RandomBrightness";
+  return Object.fromEntries(
+    Object.entries(settings).filter(([key, value]) => !drops(key) || keras3Defaults.get(key) !== JSON.stringify(value)),
+  );
+}
+
 /** A layer's settings by Keras's names, which are ours with underscores. */
 function kerasSettings(layer: Layer): Settings {
   return Object.fromEntries(
-    Object.entries(layer.config).map(([key, value]): [string, Json] => [
-      key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      key === "activation" ? toKerasActivation(layer, value as Activation) : (value as Json),
-    ]),
+    Object.entries(layer.config)
+      // Keras 2 has no such setting.
+      .filter(([key, value]) => key !== "antialias" || value === true)
+      .map(([key, value]): [string, Json] => [
+        key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+        key === "activation" ? toKerasActivation(layer, value as Activation) : (value as Json),
+      ]),
   );
 }
 
@@ -129,7 +154,13 @@ function toKerasActivation(layer: Layer, activation: Activation): Json {
   );
 }
 
-const ours: ReadonlySet<Activation> = new Set<Activation>(["gelu_approximate", "hard_sigmoid", "keras2_hard_sigmoid"]);
+const ours: ReadonlySet<Activation> = new Set<Activation>([
+  "gelu_approximate",
+  "hard_sigmoid",
+  "keras2_hard_sigmoid",
+  "sparsemax",
+  "keras3_sparsemax",
+]);
 
 function normalizationSettings({ name, config }: Layer<"Normalization">): Settings {
   const { axis, mean, variance } = config;

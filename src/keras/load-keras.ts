@@ -1,23 +1,22 @@
-import { InvalidArgumentError, InvalidModelError } from "../errors.js";
+import { InvalidModelError } from "../errors.js";
 import type { FetchBytesOptions } from "../files/fetch-bytes.js";
 import { openZip, type ZipArchive } from "../files/zip-reader.js";
-import { openAuto } from "../hdf5/auto-engine.js";
-import type { HDF5Engine, HDF5File, HDF5Source } from "../hdf5/engine.js";
-import type { Network, Topology } from "../network/network.js";
+import type { HDF5Engine, HDF5File } from "../hdf5/engine.js";
+import type { Network } from "../network/network.js";
 import { validateNetwork } from "../network/validate.js";
-import { describeValue } from "../options/check-option.js";
-import { isJsonObject, type JsonObject } from "./config-reader.js";
+import { isJsonObject } from "./config-reader.js";
+import type { CustomLayers } from "./custom-layer.js";
 import { type KerasSource, type OpenKerasSource, openKerasSource } from "./keras-source.js";
-import type { Json } from "./layer-config.js";
 import { readModelTree } from "./model-tree.js";
 import { nonFiniteLayers } from "./non-finite-layers.js";
-import { parseJson } from "./parse-json.js";
-import { backendOf, type KerasNotes, readKerasModel, readModelConfig, readNotes } from "./read-model.js";
-import { isTfjsModel, readTfjsModel, tfjsConfig } from "./read-tfjs.js";
+import { backendOf, type KerasNotes, readKerasModel, readNotes } from "./read-model.js";
+import { isTfjsModel, readTfjsModel } from "./read-tfjs.js";
 import { type FlatModel, flattenModel } from "./read-topology.js";
 import { readWeights } from "./read-weights.js";
+import { members, openHDF5, readJsonMember, readJsonSource, versionIn } from "./source-parts.js";
 import { trainingNotes } from "./training-notes.js";
 import { flatWeightNodes, modelWeightNodes } from "./weight-nodes.js";
+import { resolveTarget, type TopologySource, type WeightsTarget } from "./weights-target.js";
 
 /** A network out of a Keras file, and what else the file says. */
 export interface KerasNetwork extends Network, KerasNotes {
@@ -32,7 +31,23 @@ export interface LoadKerasOptions extends FetchBytesOptions {
    * (`backbone.topology(...)`, another network), the config that Keras's `model.to_json()` gives, as text or parsed, or
    * another file whose config is taken.
    */
-  readonly topology?: Topology | KerasSource | { readonly class_name: string; readonly config: unknown } | undefined;
+  readonly topology?: TopologySource | undefined;
+  /**
+   * What layers of the model's own classes compute, in layers that are known: by class name, or by Keras's `package>Name`
+   * for a class that is registered. See {@link LayerComposition}.
+   *
+   * @example
+   * const network = await loadKeras("with_scales.keras", {
+   *   customLayers: {
+   *     Scale: ({ inputs }) => ({
+   *       layers: [{ className: "LayerScale", name: "scale", inputs, config: {} }],
+   *       output: "scale",
+   *       weights: { scale: ["factor"] },
+   *     }),
+   *   },
+   * });
+   */
+  readonly customLayers?: CustomLayers | undefined;
   /**
    * Keras's backend that wrote the kernels of a file of Keras 1, which does not say so itself: Theano turned them. It must
    * be given for models with channels first only.
@@ -41,9 +56,6 @@ export interface LoadKerasOptions extends FetchBytesOptions {
   /** Reads HDF5. Default: the library's own reader, and h5wasm for what that does not know. */
   readonly engine?: HDF5Engine | undefined;
 }
-
-/** Names of the members of a `.keras` archive. */
-const members = { config: "config.json", metadata: "metadata.json", weights: "model.weights.h5" };
 
 /**
  * Reads a Keras model as a network, without Python: `.h5` and `.hdf5` of Keras 2 and 3, `.keras`, `model.json` of tfjs with
@@ -78,11 +90,6 @@ export async function loadKeras(source: KerasSource, options: LoadKerasOptions =
   }
 }
 
-/** Only the library's own engine can be told what errors are to call bytes. */
-function openHDF5(source: HDF5Source, name: string, engine: HDF5Engine | undefined): Promise<HDF5File> {
-  return engine === undefined ? openAuto(source, name) : engine.open(source);
-}
-
 /** Whether Keras 1 wrote a model's config. */
 function isKeras1({ kerasVersion }: FlatModel): boolean {
   return kerasVersion !== undefined && /^[01]\./.test(kerasVersion);
@@ -92,7 +99,7 @@ type Loaded = { readonly network: Network } & KerasNotes;
 
 async function loadOpened(
   source: OpenKerasSource,
-  target: Target | undefined,
+  target: WeightsTarget | undefined,
   options: LoadKerasOptions,
 ): Promise<Loaded> {
   const { engine } = options;
@@ -102,13 +109,14 @@ async function loadOpened(
       try {
         if (target !== undefined)
           return await loadWeightsOnto(file, target, source.name, source.bytes.size, options.backend);
-        return await readKerasModel(file, source.name, source.bytes.size, options.backend);
+        const { backend, customLayers } = options;
+        return await readKerasModel(file, source.name, { fileBytes: source.bytes.size, backend, customLayers });
       } finally {
         await file.close();
       }
     }
     case "zip":
-      return loadArchive(await openZip(source.bytes), target, source.name, engine);
+      return loadArchive(await openZip(source.bytes), target, source.name, options);
     case "json": {
       const json = await readJsonSource(source);
       if (isTfjsModel(json) && target === undefined) return readTfjsModel(json, source.name, source.sibling);
@@ -119,16 +127,9 @@ async function loadOpened(
   }
 }
 
-/** The layers that weights are read for. */
-interface Target {
-  readonly topology: Topology;
-  /** Present if the layers come from a model's config. */
-  readonly flat?: FlatModel | undefined;
-}
-
 async function loadWeightsOnto(
   file: HDF5File,
-  { topology, flat }: Target,
+  { topology, flat }: WeightsTarget,
   fileName: string,
   fileBytes: number,
   writtenBy: string | undefined,
@@ -149,9 +150,9 @@ async function loadWeightsOnto(
 
 async function loadArchive(
   archive: ZipArchive,
-  target: Target | undefined,
+  target: WeightsTarget | undefined,
   name: string,
-  engine: HDF5Engine | undefined,
+  { engine, customLayers }: LoadKerasOptions,
 ): Promise<Loaded> {
   const config = await readJsonMember(archive, members.config, name);
   if (!archive.names.includes(members.weights)) {
@@ -169,7 +170,7 @@ async function loadArchive(
       : undefined;
     const kerasVersion = versionIn(metadata);
     const tree = readModelTree(config);
-    const flat = flattenModel(tree, kerasVersion);
+    const flat = flattenModel(tree, kerasVersion, customLayers);
     const { topology } = flat;
     const nodes = modelWeightNodes(flat);
     const request = { nodes, network: topology.name, fileName, named: false, fileBytes: bytes.length };
@@ -179,97 +180,6 @@ async function loadArchive(
       kerasVersion,
       ...(await readNotes(file, fileName)),
     };
-  } finally {
-    await file.close();
-  }
-}
-
-function versionIn(json: Json | undefined): string | undefined {
-  return isJsonObject(json) && typeof json.keras_version === "string" ? json.keras_version : undefined;
-}
-
-async function readJsonMember(archive: ZipArchive, member: string, name: string): Promise<Json> {
-  return parseJson(new TextDecoder().decode(await archive.read(member)), `"${member}" in "${name}"`);
-}
-
-async function readJsonSource(source: OpenKerasSource): Promise<Json> {
-  const bytes = new Uint8Array(source.bytes.size);
-  await source.bytes.read(0, bytes);
-  return parseJson(new TextDecoder().decode(bytes), `"${source.name}"`);
-}
-
-async function resolveTarget(
-  topology: NonNullable<LoadKerasOptions["topology"]>,
-  options: LoadKerasOptions,
-): Promise<Target> {
-  if (isTopology(topology)) return { topology };
-  const { config, kerasVersion } = await configOf(topology, options);
-  const tree = readModelTree(config);
-  const flat = flattenModel(tree, kerasVersion ?? versionIn(config));
-  return { topology: flat.topology, flat };
-}
-
-function isTopology(value: unknown): value is Topology {
-  return typeof value === "object" && value !== null && "layers" in value && "inputs" in value && "outputs" in value;
-}
-
-/** A model's config, and the version that wrote it where it does not say so itself. */
-interface Config {
-  readonly config: Json;
-  readonly kerasVersion?: string | undefined;
-}
-
-async function configOf(
-  topology: Exclude<NonNullable<LoadKerasOptions["topology"]>, Topology>,
-  options: LoadKerasOptions,
-): Promise<Config> {
-  if (typeof topology === "string" && topology.trimStart().startsWith("{")) {
-    return { config: parseJson(topology, "`topology`") };
-  }
-  if (typeof topology === "object" && "class_name" in topology) return { config: topology as unknown as JsonObject };
-  const isSource =
-    typeof topology === "string" ||
-    topology instanceof URL ||
-    topology instanceof Uint8Array ||
-    topology instanceof ArrayBuffer ||
-    topology instanceof Blob;
-  if (!isSource) {
-    throw new InvalidArgumentError(
-      `\`topology\` is ${describeValue(topology)}: expected the layers of a network, a model's config, or where a file with one is.`,
-    );
-  }
-  const source = await openKerasSource(topology, options);
-  try {
-    const found = await readConfig(source, options.engine);
-    if (found === undefined) {
-      throw new InvalidModelError(
-        `"${source.name}", given as \`topology\`, has no model config: it holds weights only.`,
-      );
-    }
-    return found;
-  } finally {
-    await source.close();
-  }
-}
-
-async function readConfig(source: OpenKerasSource, engine: HDF5Engine | undefined): Promise<Config | undefined> {
-  if (source.kind === "zip") {
-    const archive = await openZip(source.bytes);
-    const config = await readJsonMember(archive, members.config, source.name);
-    if (!archive.names.includes(members.metadata)) return { config };
-    return { config, kerasVersion: versionIn(await readJsonMember(archive, members.metadata, source.name)) };
-  }
-  if (source.kind === "json") {
-    const json = await readJsonSource(source);
-    return { config: isTfjsModel(json) ? tfjsConfig(json.modelTopology, source.name) : json };
-  }
-  const file = await openHDF5(source.hdf5, source.name, engine);
-  try {
-    const config = await readModelConfig(file, source.name);
-    const version = await file.attribute("/", "keras_version");
-    return config === undefined
-      ? undefined
-      : { config, kerasVersion: version?.dtype === "string" ? version.data[0] : undefined };
   } finally {
     await file.close();
   }

@@ -1,4 +1,6 @@
 import { InvalidWeightsError } from "../errors.js";
+import { isTrained } from "../network/statistics.js";
+import { isCustom, pairCustomWeights } from "./pair-custom-weights.js";
 import type { StoredLayer, WeightsRequest } from "./read-weights.js";
 import { type FoundWeight, formatWeights, pairWeights, type StoredWeight, storedShape } from "./stored-weight.js";
 import { type WeightLayer, type WeightNode, weightLayers } from "./weight-nodes.js";
@@ -43,7 +45,7 @@ function pairAll(
     }
     const pairs =
       node.kind === "layer"
-        ? pairWeights(node, other.weights)
+        ? (isCustom(node) ? pairCustomWeights : pairWeights)(node, other.weights)
         : (pairByName(layers, other) ?? pairInOrder(layers, other));
     if (pairs === undefined) {
       throw new InvalidWeightsError(
@@ -86,8 +88,6 @@ function pairByName(layers: readonly WeightLayer[], stored: StoredLayer): readon
   return found;
 }
 
-const notTrained: ReadonlySet<string> = new Set(["moving_mean", "moving_variance", "mean", "variance", "count"]);
-
 /**
  * The weights of a model's layers by position: Keras lists those of all layers that are trained, then all others, each in
  * the order of the layers.
@@ -98,7 +98,7 @@ function pairInOrder(layers: readonly WeightLayer[], stored: StoredLayer): reado
       layer,
       weight,
       index,
-      trained: layer.trainable && !notTrained.has(weight.name),
+      trained: layer.trainable && isTrained(weight),
     })),
   );
   if (slots.length !== stored.weights.length) return undefined;

@@ -8,6 +8,8 @@ import { applications, type Place, places } from "./read-nodes.js";
 /** A layer as a model config holds it, or a model that stands in the place of one. */
 export interface ModelEntry {
   readonly className: string;
+  /** Keras 3's `package>Name`, where it has one. */
+  readonly registeredName?: string | undefined;
   readonly name: string;
   readonly config: JsonObject;
   /** What each of its applications takes. */
@@ -71,11 +73,13 @@ function readModel(className: Json | undefined, config: Json | undefined, name: 
     );
   }
   const layers = layerList(config);
-  const entries = layers.map(({ className: layerClass, name: layer, config: inner, raw, nodes }): ModelEntry => {
-    const applied = applications(layerClass, layer, nodes);
-    const model = modelClasses.includes(layerClass) ? readModel(layerClass, raw, layer, depth + 1) : undefined;
-    return { className: layerClass, name: layer, config: inner, applications: applied, model };
-  });
+  const entries = layers.map(
+    ({ className: layerClass, registeredName, name: layer, config: inner, raw, nodes }): ModelEntry => {
+      const applied = applications(layerClass, layer, nodes);
+      const model = modelClasses.includes(layerClass) ? readModel(layerClass, raw, layer, depth + 1) : undefined;
+      return { className: layerClass, registeredName, name: layer, config: inner, applications: applied, model };
+    },
+  );
   const inputs = places(config.input_layers, "input_layers");
   const outputs = places(config.output_layers, "output_layers");
   const isKeras3 = layers.some(({ nodes }) => isJsonList(nodes) && nodes.some(isJsonObject));
@@ -89,6 +93,7 @@ function readModel(className: Json | undefined, config: Json | undefined, name: 
 /** What a config lists as one layer. */
 interface ListedLayer {
   readonly className: string;
+  readonly registeredName?: string | undefined;
   readonly name: string;
   readonly config: JsonObject;
   /** The config as it stands, which for an old Sequential is a list. */
@@ -105,7 +110,7 @@ function layerList(config: Json | undefined): readonly ListedLayer[] {
     if (!isJsonObject(layer) || typeof layer.class_name !== "string" || layer.config === undefined) {
       throw malformedModel(`layer ${index} has no class name or no config`);
     }
-    const { config: raw, inbound_nodes: nodes } = layer;
+    const { config: raw, inbound_nodes: nodes, registered_name: registered } = layer;
     const written = isJsonObject(raw) ? raw : {};
     const { className, config: inner } = modernLayer(layer.class_name, String(layer.name ?? written.name), written);
     // The bare list of an old Sequential has no room for a name.
@@ -113,7 +118,8 @@ function layerList(config: Json | undefined): readonly ListedLayer[] {
     if (typeof name !== "string") throw malformedModel(`layer ${index} (${className}) has no name`);
     if (taken.has(name)) throw malformedModel(`it has two layers named "${name}"`);
     taken.add(name);
-    return { className, name, config: inner, raw, nodes };
+    const registeredName = typeof registered === "string" ? registered : undefined;
+    return { className, registeredName, name, config: inner, raw, nodes };
   });
 }
 
@@ -132,10 +138,11 @@ function readSequential(config: Json | undefined, depth: number): ModelTree {
       applications: [[]],
     });
   }
-  for (const { className, name, config: inner, raw } of layers) {
+  for (const { className, registeredName, name, config: inner, raw } of layers) {
     const previous = entries.at(-1);
     entries.push({
       className,
+      registeredName,
       name,
       config: inner,
       applications: [previous === undefined ? [] : [{ layer: previous.name, node: 0, tensor: 0 }]],

@@ -2,6 +2,7 @@ import { UnsupportedError } from "../errors.js";
 import type { Layer, LayerClassName, LayerConfigs } from "../network/layer.js";
 import type { InputConfigs } from "../network/layers/input.js";
 import { type ConfigReader, configReader, isJsonList, isJsonObject, type JsonObject } from "./config-reader.js";
+import { isBefore } from "./keras-version.js";
 import type { Json } from "./layer-config.js";
 import { activation, activationReaders, readThresholdedReLU } from "./layers/activation.js";
 import { convolutionReaders } from "./layers/convolution.js";
@@ -13,8 +14,6 @@ import { augmentationReaders, regularizationReaders } from "./layers/regularizat
 import { resizingReaders } from "./layers/resizing.js";
 import { shapeReaders } from "./layers/shape.js";
 
-export { normalizedAxis } from "./layers/normalization.js";
-
 /** Kind and settings of a layer, without its place in a graph. */
 export type LayerKind = {
   [C in LayerClassName]: { readonly className: C; readonly config: LayerConfigs[C] };
@@ -23,10 +22,10 @@ export type LayerKind = {
 const readers: KindReaders<Omit<LayerConfigs, "PreprocessInput">> = {
   InputLayer: readInput,
   ...convolutionReaders,
-  Dense: (read, { keras2 }) => ({
+  Dense: (read, dialect) => ({
     units: read.integer("units"),
     useBias: read.boolean("use_bias", true),
-    activation: activation(read, keras2),
+    activation: activation(read, dialect),
   }),
   ...normalizationReaders,
   ...activationReaders,
@@ -39,7 +38,14 @@ const readers: KindReaders<Omit<LayerConfigs, "PreprocessInput">> = {
 };
 
 /** Classes of Keras that can be read, in the order of their families. */
-export const readableClasses: readonly string[] = [...Object.keys(readers), "ThresholdedReLU"];
+export const readableClasses: readonly string[] = [
+  ...Object.keys(readers),
+  "ThresholdedReLU",
+  "AdaptiveAveragePooling1D",
+  "AdaptiveAveragePooling2D",
+  "AdaptiveMaxPooling1D",
+  "AdaptiveMaxPooling2D",
+];
 
 /**
  * Turns what a Keras 2 or 3 file says of one layer into ours.
@@ -62,17 +68,20 @@ export function readKerasLayer(
   }
   if (!Object.hasOwn(readers, plainName)) {
     throw new UnsupportedError(
-      `Layer "${name}" of the Keras model is a ${className}, which cannot be run here. Supported: ${readableClasses.join(", ")}. Cut the model before that layer in Python, or replace the layer.`,
+      `Layer "${name}" of the Keras model is a ${className}, which cannot be run here. Supported: ${readableClasses.join(", ")}. Say with \`customLayers\` what it computes, cut the model before that layer in Python, or replace the layer.`,
     );
   }
   checkForm(plainName, read);
-  const dialect: KerasDialect = { keras2: kerasVersion !== undefined && Number.parseInt(kerasVersion, 10) < 3 };
+  const dialect: KerasDialect = {
+    keras2: kerasVersion !== undefined && isBefore(kerasVersion, 3, 0),
+    before316: kerasVersion === undefined || isBefore(kerasVersion, 3, 16),
+  };
   const reader = readers[plainName as keyof typeof readers] as (read: ConfigReader, dialect: KerasDialect) => unknown;
   return { className: plainName, config: reader(read, dialect) } as LayerKind;
 }
 
 /** Without what versions of TensorFlow put behind or before a class's name: `BatchNormalizationV1`, `Custom>LayerScale`. */
-function plainClassName(className: string): string {
+export function plainClassName(className: string): string {
   const plain = className.replace(/^.*>/, "").replace(/V[12]$/, "");
   return plain === "SyncBatchNormalization" ? "BatchNormalization" : plain;
 }

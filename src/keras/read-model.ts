@@ -3,6 +3,7 @@ import type { HDF5File } from "../hdf5/engine.js";
 import type { Network } from "../network/network.js";
 import { validateNetwork } from "../network/validate.js";
 import { isJsonObject } from "./config-reader.js";
+import type { CustomLayers } from "./custom-layer.js";
 import type { Json } from "./layer-config.js";
 import { readModelTree } from "./model-tree.js";
 import { parseJson } from "./parse-json.js";
@@ -23,13 +24,21 @@ export interface KerasModel extends KerasNotes {
   readonly network: Network;
 }
 
+/** What else {@link readKerasModel} may be told. */
+export interface ReadModelOptions {
+  /** Size of the file, which bounds what its weights may come to. */
+  readonly fileBytes?: number | undefined;
+  /** Backend that wrote it, where the file does not say so. */
+  readonly backend?: string | undefined;
+  /** What layers of the model's own compute. */
+  readonly customLayers?: CustomLayers | undefined;
+}
+
 /**
  * Reads a full Keras model: a legacy `.h5` file of Keras 2 or 3 with its `model_config`, of our own making or Keras's.
  *
  * @param file the open file; it stays open
  * @param fileName what to call it in errors
- * @param fileBytes its size, which bounds what its weights may come to
- * @param writtenBy backend that wrote it, where the file does not say so
  * @throws InvalidModelError if it is not such a file
  * @throws UnsupportedError naming layer and class, for a layer that cannot be run here
  * @throws InvalidWeightsError if its weights are not those that its layers need
@@ -37,8 +46,7 @@ export interface KerasModel extends KerasNotes {
 export async function readKerasModel(
   file: HDF5File,
   fileName: string,
-  fileBytes?: number,
-  writtenBy?: string,
+  { fileBytes, backend: writtenBy, customLayers }: ReadModelOptions = {},
 ): Promise<KerasModel> {
   const config = await readModelConfig(file, fileName);
   if (config === undefined) {
@@ -49,7 +57,7 @@ export async function readKerasModel(
   const tree = readModelTree(config);
   const version = await file.attribute("/", "keras_version");
   const kerasVersion = version?.dtype === "string" ? version.data[0] : undefined;
-  const flat = flattenModel(tree, kerasVersion);
+  const flat = flattenModel(tree, kerasVersion, customLayers);
   const backend = (await backendOf(file)) ?? writtenBy;
   const nodes = modelWeightNodes(flat, { kerasVersion, backend });
   const { topology } = flat;

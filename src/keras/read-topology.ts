@@ -1,11 +1,22 @@
 import { UnsupportedError } from "../errors.js";
 import type { Layer } from "../network/layer.js";
 import type { Topology } from "../network/network.js";
-import { inferShapes } from "../network/shapes.js";
 import { isChannelsFirst, withChannelsLast, withTurnedAxes } from "./channels-first.js";
+import { withoutCustomLayers } from "./compose-layers.js";
+import {
+  type ComposedLayer,
+  type ComposeLayer,
+  type CustomLayers,
+  composerOf,
+  type PlacedLayer,
+} from "./custom-layer.js";
+import { freeName, nameLayers } from "./flat-names.js";
+import { inputsFirst } from "./inputs-first.js";
+import { laidOut } from "./laid-out/lay-out.js";
+import { pixelCenters } from "./laid-out/up-sampling.js";
 import type { Json } from "./layer-config.js";
 import { type ModelEntry, type ModelTree, malformedModel, readModelTree } from "./model-tree.js";
-import { type LayerKind, normalizedAxis, placeLayer, readKerasLayer } from "./read-layer.js";
+import { type LayerKind, placeLayer, readKerasLayer } from "./read-layer.js";
 import type { Place } from "./read-nodes.js";
 
 /** Where a layer of a flat topology stands in the Keras model. */
@@ -24,6 +35,8 @@ export interface FlatModel {
   readonly topology: Topology;
   /** For each layer that is not another application of one before, in the order of the config. */
   readonly origins: readonly LayerOrigin[];
+  /** What the model's own layers consist of, by their names in the topology. */
+  readonly composed: ReadonlyMap<string, ComposedLayer>;
   /** The model with channels last. */
   readonly tree: ModelTree;
   /** Whether it had them first: its pictures are `[height, width, channels]` all the same. */
@@ -73,15 +86,21 @@ export function readTopology(modelConfig: Json, kerasVersion?: string): Topology
 /**
  * Lays a model flat; see {@link readTopology}.
  *
+ * @param customLayers what layers of the model's own compute
  * @throws UnsupportedError naming layer and class, for what we do not run
  * @throws InvalidModelError if its graph is not one
  */
-export function flattenModel(given: ModelTree, kerasVersion: string | undefined): FlatModel {
+export function flattenModel(
+  given: ModelTree,
+  kerasVersion: string | undefined,
+  customLayers?: CustomLayers,
+): FlatModel {
   const channelsFirst = isChannelsFirst(given);
   const tree = channelsFirst ? withChannelsLast(given) : given;
   const names = nameLayers(tree);
+  const centers = pixelCenters(tree, kerasVersion);
   const taken = new Set(names.values());
-  const kinds = new Map<ModelEntry, LayerKind>();
+  const kinds = new Map<ModelEntry, LayerKind | ComposeLayer>();
   const origins = new Map<ModelEntry, LayerOrigin>();
   const first: Application[] = [];
   const again: Application[] = [];
@@ -121,7 +140,12 @@ export function flattenModel(given: ModelTree, kerasVersion: string | undefined)
         }
         if (first.length + again.length >= mostLayers) throw tooManyLayers();
         if (!kinds.has(entry))
-          kinds.set(entry, readKerasLayer(entry.className, entry.name, entry.config, kerasVersion));
+          kinds.set(
+            entry,
+            composerOf(entry, customLayers) ??
+              laidOut(entry, kerasVersion, centers) ??
+              readKerasLayer(entry.className, entry.name, entry.config, kerasVersion),
+          );
         const owner = origins.get(entry);
         const own = names.get(entry) as string;
         const name = owner === undefined ? own : freeName(`${own}_${countOf(entry)}`, taken);
@@ -163,20 +187,31 @@ export function flattenModel(given: ModelTree, kerasVersion: string | undefined)
 
   const outputs = apply(tree, [], tree.trainable, undefined);
   // Repeated applications last: they move up to where they are needed, and the others keep Keras's order.
-  const layers = [...first, ...again].map(({ name, entry, inputs }) => {
+  const placed = [...first, ...again].map(({ name, entry, inputs }): Layer | PlacedLayer => {
     const owner = origins.get(entry)?.name;
-    return placeLayer(kinds.get(entry) as LayerKind, name, inputs.map(nameAt), owner === name ? undefined : owner);
+    const shared = owner === undefined || owner === name ? {} : { weightsOf: owner };
+    const kind = kinds.get(entry) as LayerKind | ComposeLayer;
+    const takes = inputs.map(nameAt);
+    return typeof kind === "function"
+      ? {
+          name,
+          inputs: takes,
+          ...shared,
+          custom: { entry, compose: kind, isOwn: composerOf(entry, customLayers) !== undefined },
+        }
+      : placeLayer(kind, name, takes, shared.weightsOf);
   });
+  const { layers, composed } = withoutCustomLayers(inputsFirst(placed), taken, channelsFirst);
   const topology: Topology = {
     name: tree.name,
-    layers: inputsFirst(layers),
+    layers,
     inputs: tree.inputs.map((place) => nameAt({ ...place, scope: 0 })),
     outputs: outputs.map(nameAt),
   };
-  checkNormalizedAxes(topology, [...origins.values()]);
   return {
     topology: channelsFirst ? withTurnedAxes(topology, axesOf(given, origins, tree)) : topology,
     origins: [...origins.values()],
+    composed,
     tree,
     channelsFirst,
     kerasVersion,
@@ -200,80 +235,4 @@ interface Application {
 
 function placeKey({ scope, layer, node, tensor }: ScopedPlace): string {
   return `${scope}/${node}/${tensor}/${layer}`;
-}
-
-/** A name for each layer of a model and of those inside of it; layers of the outermost keep theirs. */
-function nameLayers(tree: ModelTree): ReadonlyMap<ModelEntry, string> {
-  const inner: { readonly entry: ModelEntry; readonly within: readonly string[] }[] = [];
-  const walk = (model: ModelTree, within: readonly string[]): void => {
-    for (const entry of model.entries) {
-      if (entry.model !== undefined) walk(entry.model, [...within, entry.name]);
-      else if (within.length > 0 && entry.className !== "InputLayer") inner.push({ entry, within });
-    }
-  };
-  walk(tree, []);
-  const outer = tree.entries.filter(({ model }) => model === undefined);
-  const uses = new Map<string, number>();
-  for (const { name } of [...outer, ...inner.map(({ entry }) => entry)]) uses.set(name, (uses.get(name) ?? 0) + 1);
-  const taken = new Set([...uses].filter(([, count]) => count === 1).map(([name]) => name));
-  const names = new Map<ModelEntry, string>();
-  for (const entry of outer) {
-    names.set(entry, entry.name);
-    taken.add(entry.name);
-  }
-  for (const { entry, within } of inner) {
-    const unique = uses.get(entry.name) === 1;
-    names.set(entry, unique ? entry.name : freeName([...within, entry.name].join("/"), taken));
-  }
-  return names;
-}
-
-function freeName(wanted: string, taken: Set<string>): string {
-  let name = wanted;
-  while (taken.has(name)) name += "_";
-  taken.add(name);
-  return name;
-}
-
-/**
- * The layers in an order in which each stands after its inputs and after the layer whose weights it takes. A list that
- * is so already stays as it is.
- */
-function inputsFirst(layers: readonly Layer[]): readonly Layer[] {
-  const byName = new Map(layers.map((layer) => [layer.name, layer]));
-  const ordered = new Set<Layer>();
-  const entered = new Set<Layer>();
-  // A stack of our own: a chain of layers may be longer than the call stack is deep.
-  const stack = [...layers].reverse();
-  for (let layer = stack.at(-1); layer !== undefined; layer = stack.at(-1)) {
-    const needed = [...layer.inputs, ...(layer.weightsOf === undefined ? [] : [layer.weightsOf])];
-    const missing = needed.map((name) => byName.get(name) as Layer).filter((input) => !ordered.has(input));
-    if (missing.length === 0) {
-      ordered.add(layer);
-      stack.pop();
-      continue;
-    }
-    if (entered.has(layer)) throw malformedModel(`its graph has a cycle, in which layer "${layer.name}" takes part`);
-    entered.add(layer);
-    for (const input of missing.reverse()) stack.push(input);
-  }
-  return [...ordered];
-}
-
-function checkNormalizedAxes(topology: Topology, origins: readonly LayerOrigin[]): void {
-  const axes = new Map(
-    origins
-      .filter(({ entry }) => entry.className.startsWith("BatchNormalization"))
-      .map(({ name, entry }) => [name, normalizedAxis(entry.config)]),
-  );
-  if ([...axes.values()].every((axis) => axis === undefined)) return;
-  const shapes = inferShapes(topology);
-  for (const { name, className, weightsOf } of topology.layers) {
-    const axis = className === "BatchNormalization" ? axes.get(weightsOf ?? name) : undefined;
-    const rank = shapes.get(name)?.length;
-    if (axis === undefined || axis === rank) continue;
-    throw new UnsupportedError(
-      `Layer "${name}" (BatchNormalization) of the Keras model normalises axis ${axis}; only the last axis, here ${rank}, can be run.`,
-    );
-  }
 }

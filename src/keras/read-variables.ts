@@ -1,7 +1,9 @@
 import { InvalidWeightsError } from "../errors.js";
 import type { HDF5File } from "../hdf5/engine.js";
+import { isCustom, locateCustomWeights } from "./pair-custom-weights.js";
 import type { WeightsRequest } from "./read-weights.js";
-import { type FoundWeight, formatWeights, pairWeights, type StoredWeight, storedShape } from "./stored-weight.js";
+import { countVariables, variablesOf } from "./stored-variables.js";
+import { type FoundWeight, formatWeights, pairWeights, storedShape } from "./stored-weight.js";
 import { type WeightNode, weightLayers } from "./weight-nodes.js";
 
 /** Groups that hold a model's layers: since Keras 2.14, and before. */
@@ -34,7 +36,6 @@ async function locateIn(
 ): Promise<readonly FoundWeight[]> {
   const members = await file.list(path || "/");
   const group = layerGroups.find((name) => members.includes(name));
-  const stored = group === undefined ? new Map<string, string[]>() : await storedClasses(file, `${path}/${group}`);
   const found: FoundWeight[] = [];
   const byClass = new Map<string, WeightNode[]>();
   for (const node of nodes) {
@@ -42,6 +43,11 @@ async function locateIn(
     const key = snakeCase(node.className);
     byClass.set(key, [...(byClass.get(key) ?? []), node]);
   }
+  const custom = new Set(
+    [...byClass].filter(([, [node]]) => node?.kind === "layer" && isCustom(node)).map(([key]) => key),
+  );
+  const stored =
+    group === undefined ? new Map<string, string[]>() : await storedClasses(file, `${path}/${group}`, custom);
   for (const [key, ofClass] of byClass) {
     const paths = stored.get(key) ?? [];
     stored.delete(key);
@@ -56,7 +62,7 @@ async function locateIn(
         continue;
       }
       const variables = await variablesOf(file, place);
-      const pairs = pairWeights(node, variables);
+      const pairs = custom.has(key) ? await locateCustomWeights(file, place, node) : pairWeights(node, variables);
       if (pairs === undefined) {
         throw differs(request, node, `the file has "${place}" there, with ${formatWeights(variables)}`);
       }
@@ -72,14 +78,19 @@ async function locateIn(
 }
 
 /** Groups of layers with weights, or of models, for each class, in the order of their numbers. */
-async function storedClasses(file: HDF5File, group: string): Promise<Map<string, string[]>> {
+async function storedClasses(
+  file: HDF5File,
+  group: string,
+  custom: ReadonlySet<string>,
+): Promise<Map<string, string[]>> {
   const numbered: { readonly key: string; readonly number: number; readonly path: string }[] = [];
   for (const member of await file.list(group)) {
     const path = `${group}/${member}`;
     const inside = await file.list(path);
     const isModel = layerGroups.some((name) => inside.includes(name));
-    if (!isModel && (await variablesOf(file, path)).length === 0) continue;
     const [, key = member, number = "0"] = /^(.*?)(?:_(\d+))?$/.exec(member) ?? [];
+    const count = custom.has(key) ? await countVariables(file, path) : (await variablesOf(file, path)).length;
+    if (!isModel && count === 0) continue;
     numbered.push({ key, number: Number(number), path });
   }
   numbered.sort((a, b) => a.number - b.number);
@@ -88,23 +99,10 @@ async function storedClasses(file: HDF5File, group: string): Promise<Map<string,
   return classes;
 }
 
-/** The variables of a layer in the order of their numbers. */
-async function variablesOf(file: HDF5File, path: string): Promise<readonly StoredWeight[]> {
-  const group = `${path}/vars`;
-  if ((await file.stat(group))?.kind !== "group") return [];
-  const names = (await file.list(group)).filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(a) - Number(b));
-  const variables: StoredWeight[] = [];
-  for (const name of names) {
-    const entry = await file.stat(`${group}/${name}`);
-    if (entry?.kind !== "dataset") continue;
-    variables.push({ path: `${group}/${name}`, name, shape: entry.shape });
-  }
-  return variables;
-}
-
 /** The name that Keras makes of a class: `DepthwiseConv2D` becomes `depthwise_conv2d`. */
 export function snakeCase(className: string): string {
   return className
+    .replace(/^.*>/, "")
     .replace(/\W+/g, "")
     .replace(/(.)([A-Z][a-z]+)/g, "$1_$2")
     .replace(/([a-z])([A-Z])/g, "$1_$2")

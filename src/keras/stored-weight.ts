@@ -72,16 +72,16 @@ export async function loadWeights(
   for (const each of found) byLayer.set(each.layer, [...(byLayer.get(each.layer) ?? []), each]);
   const weights = new Map<string, readonly Weight[]>();
   for (const { layer, weights: needed } of request.nodes.flatMap(weightLayers)) {
-    const loaded: Weight[] = [];
-    for (const [index, { name, stored: form }] of needed.entries()) {
+    for (const [index, { name, stored: form, custom }] of needed.entries()) {
       const place = byLayer.get(layer)?.find((each) => each.index === index)?.stored;
       if (place === undefined) {
         throw new InvalidWeightsError(`"${fileName}" has no weight "${name}" for layer "${layer}".`, { layer });
       }
       const array = toFloat32(await read(place.path), place.path, layer, fileName);
-      loaded.push({ name, array: form === undefined ? array : form.restore(array) });
+      const owner = custom?.part ?? layer;
+      const weight = { name, array: form === undefined ? array : form.restore(array) };
+      weights.set(owner, [...(weights.get(owner) ?? []), weight]);
     }
-    weights.set(layer, loaded);
   }
   return weights;
 }

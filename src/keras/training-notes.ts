@@ -17,12 +17,18 @@ export interface TrainingNotes {
 }
 
 /** Finds in a model's config, and in how it was compiled, how it was trained. */
-export function trainingNotes({ origins, topology }: FlatModel, training: Json | undefined): TrainingNotes {
+export function trainingNotes({ origins, topology, composed }: FlatModel, training: Json | undefined): TrainingNotes {
   const weighted = weightShapes(topology);
+  const penalty = commonPenalty(origins.map(({ entry }) => entry.config));
+  const ownLayers = [...composed.values()].some(({ isOwn }) => isOwn);
   return {
-    ...commonPenalty(origins.map(({ entry }) => entry.config)),
+    // What a custom layer puts on its kernels is not known.
+    ...(ownLayers && (penalty?.l1 !== 0 || penalty.l2 !== 0) ? { l1: undefined, l2: undefined } : penalty),
     compile: readCompileConfig(training),
-    frozen: origins.filter(({ name, trainable }) => !trainable && weighted.has(name)).map(({ name }) => name),
+    frozen: origins
+      .filter(({ trainable }) => !trainable)
+      .flatMap(({ name }) => composed.get(name)?.layers.map((part) => part.name) ?? [name])
+      .filter((name) => weighted.has(name)),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { NdArray, Shape } from "../ndarray.js";
 import type { Topology } from "../network/network.js";
 import { weightShapes } from "../network/weight-shapes.js";
+import type { PartWeight } from "./custom-layer.js";
 import type { ModelTree } from "./model-tree.js";
 import type { FlatModel } from "./read-topology.js";
 import { type KernelDialect, storedForm } from "./stored-kernels.js";
@@ -12,6 +13,8 @@ export interface NeededWeight {
   readonly shape: Shape;
   /** How the file has it, where that is another form. */
   readonly stored?: StoredForm | undefined;
+  /** Where it belongs to and comes from, if the layer is a custom one. */
+  readonly custom?: Pick<PartWeight, "part" | "source"> | undefined;
 }
 
 /** Another form of a weight than ours, such as a kernel of Theano. */
@@ -73,6 +76,11 @@ export function modelWeightNodes(flat: FlatModel, dialect: KernelDialect = {}): 
       if (entry.model !== undefined) return { kind: "model", name, className, nodes: walk(entry.model) };
       const origin = origins.get(entry);
       const layer = origin?.name ?? name;
+      const composed = flat.composed.get(layer);
+      if (composed !== undefined) {
+        const weights = composed.weights.map(customWeight);
+        return { kind: "layer", name, layer, className, trainable: origin?.trainable ?? true, weights };
+      }
       const weights = (needed.get(origin?.name ?? "") ?? []).map((weight) => ({
         ...weight,
         stored: origin && storedForm(dialect, origin, weight, flat.channelsFirst),
@@ -80,4 +88,11 @@ export function modelWeightNodes(flat: FlatModel, dialect: KernelDialect = {}): 
       return { kind: "layer", name, layer, className, trainable: origin?.trainable ?? true, weights };
     });
   return walk(flat.tree);
+}
+
+function customWeight({ name, shape, part, source }: PartWeight): NeededWeight {
+  const { shape: storedShape, convert } = source;
+  const isOther = storedShape !== undefined || convert !== undefined;
+  const stored = isOther ? { shape: storedShape ?? shape, restore: convert ?? ((array) => array) } : undefined;
+  return { name, shape, stored, custom: { part, source } };
 }

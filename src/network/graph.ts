@@ -13,6 +13,7 @@ const inputCounts: Partial<Record<LayerClassName, readonly [number, number]>> = 
   Maximum: [1, Number.POSITIVE_INFINITY],
   Minimum: [1, Number.POSITIVE_INFINITY],
   Subtract: [2, 2],
+  Dot: [2, 2],
   CustomScaleLayer: [2, 2],
 };
 

@@ -2,7 +2,8 @@ import { sizeOf } from "../ndarray.js";
 import type { RowShape } from "./layer-shape.js";
 import type { Topology } from "./network.js";
 import { inferShapes } from "./shapes.js";
-import { weightShapes } from "./weight-shapes.js";
+import { isTrained } from "./statistics.js";
+import { type WeightShape, weightShapes } from "./weight-shapes.js";
 
 /**
  * Number of parameters of a network, as Keras's `count_params()`: all weights, trainable or not, shared ones once.
@@ -19,11 +20,12 @@ export function countParameters(topology: Topology): number {
 
 /**
  * A table of a network's layers for people: name and kind, output shape with the batch axis, number of parameters; below
- * it the total.
+ * it Keras's totals. Non-trainable are the statistics of normalisations, and all weights of the layers in `frozen`, which
+ * {@link KerasNetwork} has.
  *
  * @throws InvalidNetworkError if the graph or its shapes are not valid
  */
-export function summary(topology: Topology): string {
+export function summary(topology: Topology & { readonly frozen?: readonly string[] | undefined }): string {
   const shapes = inferShapes(topology);
   const weights = weightShapes(topology);
   const rows = topology.layers.map((layer) => [
@@ -46,8 +48,22 @@ export function summary(topology: Topology): string {
     rule,
     ...body,
     rule,
-    `Total parameters: ${countParameters(topology).toLocaleString("en-US")}`,
+    ...totals(weights, new Set(topology.frozen)),
   ].join("\n");
+}
+
+function totals(weights: ReadonlyMap<string, readonly WeightShape[]>, frozen: ReadonlySet<string>): readonly string[] {
+  let total = 0;
+  let trainable = 0;
+  for (const [layer, own] of weights) {
+    for (const weight of own) {
+      const size = sizeOf(weight.shape);
+      total += size;
+      if (isTrained(weight) && !frozen.has(layer)) trainable += size;
+    }
+  }
+  const counts = { "Total params": total, "Trainable params": trainable, "Non-trainable params": total - trainable };
+  return Object.entries(counts).map(([what, count]) => `${what}: ${count.toLocaleString("en-US")}`);
 }
 
 function formatBatch(shape: RowShape): string {

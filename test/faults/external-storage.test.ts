@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { h5wasm } from "../../src/hdf5/h5wasm.node.js";
+import { jsfive } from "../../src/hdf5/jsfive.node.js";
 import { HDF5DatasetGenerator } from "../../src/hdf5-dataset-generator.js";
 import { loadKeras } from "../../src/keras/load-keras.js";
 import { layer, networkOf } from "../support/layers.js";
@@ -21,6 +23,12 @@ const refusal = {
 describe("values that a file takes from another file of the disk are refused", () => {
   test.each(["weights.h5", "weights-shared-type.h5"])("by loadKeras: %s", async (name) => {
     await inFixtures(() => expect(loadKeras(name, { topology })).rejects.toMatchObject(refusal));
+  });
+
+  test.each([h5wasm(), jsfive()])("by loadKeras with the engine $name", async (engine) => {
+    for (const name of ["weights.h5", "weights-shared-type.h5"]) {
+      await inFixtures(() => expect(loadKeras(name, { topology, engine })).rejects.toMatchObject(refusal));
+    }
   });
 
   test.each(["features.h5", "labels.h5"])("by HDF5DatasetGenerator.open: %s", async (name) => {

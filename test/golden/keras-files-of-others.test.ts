@@ -8,7 +8,7 @@ import { preprocessInput } from "../../src/images/preprocess.js";
 import type { Json } from "../../src/keras/layer-config.js";
 import { loadKeras } from "../../src/keras/load-keras.js";
 import { countParameters } from "../../src/network/summary.js";
-import { expectOutputs } from "../support/expect-outputs.js";
+import { expectOutputs, type Values } from "../support/expect-outputs.js";
 
 const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 
@@ -93,6 +93,18 @@ describe.skipIf(!existsSync(shared))("Keras files of other people (needs ../shar
       ["kernel", [100, 10]],
       ["bias", [10]],
     ]);
+  });
+
+  test("weights of Keras 2 alone, with PReLU and two outputs, go onto the layers of a config and compute as in Keras", async () => {
+    const golden = new URL("../fixtures/weights-of-others/mtcnn_12net.json", import.meta.url);
+    const { config, shape, outputs } = JSON.parse(readFileSync(golden, "utf8")) as {
+      readonly config: { readonly class_name: string; readonly config: unknown };
+      readonly shape: readonly number[];
+      readonly outputs: readonly Values[];
+    };
+    const network = await loadKeras(`${shared}keras_models/mtcnn_12net_weights_only.h5`, { topology: config });
+    const data = Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => 0.5 + 0.5 * Math.sin(0.37 * i));
+    await expectOutputs(network, [{ shape, data }], outputs, 1e-5);
   });
 
   test("weights of Keras 2 alone, with PReLU, are refused at the first layer of a config that they do not fit", async () => {

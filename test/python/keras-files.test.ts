@@ -13,10 +13,11 @@ import { randomWeights } from "../../src/network/random-weights.js";
 import { inferShapes } from "../../src/network/shapes.js";
 import { createRandom } from "../../src/random.js";
 import { layer } from "../support/layers.js";
-import { runPython } from "./reference-python.js";
+import { runPythonOn } from "./reference-python.js";
 
 interface Result {
   readonly error: number;
+  readonly backend: string;
   readonly layers: readonly string[];
   readonly optimizer?: Readonly<Record<string, number>>;
   readonly history?: { readonly loss: readonly number[] };
@@ -53,7 +54,11 @@ function unordered(): Network {
   return { ...topology, weights: randomWeights(topology, 3) };
 }
 
-describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
+describe.each([
+  ["keras", "tensorflow"],
+  ["keras", "jax"],
+  ["tf_keras", "tensorflow"],
+] as const)("a file of ours in %s on %s", (keras, backend) => {
   const results = new Map<string, Result>();
   const networks = new Map<string, () => Promise<Network>>([
     ...names.map((name) => [name, () => loadKeras(`${fixtures}${name}.keras`)] as const),
@@ -65,7 +70,7 @@ describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
     for (const [name, makeNetwork] of networks) {
       const network = await makeNetwork();
       for (const format of ["h5", "keras"]) {
-        const file = path.join(folder, `${keras}-${name}.${format}`);
+        const file = path.join(folder, `${keras}-${backend}-${name}.${format}`);
         await saveKeras(network, file);
         jobs.push({
           ...(await predictions(network)),
@@ -76,12 +81,12 @@ describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
         });
       }
     }
-    const list = path.join(folder, `${keras}.json`);
+    const list = path.join(folder, `${keras}-${backend}.json`);
     await writeFile(
       list,
       JSON.stringify(jobs.map((job) => ({ ...job, resaved: job.file.replace(/\./, "-resaved.") }))),
     );
-    const printed = (await runPython("keras_heads.py", list)).trim().split("\n").at(-1) ?? "";
+    const printed = (await runPythonOn(backend, "keras_heads.py", list)).trim().split("\n").at(-1) ?? "";
     for (const [index, result] of (JSON.parse(printed) as Result[]).entries()) {
       results.set(jobs[index]?.name ?? "", result);
     }
@@ -94,6 +99,7 @@ describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
 
   const files = [...networks.keys()].flatMap((name) => [`${name}.h5`, `${name}.keras`]);
   test.each(files)("%s: loads without a warning and predicts the same", (name) => {
+    expect(results.get(name)?.backend).toBe(backend);
     expect(results.get(name)?.error).toBeLessThan(1e-5);
   });
 

@@ -15,7 +15,7 @@ import type { Task } from "../../src/training/target.js";
 import type { TrainingData } from "../../src/training/training-data.js";
 import { TransferHead } from "../../src/transfer-head.js";
 import { separableData } from "../support/separable-data.js";
-import { runPython } from "./reference-python.js";
+import { runPythonOn } from "./reference-python.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -26,6 +26,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 interface Result {
   readonly version: string;
   readonly error: number;
+  readonly backend: string;
   readonly layers: readonly string[];
   readonly loss: number;
   /** The figure beside the loss. */
@@ -117,19 +118,20 @@ function plain({ shape, data }: NdArray) {
 }
 
 describe.each([
-  ["keras", headsOfKeras3],
-  ["tf_keras", headsOfBoth],
-] as const)("a file of ours in %s", (keras, heads) => {
+  ["keras", "tensorflow", headsOfKeras3],
+  ["keras", "jax", headsOfKeras3],
+  ["tf_keras", "tensorflow", headsOfBoth],
+] as const)("a file of ours in %s on %s", (keras, backend, heads) => {
   const results = new Map<string, Result>();
-  const pathOf = (name: string) => path.join(folder, `${keras} ${name}.h5`);
+  const pathOf = (name: string) => path.join(folder, `${keras} ${backend} ${name}.h5`);
 
   // One run of Python for all files, as its start takes longer than everything else.
   beforeAll(async () => {
     const jobs = [...(await Promise.all(heads.map((head) => headJob(head)))), await networkJob()];
-    const list = path.join(folder, `${keras}.json`);
+    const list = path.join(folder, `${keras}-${backend}.json`);
     await writeFile(list, JSON.stringify(jobs));
     // Keras writes notes of its own before the last line.
-    const printed = (await runPython("keras_heads.py", list)).trim().split("\n").at(-1) ?? "";
+    const printed = (await runPythonOn(backend, "keras_heads.py", list)).trim().split("\n").at(-1) ?? "";
     for (const [index, result] of (JSON.parse(printed) as Result[]).entries()) {
       results.set(heads[index]?.name ?? "network", result);
     }
@@ -172,9 +174,9 @@ describe.each([
       const data = Float32Array.from({ length: sizeOf(shape) }, () => random.double() * 2 - 1);
       return { dtype: "float32", shape, data };
     });
-    const backend = onnx();
-    await backend.init();
-    const loaded = await backend.load(network);
+    const runtime = onnx();
+    await runtime.init();
+    const loaded = await runtime.load(network);
     const predictions = (await loaded.run(inputs)).map(plain);
     await loaded.dispose();
     return { file: pathOf("network"), keras, inputs: inputs.map(plain), predictions };
@@ -184,6 +186,7 @@ describe.each([
     const { name, task } = headCase;
     const result = results.get(name);
     await using head = await TransferHead.load<Task>(pathOf(name), { task, backend: tfjsWasm() });
+    expect(result?.backend).toBe(backend);
     expect(result?.error).toBeLessThan(1e-6);
     expect(result?.layers).toEqual((await head.network()).layers.map((layer) => layer.name));
     const report = await head.evaluate(dataOf(headCase));

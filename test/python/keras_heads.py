@@ -24,8 +24,6 @@ def check(job):
         warnings.simplefilter("error")
         # A compiled `.keras` file of ours has no slots of the optimizer, of which Keras 3 tells; `fit` begins with new ones.
         warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
-        # Keras 2 knows the slope of a LeakyReLU by no other name.
-        warnings.filterwarnings("ignore", "Argument `alpha` is deprecated")
         model = keras.models.load_model(job["file"])
         inputs = [array(one) for one in job["inputs"]]
         x = inputs if len(inputs) > 1 else inputs[0]
@@ -35,6 +33,7 @@ def check(job):
     assert [p.shape for p in predicted] == [e.shape for e in expected]
     result = {
         "version": keras.__version__,
+        "backend": keras.backend.backend(),
         "error": max(float(np.abs(p - e).max() / np.abs(e).max()) for p, e in zip(predicted, expected)),
         "layers": [layer.name for layer in model.layers],
     }

@@ -4,11 +4,12 @@ make FOLDER SEED COUNT: saves COUNT networks as FOLDER/<i>.h5 or .keras, with ra
 for each the path, the layers' classes, inputs and what Keras computes for them. Network i has at least kind i of NAMES,
 and all of NAMES stand there too.
 
-check FILE: FILE is a JSON list of {path, inputs, outputs}; loads each path and prints, as one line of JSON, for each the
+check FILE [tf_keras]: FILE is a JSON list of {path, inputs, outputs}; loads each path and prints, as one line of JSON, for each the
 greatest difference of Keras's outputs from the given ones, relative to their greatest value, and the classes.
 """
 
 import base64
+import importlib
 import json
 import os
 import random
@@ -22,9 +23,12 @@ from keras import layers as kl
 from keras.src.applications import convnext, inception_resnet_v2
 
 ACTIVATIONS = [
-    "linear", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish",
-    "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "squareplus", "tanh", "tanh_shrink",
+    "linear", "elu", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish",
+    "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "soft_shrink", "softplus", "softsign",
+    "sparse_plus", "sparse_sigmoid", "squareplus", "tanh", "tanh_shrink",
 ]
+# Activations that are written as layers which both versions have.
+WRITTEN_AS_OTHERS = ["hard_sigmoid", "leaky_relu"]
 CUSTOM = {
     "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer,
     "LayerScale": convnext.LayerScale,
@@ -111,6 +115,16 @@ IMAGE = {
         (r.randint(1, 2), 2), interpolation=r.choice(["nearest", "bilinear"])
     ) if small(x) else None,
     "Resizing": lambda r, x: kl.Resizing(r.randint(3, 9), r.randint(3, 9), interpolation=r.choice(["nearest", "bilinear"])),
+    "Resizing resampled": lambda r, x: kl.Resizing(
+        r.randint(3, 9), r.randint(3, 9), interpolation=r.choice(["bilinear", "bicubic", "lanczos3"]), antialias=True
+    ),
+    "Resizing in aspect": lambda r, x: kl.Resizing(
+        r.randint(3, 9), r.randint(3, 9), **{r.choice(["crop_to_aspect_ratio", "pad_to_aspect_ratio"]): True}
+    ),
+    "AdaptiveAveragePooling2D": lambda r, x: kl.AdaptiveAveragePooling2D((r.randint(1, 4), r.randint(1, 4))),
+    "AdaptiveMaxPooling2D": lambda r, x: kl.AdaptiveMaxPooling2D((r.randint(1, 4), r.randint(1, 4))),
+    "RandomCrop": lambda r, x: kl.RandomCrop(*x.shape[1:3]),
+    "Softmax of images": lambda r, x: kl.Softmax(axis=(1, 2)),
     "CenterCrop": lambda r, x: kl.CenterCrop(r.randint(1, x.shape[1]), r.randint(1, x.shape[2])),
     "SpatialDropout2D": lambda r, x: kl.SpatialDropout2D(0.3),
     "LayerScale": lambda r, x: convnext.LayerScale(0.5, x.shape[-1]),
@@ -149,6 +163,8 @@ ANY = {
         axis=r.choice([-1, all_axes(x)]), center=r.random() < 0.7, scale=r.random() < 0.7
     ),
     "GroupNormalization": lambda r, x: kl.GroupNormalization(groups=divisor(r, x.shape[-1]), epsilon=1e-2),
+    "BatchNormalization of another axis": lambda r, x: kl.BatchNormalization(axis=r.randint(1, len(x.shape) - 1)),
+    "RMSNormalization": lambda r, x: kl.RMSNormalization(axis=r.choice([-1, all_axes(x)])),
     "UnitNormalization": lambda r, x: kl.UnitNormalization(axis=r.choice([-1, all_axes(x)])),
     "Rescaling": lambda r, x: kl.Rescaling(0.5, offset=r.choice([0.25, [0.1 * i for i in range(x.shape[-1])]])),
     "Normalization": lambda r, x: kl.Normalization(
@@ -169,6 +185,9 @@ ANY = {
     "Average": merge(lambda r: kl.Average()),
     "Maximum": merge(lambda r: kl.Maximum()),
     "Minimum": merge(lambda r: kl.Minimum()),
+    "Dot": lambda r, x: kl.Dot(axes=-1, normalize=r.random() < 0.5)([x, kl.Dense(x.shape[-1], activation="tanh")(x)])
+    if len(x.shape) < 4
+    else None,
     "CustomScaleLayer": merge(lambda r: inception_resnet_v2.CustomScaleLayer(0.25)),
     "Concatenate": lambda r, x: kl.Concatenate(axis=r.randint(1, len(x.shape) - 1))([x, kl.Dense(x.shape[-1])(x)]),
     "Identity": lambda r, x: kl.Identity(),
@@ -272,6 +291,7 @@ def make(folder, seed, count):
             "must": must,
             "classes": [type(layer).__name__ for layer in model.layers],
             "parameters": model.count_params(),
+            "missingInKeras2": missing_in_keras2(model),
             "inputs": encode(inputs),
             "outputs": encode(outputs),
         })
@@ -279,10 +299,28 @@ def make(folder, seed, count):
         json.dump({"kinds": NAMES, "networks": made}, file)
 
 
-def check(jobs):
+def missing_in_keras2(model):
+    """What of a model Keras 2 does not have: classes, activations and settings, by name."""
+    import tf_keras
+
+    missing = set()
+    for layer in model.layers:
+        name = type(layer).__name__
+        written_as_others = name in CUSTOM or name.startswith("Adaptive")
+        if not hasattr(tf_keras.layers, name) and not written_as_others:
+            missing.add(name)
+        function = layer.get_config().get("activation")
+        if isinstance(function, str) and not hasattr(tf_keras.activations, function) and function not in WRITTEN_AS_OTHERS:
+            missing.add(function)
+        if getattr(layer, "antialias", False):
+            missing.add("antialias")
+    return sorted(missing)
+
+
+def check(jobs, library):
     results = []
     for job in jobs:
-        model = keras.models.load_model(job["path"])
+        model = library.models.load_model(job["path"])
         outputs, expected = run(model, decode(job["inputs"])), decode(job["outputs"])
         results.append({
             "error": float(np.abs(outputs - expected).max() / np.abs(expected).max()),
@@ -295,4 +333,5 @@ if sys.argv[1] == "make":
     make(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
 else:
     with open(sys.argv[2]) as file:
-        print(json.dumps(check(json.load(file))))
+        library = keras if len(sys.argv) == 3 else importlib.import_module(sys.argv[3])
+        print(json.dumps(check(json.load(file), library)))

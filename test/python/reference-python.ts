@@ -22,9 +22,24 @@ export default function setup(): void {
 }
 
 /** Runs a Python script of this folder with the reference stack and returns what it printed. */
-export async function runPython(script: string, ...parameters: readonly string[]): Promise<string> {
+export function runPython(script: string, ...parameters: readonly string[]): Promise<string> {
+  return runPythonOn("tensorflow", script, ...parameters);
+}
+
+/** The same with Keras 3 on one of its backends. */
+export async function runPythonOn(
+  backend: "tensorflow" | "jax",
+  script: string,
+  ...parameters: readonly string[]
+): Promise<string> {
   const { stdout } = await promisify(execFile)(python, [path.join(here, script), ...parameters], {
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: "3", TF_ENABLE_ONEDNN_OPTS: "0", CUDA_VISIBLE_DEVICES: "" },
+    env: {
+      ...process.env,
+      KERAS_BACKEND: backend,
+      TF_CPP_MIN_LOG_LEVEL: "3",
+      TF_ENABLE_ONEDNN_OPTS: "0",
+      CUDA_VISIBLE_DEVICES: "",
+    },
     maxBuffer: 64 * 1024 * 1024,
   });
   return stdout;

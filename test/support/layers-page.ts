@@ -9,6 +9,15 @@ import { layer, networkOf } from "./layers.js";
 /** Classes that one of Keras's versions does not have; read of Keras 3.15.1 and tf_keras 2.21.0. */
 const onlyKeras2 = new Set(["ThresholdedReLU", "RandomHeight", "RandomWidth"]);
 const onlyKeras3 = new Set([
+  "AdaptiveAveragePooling1D",
+  "AdaptiveAveragePooling2D",
+  "AdaptiveMaxPooling1D",
+  "AdaptiveMaxPooling2D",
+  "AugMix",
+  "CutMix",
+  "MixUp",
+  "RMSNormalization",
+  "RandAugment",
   "RandomColorDegeneration",
   "RandomColorJitter",
   "RandomElasticTransform",
@@ -33,9 +42,9 @@ export function layersPage(): string {
       name,
       readable && !onlyKeras3.has(name) ? "yes" : "-",
       readable && !onlyKeras2.has(name) ? "yes" : "-",
-      runs ? "yes" : "as ReLU",
-      runs ? "yes" : "as ReLU",
-      runs ? written(name as LayerClassName) : "as ReLU",
+      runs ? "yes" : `as ${runAs(name)}`,
+      runs ? "yes" : `as ${runAs(name)}`,
+      runs ? written(name as LayerClassName) : `as ${runAs(name)}`,
     ];
   });
   const table = [
@@ -62,12 +71,23 @@ ${table.map((row) => `| ${row.join(" | ")} |`).join("\n")}
 Activations: ${activationNames.map((name) => `\`${name}\``).join(", ")}, and \`{ name: "leaky_relu", negativeSlope }\`.
 
 - \`hard_sigmoid\` is Keras 3's. A file of Keras 1 or 2 means another function by it, which is \`keras2_hard_sigmoid\` here.
+- \`sparsemax\` is its definition's, as in Keras 3.16. A file of Keras 3.8 to 3.15 means \`keras3_sparsemax\`, whose sums are others. As its meaning
+  would depend on who opens it, neither is saved.
 - Layers that act while training only (dropout, noise, \`Random*\`) pass their input on where a network is run.
-- \`Resizing\` and \`UpSampling2D\`: \`nearest\` and \`bilinear\`. \`data_format="channels_first"\` is not in this table.
-- \`GroupNormalization\` and \`BatchNormalization\` act on the last axis.
+- \`UpSampling2D\`: \`nearest\` and \`bilinear\`. \`Resizing\` also \`bicubic\`, \`lanczos3\` and \`lanczos5\`, and each with \`antialias\`.
+  \`data_format="channels_first"\` is not in this table.
+- What takes more than one layer is run, and saved, as several: \`BatchNormalization\` and \`GroupNormalization\` on other axes than the
+  last, \`Softmax\` over several axes, \`Resizing\` with \`crop_to_aspect_ratio\` or \`pad_to_aspect_ratio\`, adaptive pooling in windows of
+  several sizes, the activation \`glu\`, and a causal \`SeparableConv1D\`, which only Keras 2 has.
+- \`RandomCrop\`: where a network is run, Keras before 3.8 crops and resizes, and later versions pass the image on. Each file's version counts.
 - Training on a tfjs backend knows Dense, Conv2D, DepthwiseConv2D and BatchNormalization with weights, Dropout, and all layers
   without weights that do not act while training only.
 `;
+}
+
+/** What is run in the place of a class that there is no kind of layer for. */
+function runAs(className: string): string {
+  return className.startsWith("Adaptive") ? className.replace("Adaptive", "") : "ReLU";
 }
 
 /** Classes of the layers that a Keras file gets for a layer of this kind. */

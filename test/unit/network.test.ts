@@ -184,11 +184,12 @@ describe("randomWeights", () => {
   });
 });
 
-test("a summary has every layer with its shape and parameters, and their total", () => {
+test("a summary has every layer with its shape and parameters, and Keras's totals", () => {
   const lines = summary(complete).split("\n");
   expect(lines[0]).toBe('Network: "test"');
   expect(lines.find((line) => line.startsWith("conv (Conv2D)"))).toMatch(/\[null, 8, 8, 4\] +112$/);
-  expect(lines.at(-1)).toBe("Total parameters: 153");
+  expect(lines.slice(-3)).toEqual(["Total params: 153", "Trainable params: 145", "Non-trainable params: 8"]);
+  expect(summary({ ...complete, frozen: ["conv"] })).toMatch(/Trainable params: 33\nNon-trainable params: 120$/);
   expect(countParameters(complete)).toBe(112 + 16 + 25);
 });
 

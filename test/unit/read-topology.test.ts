@@ -154,16 +154,16 @@ describe("readTopology", () => {
   });
 
   test("takes a BatchNormalization's axis for the last one only where it is", () => {
-    expect(() => readTopology(picture("BatchNormalization", { axis: [3] }))).not.toThrow();
-    expect(() => readTopology(picture("BatchNormalization", { axis: -1 }))).not.toThrow();
-    expect(() => readTopology(picture("BatchNormalization", { axis: 1 }))).toThrow(
-      expect.objectContaining({
-        name: "UnsupportedError",
-        message: expect.stringMatching(/"out".*axis 1; only the last axis, here 3/),
-      }),
+    const kinds = (axis: Json) =>
+      readTopology(picture("BatchNormalization", { axis })).layers.map(({ className }) => className);
+    expect(kinds([3])).toEqual(["InputLayer", "BatchNormalization"]);
+    expect(kinds(-1)).toEqual(["InputLayer", "BatchNormalization"]);
+    expect(kinds(1)).toEqual(["InputLayer", "Permute", "BatchNormalization", "Permute"]);
+    expect(() => kinds(4)).toThrow(
+      expect.objectContaining({ name: "UnsupportedError", message: expect.stringMatching(/"out".*axis 4/) }),
     );
     const flat = functional([input(), layer("BatchNormalization", { axis: 1 }, [[place("in")]])]);
-    expect(() => readTopology(flat)).not.toThrow();
+    expect(readTopology(flat).layers.map(({ name }) => name)).toEqual(["in", "out"]);
   });
 
   test.each<readonly [string, Json, RegExp]>([

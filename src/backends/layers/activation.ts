@@ -48,6 +48,54 @@ const selu = { alpha: 1.6732632423543772, scale: 1.0507009873554805 };
 
 const hardSigmoid: Formula = (o, x) => line(o, o.clip(line(o, x, 1, 3), 0, 6), 1 / 6, 0);
 
+/** Threshold of Keras's `hard_shrink` and `soft_shrink` where they stand as activations. */
+const shrinkThreshold = 0.5;
+
+/** 1 for each value of the last axis that all greater ones exceed by less than 1 together, else 0: sparsemax's support. */
+function simplexSupport<V>(o: Operations<V>, differences: V, last: number): V {
+  const excess = o.reduce("sum", o.unary("relu", differences), [last + 1], false);
+  return o.greater(o.unary("negate", excess), -1);
+}
+
+/** For each two values of the last axis, by how much the second is greater: a further axis. */
+function differencesOf<V>(o: Operations<V>, x: V, last: number): V {
+  return o.binary("subtract", o.expandDims(x, [last]), o.expandDims(x, [last + 1]));
+}
+
+/** max(x - (sum - 1) / number of values in the support, 0). */
+function aboveThreshold<V>(o: Operations<V>, x: V, support: V, sum: V, last: number): V {
+  const count = o.reduce("sum", support, [last], true);
+  return o.unary("relu", o.binary("subtract", x, o.binary("divide", line(o, sum, 1, -1), count)));
+}
+
+/**
+ * The point of the simplex next to the values of the last axis; no sorting is needed for its support.
+ *
+ * Source: A. Martins and R. Astudillo, "From Softmax to Sparsemax", 2016.
+ */
+function sparsemax<V>(o: Operations<V>, x: V): V {
+  const last = o.rank(x) - 1;
+  const support = simplexSupport(o, differencesOf(o, x, last), last);
+  return aboveThreshold(o, x, support, o.reduce("sum", times(o, x, support), [last], true), last);
+}
+
+/**
+ * The same with the sum of all cumulative sums of the sorted support in the place of the last one, as Keras 3.8 to 3.15
+ * have it. Of equal values each stands half before the other.
+ */
+function summedSparsemax<V>(o: Operations<V>, x: V): V {
+  const last = o.rank(x) - 1;
+  const differences = differencesOf(o, x, last);
+  const support = simplexSupport(o, differences, last);
+  const greater = o.greater(differences, 0);
+  const less = o.greater(o.unary("negate", differences), 0);
+  const before = line(o, o.binary("subtract", greater, less), 0.5, 0.5);
+  const sums = o.reduce("sum", times(o, before, o.expandDims(x, [last])), [last + 1], false);
+  // A value is half before itself, too, and counts whole.
+  const cumulative = o.binary("add", sums, line(o, x, 0.5, 0));
+  return aboveThreshold(o, x, support, o.reduce("sum", times(o, cumulative, support), [last], true), last);
+}
+
 const formulas: Readonly<Record<ActivationName, Formula>> = {
   linear: (o, x) => o.identity(x),
   elu: (o, x) => exponentialLinear(o, x, 1),
@@ -58,10 +106,12 @@ const formulas: Readonly<Record<ActivationName, Formula>> = {
     const inner = line(o, o.binary("add", x, line(o, cube, 0.044715, 0)), Math.sqrt(2 / Math.PI), 0);
     return times(o, line(o, x, 0.5, 0), line(o, o.unary("tanh", inner), 1, 1));
   },
+  hard_shrink: (o, x) => times(o, x, o.greater(o.unary("abs", x), shrinkThreshold)),
   hard_sigmoid: hardSigmoid,
   hard_silu: (o, x) => times(o, x, hardSigmoid(o, x)),
   hard_tanh: (o, x) => o.clip(x, -1, 1),
   keras2_hard_sigmoid: (o, x) => o.clip(line(o, x, 0.2, 0.5), 0, 1),
+  keras3_sparsemax: summedSparsemax,
   log_sigmoid: (o, x) => o.unary("negate", o.unary("softplus", o.unary("negate", x))),
   log_softmax: (o, x) => o.unary("logSoftmax", x),
   mish: (o, x) => times(o, x, o.unary("tanh", o.unary("softplus", x))),
@@ -70,9 +120,19 @@ const formulas: Readonly<Record<ActivationName, Formula>> = {
   selu: (o, x) => line(o, exponentialLinear(o, x, selu.alpha), selu.scale, 0),
   sigmoid: (o, x) => o.unary("sigmoid", x),
   silu: (o, x) => times(o, x, o.unary("sigmoid", x)),
+  soft_shrink(o, x) {
+    const above = o.unary("relu", line(o, x, 1, -shrinkThreshold));
+    return o.binary("subtract", above, o.unary("relu", line(o, x, -1, -shrinkThreshold)));
+  },
   softmax: (o, x) => o.softmax(x, o.rank(x) - 1),
   softplus: (o, x) => o.unary("softplus", x),
   softsign: (o, x) => o.binary("divide", x, line(o, o.unary("abs", x), 1, 1)),
+  sparse_plus(o, x) {
+    const middle = line(o, o.clip(x, -1, 1), 0.5, 0.5);
+    return o.binary("add", times(o, middle, middle), o.unary("relu", line(o, x, 1, -1)));
+  },
+  sparse_sigmoid: (o, x) => line(o, o.clip(x, -1, 1), 0.5, 0.5),
+  sparsemax,
   squareplus: (o, x) => line(o, o.binary("add", x, o.unary("sqrt", line(o, times(o, x, x), 1, 4))), 0.5, 0),
   tanh: (o, x) => o.unary("tanh", x),
   tanh_shrink: (o, x) => o.binary("subtract", x, o.unary("tanh", x)),

@@ -32,6 +32,13 @@ export const normalizationEvaluators: Evaluators<NormalizationConfigs> = {
     const joined = o.reshape(normalized, [...spatial, channels]);
     return scaledAndCentered(application, joined, [...new Array<number>(rank - 1).fill(1), channels]);
   },
+  RMSNormalization({ operations: o, layer, inputs: [x], inputShapes }) {
+    const axes = sortedAxes(layer.config.axis, o.rank(x));
+    const square = o.reduce("mean", o.binary("multiply", x, x), axes, true);
+    const root = o.unary("sqrt", o.binary("add", square, o.constant([layer.config.epsilon], [])));
+    const scale = o.weight({ name: "scale", shape: alongAxes(inputShapes[0] ?? [], axes) });
+    return o.binary("multiply", o.binary("divide", x, root), scale);
+  },
   UnitNormalization({ operations: o, layer, inputs: [x] }) {
     const axes = sortedAxes(layer.config.axis, o.rank(x));
     const square = o.reduce("sum", o.binary("multiply", x, x), axes, true);

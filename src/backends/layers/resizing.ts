@@ -1,6 +1,9 @@
-import type { Size2D } from "../../network/layer.js";
-import type { ResizingConfigs } from "../../network/layers/resizing.js";
+import type { Layer, Size2D } from "../../network/layer.js";
+import { isResampled, type ResizingConfigs } from "../../network/layers/resizing.js";
+import type { RowShape } from "../../network/row-shape.js";
+import type { Operations } from "../operations.js";
 import type { Evaluators } from "./evaluator.js";
+import { resamplingMatrix } from "./resampling-matrix.js";
 
 const none: Size2D = [0, 0];
 
@@ -15,9 +18,10 @@ export const resizingEvaluators: Evaluators<ResizingConfigs> = {
   },
   UpSampling2D: ({ operations, layer, inputs: [x] }) =>
     operations.resize(x, { scale: layer.config.size }, layer.config.interpolation),
-  Resizing({ operations, layer, inputs: [x] }) {
+  Resizing({ operations, layer, inputs: [x], inputShapes }) {
     const { height, width, interpolation } = layer.config;
-    return operations.resize(x, { size: [height, width] }, interpolation);
+    if (interpolation !== "nearest" && isResampled(layer.config)) return resampled(operations, x, layer, inputShapes);
+    return operations.resize(x, { size: [height, width] }, interpolation === "nearest" ? "nearest" : "bilinear");
   },
   CenterCrop({ operations, layer, inputs: [x], inputShapes }) {
     const [height, width] = inputShapes[0] as readonly [number, number];
@@ -28,3 +32,15 @@ export const resizingEvaluators: Evaluators<ResizingConfigs> = {
     return operations.crop(x, [middle(height, layer.config.height), middle(width, layer.config.width), none]);
   },
 };
+
+/** Each axis as a product with the matrix of what each of its pixels takes of the image's. */
+function resampled<V>(o: Operations<V>, x: V, { config }: Layer<"Resizing">, inputShapes: readonly RowShape[]): V {
+  const { height: toHeight, width: toWidth, interpolation, antialias } = config;
+  const [height, width, channels] = inputShapes[0] as readonly [number, number, number];
+  const along = (value: V, from: number, to: number, other: number): V => {
+    const matrix = o.constant(resamplingMatrix(from, to, interpolation, antialias), [1, to, from]);
+    const rows = o.multiplyMatrices(matrix, o.reshape(value, [from, other * channels]));
+    return o.transpose(o.reshape(rows, [to, other, channels]), [0, 2, 1, 3]);
+  };
+  return along(along(x, height, toHeight, width), width, toWidth, toHeight);
+}

@@ -274,6 +274,10 @@ export function onnxOperations(builder: GraphBuilder, layer: string, context: La
       if (offset.length > 0) tensor = builder.node(layer, "Add", [tensor, ...offset]);
       return fuse({ ...value, tensor }, activation);
     },
+    multiplyMatrices(a, b) {
+      const [first, second] = [inKerasOrder(a), inKerasOrder(b)];
+      return { ...first, tensor: builder.node(layer, "MatMul", [first.tensor, second.tensor]) };
+    },
     batchNormalize: (x, { config }) => lowerBatchNormalization(builder, layer, config, materialized(x), context),
     preprocess: (x, mode) => lowerPreprocessInput(builder, layer, mode, materialized(x)),
     perturb: (x, perturbation) => context.perturb?.(builder.float32(materialized(x)), perturbation) ?? x,

@@ -131,6 +131,7 @@ export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: Train
       }
       return x.rank === 2 ? product : tf.reshape(product, [...x.shape.slice(0, -1), matrix.shape[1] as number]);
     },
+    multiplyMatrices: (a, b) => tf.matMul(a, b),
     batchNormalize: (x, layer) => batchNormalize(tf, x, weights.tensors, layer, training),
     preprocess: (x, mode) => preprocess(tf, x, mode),
     perturb: (x, perturbation) => (training === undefined ? tf.clone(x) : perturb(tf, x, perturbation, training.noise)),

@@ -2,7 +2,7 @@ import { type Activation, activationNames } from "../../network/activation.js";
 import type { ActivationConfigs } from "../../network/layers/activation.js";
 import { type ConfigReader, isJsonObject } from "../config-reader.js";
 import type { Json } from "../layer-config.js";
-import type { KindReaders } from "./kind-reader.js";
+import type { KerasDialect, KindReaders } from "./kind-reader.js";
 import { axes, plainNumber } from "./settings.js";
 
 /** Slope of Keras's `leaky_relu` function. */
@@ -17,19 +17,20 @@ const synonyms: ReadonlyMap<string, Activation> = new Map<string, Activation>([
   ["leaky_relu", { name: "leaky_relu", negativeSlope: functionSlope }],
 ]);
 
-const ours: ReadonlySet<string> = new Set(["gelu_approximate", "keras2_hard_sigmoid"]);
+const ours: ReadonlySet<string> = new Set(["gelu_approximate", "keras2_hard_sigmoid", "keras3_sparsemax"]);
 
 const inFiles = [...activationNames.filter((name) => !ours.has(name)), ...synonyms.keys()];
 
 /** The activation of a layer: by name, as a serialized function, or as a layer that takes its place. */
-export function activation(read: ConfigReader, keras2: boolean): Activation {
-  return named(read.get("activation") ?? "linear", keras2) ?? read.unsupported("activation", inFiles.join(", "));
+export function activation(read: ConfigReader, dialect: KerasDialect): Activation {
+  return named(read.get("activation") ?? "linear", dialect) ?? read.unsupported("activation", inFiles.join(", "));
 }
 
-function named(value: Json, keras2: boolean, depth = 0): Activation | undefined {
-  if (isJsonObject(value)) return depth < 4 ? fromObject(value, keras2, depth) : undefined;
+function named(value: Json, dialect: KerasDialect, depth = 0): Activation | undefined {
+  if (isJsonObject(value)) return depth < 4 ? fromObject(value, dialect, depth) : undefined;
   if (typeof value !== "string") return undefined;
-  if (value === "hard_sigmoid" && keras2) return "keras2_hard_sigmoid";
+  if (value === "hard_sigmoid" && dialect.keras2) return "keras2_hard_sigmoid";
+  if (value === "sparsemax" && dialect.before316) return "keras3_sparsemax";
   const synonym = synonyms.get(value);
   if (synonym !== undefined) return synonym;
   return ours.has(value) ? undefined : activationNames.find((name) => name === value);
@@ -37,20 +38,20 @@ function named(value: Json, keras2: boolean, depth = 0): Activation | undefined 
 
 function fromObject(
   { class_name: className, config, registered_name: registered }: { readonly [key: string]: Json },
-  keras2: boolean,
+  dialect: KerasDialect,
   depth: number,
 ): Activation | undefined {
   // A function of the user's own has its own registered name, in which a package stands first.
   if (className === "function") {
     return typeof registered === "string" && registered.includes(">")
       ? undefined
-      : named(config ?? null, keras2, depth + 1);
+      : named(config ?? null, dialect, depth + 1);
   }
   const settings = isJsonObject(config) ? config : {};
   const is = (key: string, ...allowed: readonly (Json | undefined)[]) => allowed.includes(settings[key]);
   switch (className) {
     case "Activation":
-      return named(settings.activation ?? null, keras2, depth + 1);
+      return named(settings.activation ?? null, dialect, depth + 1);
     case "LeakyReLU": {
       const slope = settings.negative_slope ?? settings.alpha ?? 0.3;
       return typeof slope === "number" ? { name: "leaky_relu", negativeSlope: slope } : undefined;
@@ -69,10 +70,10 @@ function fromObject(
 }
 
 export const activationReaders: KindReaders<ActivationConfigs> = {
-  Activation: (read, { keras2 }) => ({ activation: activation(read, keras2) }),
+  Activation: (read, dialect) => ({ activation: activation(read, dialect) }),
   Softmax(read) {
     const [axis, ...more] = axes(read, "axis", [-1]);
-    return axis === undefined || more.length > 0 ? read.unsupported("axis", "one axis") : { axis };
+    return axis === undefined || more.length > 0 ? read.malformed("axis", "an integer") : { axis };
   },
   ReLU: (read) => ({
     maxValue:

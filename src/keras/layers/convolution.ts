@@ -94,6 +94,6 @@ function window2D(read: ConfigReader) {
   };
 }
 
-function ending(read: ConfigReader, { keras2 }: KerasDialect) {
-  return { useBias: read.boolean("use_bias", true), activation: activation(read, keras2) };
+function ending(read: ConfigReader, dialect: KerasDialect) {
+  return { useBias: read.boolean("use_bias", true), activation: activation(read, dialect) };
 }

@@ -1,14 +1,11 @@
 import type { NormalizationConfigs } from "../../network/layers/normalization.js";
-import { type ConfigReader, isJsonList, type JsonObject } from "../config-reader.js";
+import type { ConfigReader } from "../config-reader.js";
 import type { KindReaders } from "./kind-reader.js";
 import { axes, numbers, plainNumber } from "./settings.js";
 
 export const normalizationReaders: KindReaders<NormalizationConfigs> = {
   BatchNormalization(read) {
-    const axis = read.get("axis") ?? -1;
-    const [only, ...more] = isJsonList(axis) ? axis : [axis];
-    // Whether a positive axis is the last one shows only in the graph: see `normalizedAxis`.
-    if (more.length > 0 || !Number.isSafeInteger(only) || only === 0) read.unsupported("axis", "the last axis");
+    requireLastAxis(read);
     return {
       epsilon: read.number("epsilon", 1e-3),
       momentum: read.number("momentum", 0.99),
@@ -20,10 +17,10 @@ export const normalizationReaders: KindReaders<NormalizationConfigs> = {
     return { axis: axes(read, "axis", [-1]), epsilon: read.number("epsilon", 1e-3), ...scaleAndCenter(read) };
   },
   GroupNormalization(read) {
-    const [axis, ...more] = axes(read, "axis", [-1]);
-    if (axis !== -1 || more.length > 0) read.unsupported("axis", "-1, the last axis");
+    requireLastAxis(read);
     return { groups: read.number("groups", 32), epsilon: read.number("epsilon", 1e-3), ...scaleAndCenter(read) };
   },
+  RMSNormalization: (read) => ({ axis: axes(read, "axis", [-1]), epsilon: read.number("epsilon", 1e-6) }),
   UnitNormalization: (read) => ({ axis: axes(read, "axis", [-1]) }),
   Rescaling: (read) => ({
     scale: oneOrMore(numbers(read, "scale", read.get("scale"))),
@@ -45,11 +42,10 @@ export const normalizationReaders: KindReaders<NormalizationConfigs> = {
   }),
 };
 
-/** The axis of a BatchNormalization that Keras counts from the front (the batch is 0); undefined where it is the last. */
-export function normalizedAxis(config: JsonObject): number | undefined {
-  const axis = config.axis ?? -1;
-  const only = isJsonList(axis) ? axis[0] : axis;
-  return typeof only === "number" && only !== -1 ? only : undefined;
+/** One other axis is moved to the end before a layer is read: see `laidOut`. */
+function requireLastAxis(read: ConfigReader): void {
+  const [axis, ...more] = axes(read, "axis", [-1]);
+  if (axis !== -1 || more.length > 0) read.unsupported("axis", "one axis");
 }
 
 function scaleAndCenter(read: ConfigReader) {

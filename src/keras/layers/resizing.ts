@@ -14,14 +14,14 @@ export const resizingReaders: KindReaders<ResizingConfigs> = {
     size: read.size("size", [2, 2]),
     interpolation: read.word("interpolation", interpolations, "nearest"),
   }),
+  // Its settings of aspect ratios are other layers: see `laidOut`.
   Resizing(read) {
-    for (const key of ["crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias"]) {
-      if (read.get(key) === true) read.unsupported(key, "false");
-    }
+    const words = ["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"] as const;
     return {
       height: read.integer("height"),
       width: read.integer("width"),
-      interpolation: read.word("interpolation", interpolations, "bilinear"),
+      interpolation: read.word("interpolation", words, "bilinear"),
+      antialias: read.boolean("antialias", false),
     };
   },
   CenterCrop: (read) => ({ height: read.integer("height"), width: read.integer("width") }),

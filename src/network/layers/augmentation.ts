@@ -15,10 +15,15 @@ export interface KerasSettings {
 
 /** Keras's layers that change images at random while training. Where a network is run, each passes its input on. */
 export const augmentationNames = [
+  "AugMix",
+  "CutMix",
+  "MixUp",
+  "RandAugment",
   "RandomBrightness",
   "RandomColorDegeneration",
   "RandomColorJitter",
   "RandomContrast",
+  "RandomCrop",
   "RandomElasticTransform",
   "RandomErasing",
   "RandomFlip",

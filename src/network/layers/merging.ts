@@ -17,6 +17,11 @@ export interface MergingConfigs {
   readonly Average: Record<never, never>;
   readonly Maximum: Record<never, never>;
   readonly Minimum: Record<never, never>;
+  /**
+   * Products of two inputs summed over one axis of each (the batch is axis 0): what is left of the first one's axes, then
+   * of the second's. With `normalize` each is first divided by its L2 norm over that axis, which is at least 1e-7.
+   */
+  readonly Dot: { readonly axes: readonly [number, number]; readonly normalize: boolean };
   /** The first plus `scale` times the second. Of Keras's InceptionResNetV2. */
   readonly CustomScaleLayer: { readonly scale: number };
 }
@@ -29,6 +34,7 @@ export const mergingShapes: ShapeRules<MergingConfigs> = {
   Average: merged,
   Maximum: merged,
   Minimum: merged,
+  Dot: dotted,
   CustomScaleLayer(layer, inputs) {
     requireFinite(layer, "scale", layer.config.scale);
     return merged(layer, inputs);
@@ -54,6 +60,21 @@ function concatenated(layer: Layer, axis: number, inputs: readonly RowShape[]): 
     if (at !== position) return sizes.find((size) => size !== null) ?? null;
     return sizes.reduce((sum, size) => (sum === null || size === null ? null : sum + size), 0);
   });
+}
+
+function dotted(layer: Layer<"Dot">, [first = [], second = []]: readonly RowShape[]): RowShape {
+  const [firstAt, secondAt] = [first, second].map((row, at) => rowAxis(layer, "axes", layer.config.axes[at] ?? 0, row));
+  const [a, b] = [first[firstAt ?? 0], second[secondAt ?? 0]];
+  if (a !== b && a !== null && b !== null) {
+    fail(layer, `takes ${formatShape(first)} and ${formatShape(second)}: expected equal sizes along \`axes\`.`);
+  }
+  for (const row of [first, second]) {
+    if (row.length > 2 && row.includes(null)) {
+      fail(layer, `takes ${formatShape(row)}: expected known sizes where an input has more than two axes.`);
+    }
+  }
+  const rest = [...first.filter((_, at) => at !== firstAt), ...second.filter((_, at) => at !== secondAt)];
+  return rest.length === 0 ? [1] : rest;
 }
 
 function merged(layer: Layer, inputs: readonly RowShape[]): RowShape {

@@ -30,6 +30,8 @@ export interface NormalizationConfigs {
     readonly scale: boolean;
     readonly center: boolean;
   };
+  /** Divides by the root of the mean square over these axes. The weight scale has the sizes of these axes. */
+  readonly RMSNormalization: { readonly axis: readonly number[]; readonly epsilon: number };
   /** Divides by the L2 norm over these axes, of which the square is at least 1e-12. */
   readonly UnitNormalization: { readonly axis: readonly number[] };
   /** x * scale + offset, each one number or one for each channel. */
@@ -71,6 +73,13 @@ export const normalizationShapes: ShapeRules<NormalizationConfigs> = {
     if (!Number.isInteger(groups) || (groups !== -1 && (groups < 1 || channels % groups !== 0))) {
       fail(layer, `has \`groups\` ${groups}: expected a divisor of its ${channels} channels, or -1.`);
     }
+    return row;
+  },
+  RMSNormalization(layer, inputs) {
+    const row = onlyInput(layer, inputs);
+    requireEpsilon(layer, layer.config.epsilon);
+    if (layer.config.axis.length === 0) fail(layer, "has an empty `axis`: expected at least one.");
+    knownSizes(layer, rowAxes(layer, "axis", layer.config.axis, row), row);
     return row;
   },
   UnitNormalization(layer, inputs) {
@@ -130,6 +139,9 @@ export const normalizationWeights: WeightRules<NormalizationConfigs> = {
     return scaleAndCenter(layer.config, knownSizes(layer, rowAxes(layer, "axis", axis, input), input));
   },
   GroupNormalization: ({ config }, input) => scaleAndCenter(config, [input.at(-1) ?? 0]),
+  RMSNormalization: (layer, input) => [
+    { name: "scale", shape: knownSizes(layer, rowAxes(layer, "axis", layer.config.axis, input), input) },
+  ],
   Normalization(layer, input) {
     if (layer.config.mean !== null) return [];
     const shape = keptSizes(layer, input);

@@ -1,10 +1,13 @@
 import type { Size2D } from "../layer.js";
 import type { ShapeRules } from "../layer-rules.js";
-import type { RowShape } from "../row-shape.js";
+import { formatShape, type RowShape } from "../row-shape.js";
 import { fail, requireInteger, requirePositive, spatialInput } from "./check-shape.js";
 
 /** How values between pixels are found; the centres of the pixels stand at halves, as in TensorFlow 2. */
 export type LayerInterpolation = "nearest" | "bilinear";
+
+/** How {@link ResizingConfigs.Resizing} finds them; formulas: TensorFlow's `resize_bicubic` and `scale_and_translate`. */
+export type ResizingInterpolation = LayerInterpolation | "bicubic" | "lanczos3" | "lanczos5";
 
 /** Layers that change the size of rows `[length, channels]` and images `[height, width, channels]`. */
 export interface ResizingConfigs {
@@ -19,8 +22,16 @@ export interface ResizingConfigs {
   /** Repeats each value. */
   readonly UpSampling1D: { readonly size: number };
   readonly UpSampling2D: { readonly size: Size2D; readonly interpolation: LayerInterpolation };
-  /** To this size, whatever the aspect ratio. */
-  readonly Resizing: { readonly height: number; readonly width: number; readonly interpolation: LayerInterpolation };
+  /**
+   * To this size, whatever the aspect ratio. With `antialias` a window that grows as the image shrinks; it, bicubic and
+   * Lanczos need images of a known size.
+   */
+  readonly Resizing: {
+    readonly height: number;
+    readonly width: number;
+    readonly interpolation: ResizingInterpolation;
+    readonly antialias: boolean;
+  };
   /** The middle of an image, which must be at least as large. */
   readonly CenterCrop: { readonly height: number; readonly width: number };
 }
@@ -65,10 +76,13 @@ export const resizingShapes: ShapeRules<ResizingConfigs> = {
     ];
   },
   Resizing(layer, inputs) {
-    const { channels } = spatialInput(layer, inputs, 2);
+    const { sizes, channels } = spatialInput(layer, inputs, 2);
     const { height, width } = layer.config;
     requirePositive(layer, "height", height);
     requirePositive(layer, "width", width);
+    if (isResampled(layer.config) && [...sizes, channels].includes(null)) {
+      fail(layer, `takes ${formatShape(inputs[0] ?? [])}: expected images of a known size for its interpolation.`);
+    }
     return [height, width, channels];
   },
   CenterCrop(layer, inputs) {
@@ -86,6 +100,11 @@ export const resizingShapes: ShapeRules<ResizingConfigs> = {
     return [height, width, channels];
   },
 };
+
+/** Whether a Resizing takes other pixels than the two next to a place. */
+export function isResampled({ interpolation, antialias }: ResizingConfigs["Resizing"]): boolean {
+  return interpolation !== "nearest" && (interpolation !== "bilinear" || antialias);
+}
 
 function grown(sizes: RowShape, padding: readonly Size2D[]): RowShape {
   return sizes.map((size, axis) => {
