@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 
 
+
 def array(values):
     return np.array(values["data"], "float32").reshape(values["shape"])
 

@@ -80,8 +80,9 @@ Activations: ${activationNames.map((name) => `\`${name}\``).join(", ")}, and \`{
   last, \`Softmax\` over several axes, \`Resizing\` with \`crop_to_aspect_ratio\` or \`pad_to_aspect_ratio\`, adaptive pooling in windows of
   several sizes, the activation \`glu\`, and a causal \`SeparableConv1D\`, which only Keras 2 has.
 - \`RandomCrop\`: where a network is run, Keras before 3.8 crops and resizes, and later versions pass the image on. Each file's version counts.
-- Training on a tfjs backend knows Dense, Conv2D, DepthwiseConv2D and BatchNormalization with weights, Dropout, and all layers
-  without weights that do not act while training only.
+- Training knows all of them, with the gradients of TensorFlow, but for these: \`ActivityRegularization\`, and
+  \`Random*\`, whose pictures can be varied before they come in; and \`Resizing\` and bilinear \`UpSampling2D\` where gradients
+  have to flow through them, which is where a layer before them is trained.
 `;
 }
 
