@@ -9,7 +9,7 @@ type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
  * Libraries that are loaded late and only when asked for. tsup leaves `dependencies` and `peerDependencies` outside of
  * the bundle by itself; these it would pull in.
  */
-const external = [/^onnxruntime-/, /^@tensorflow\//, "sharp", "h5wasm", "h5wasm-plugins", "jsfive"];
+const external = [/^onnxruntime-/, /^@tensorflow\//, "sharp", "h5wasm", "h5wasm-plugins", "jsfive", "umap-js"];
 
 /** In the build for browsers every `./name.node.js` is its sibling `./name.browser.ts`. */
 const browserSiblings: Plugin = {
@@ -41,10 +41,23 @@ export default defineConfig(async (flags) => {
       // The reference lets programs compile that do not list the library of `await using` themselves.
       dts: flags.dts === false ? false : { banner: '/// <reference lib="esnext.disposable" />' },
       async onSuccess() {
-        // Runs in a thread of its own and is found beside the code that starts it, so that it is a file and not a part.
-        const worker = "src/backends/onnx/session-worker.mjs";
-        if (existsSync(worker)) await copyFile(worker, "dist/node/session-worker.mjs");
+        // They run in threads of their own and are found beside the code that starts them, so that they are files and not parts.
+        await copyFile("src/backends/onnx/session-worker.mjs", "dist/node/session-worker.mjs");
+        await copyFile("src/backends/onnx/training/training-worker.mjs", "dist/node/training-worker.mjs");
       },
+    },
+    {
+      // The other thread's program has all that it needs in one file, so that whatever moves it need not move more.
+      entry: { "picture-worker": "src/images/serve-pictures.node.ts" },
+      outDir: "dist/node",
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      outExtension: () => ({ js: ".mjs" }),
+      footer: { js: "servePictures();" },
+      splitting: false,
+      removeNodeProtocol: false,
+      external,
     },
     {
       entry: { index: "src/index.ts" },

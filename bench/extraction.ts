@@ -1,115 +1,169 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
-import {
-  createNetwork,
-  FeatureExtractor,
-  featureNetwork,
-  HDF5DatasetWriter,
-  type ImageSource,
-  imageFolder,
-  imageList,
-  loadImages,
-  type NdArray,
-  onnx,
-} from "cnn-transfer";
+import { FeatureExtractor, HDF5DatasetWriter, type ImageSource, imageFolder, imageList, onnx } from "cnn-transfer";
 import { drawAnimals } from "../examples/draw-animals.js";
+import { createStepMeter, limitOf, processorSeconds, type StepSeconds } from "./extraction-limit.js";
+import { fastDecoding } from "./fast-decoding.js";
 import { kerasPipeline } from "./keras.js";
-import { type MeasuredNetwork, measuredNetworks } from "./networks.js";
-import { printTable } from "./report.js";
+import { extractedNetworks, type MeasuredNetwork } from "./networks.js";
+import { median, printTable } from "./report.js";
+import { watchMemory } from "./resident-memory.js";
 
 const batchSize = 32;
+const rounds = 3;
 const photographs = fileURLToPath(new URL("../../shared/data/animals", import.meta.url));
+const squeezenetWeights = fileURLToPath(
+  new URL("../../shared/data/weights/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5", import.meta.url),
+);
 
-/** A folder of JPEG files to a closed HDF5 file, against the bare forward of the same pictures, and against Python. */
+/**
+ * A folder of JPEG files to a closed HDF5 file, in turns with the steps of it measured alone and with the same in Python;
+ * what fast decoding gains; and memory over many pictures.
+ */
 export async function extraction(): Promise<void> {
   const temporary = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
   try {
     const folder = existsSync(photographs) ? photographs : path.join(temporary, "drawn");
     if (folder !== photographs) await drawAnimals(folder, 100, 0);
     const images = await imageFolder(folder);
-    for (const measured of measuredNetworks) {
-      await extractionOf(measured, images, folder, path.join(temporary, `${measured.backbone}.hdf5`));
+    const paths = images.images.flatMap(({ image }) => (typeof image === "string" ? [image] : []));
+    for (const measured of extractedNetworks) {
+      const linked = path.join(temporary, measured.backbone);
+      await linkPictures(paths, measured.pictures, linked);
+      await extractionOf(measured, paths, linked, path.join(temporary, `${measured.backbone}.hdf5`));
     }
-    await memory(images, path.join(temporary, "many.hdf5"));
+    await fastDecoding(
+      paths,
+      path.join(temporary, "large"),
+      existsSync(squeezenetWeights) ? squeezenetWeights : "random",
+    );
+    await memory(paths, path.join(temporary, "many.hdf5"));
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
 }
 
+/** A folder of two classes with so many pictures, some of which may be the same. */
+async function linkPictures(paths: readonly string[], count: number, folder: string): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const directory = path.join(folder, `class ${i % 2}`);
+    if (i < 2) await mkdir(directory, { recursive: true });
+    const target = paths[Math.floor((i * paths.length) / Math.min(count, paths.length)) % paths.length] as string;
+    await symlink(target, path.join(directory, `${i}.jpg`));
+  }
+}
+
+interface Round {
+  readonly steps: StepSeconds;
+  readonly job: WholeJob;
+  readonly keras: number | undefined;
+}
+
 async function extractionOf(
   measured: MeasuredNetwork,
-  images: ImageSource,
+  paths: readonly string[],
   folder: string,
   file: string,
 ): Promise<void> {
-  const bare = await bareForward(measured, images);
-  const whole = await wholeJob(measured, images, file);
-  const keras = await kerasPipeline("extraction", measured.backbone, folder);
-  printTable(`${measured.backbone} features of ${images.length} pictures, batch ${batchSize}`, [
-    { what: "bare forward of decoded pictures", figure: `${bare.toFixed(2)} images/s`, ratio: "1.00" },
+  const { backbone, pictures } = measured;
+  const images = await imageFolder(folder);
+  const meter = await createStepMeter(measured, paths.slice(0, Math.min(pictures, paths.length)), batchSize);
+  const measuredRounds: Round[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const steps = await meter.measure();
+    const job = await wholeJob(measured, images, file);
+    const keras = (await kerasPipeline("extraction", backbone, folder))?.imagesPerSecond;
+    measuredRounds.push({ steps, job, keras });
+  }
+  await meter.dispose();
+  const middle = (figure: (round: Round) => number): number => median(measuredRounds.map(figure));
+  const ms = (step: keyof StepSeconds) => `${(middle(({ steps }) => steps[step]) * 1000).toFixed(2)} ms/image`;
+  const shareOf = (speed: (round: Round) => number): string => {
+    const shares = measuredRounds.map((round) => speed(round) / limitOf(round.steps));
+    return `${median(shares).toFixed(2)} of the limit (${Math.min(...shares).toFixed(2)} to ${Math.max(...shares).toFixed(2)})`;
+  };
+  const speed = (figure: (round: Round) => number) => `${middle(figure).toFixed(1)} images/s`;
+  const hasKeras = measuredRounds.every(({ keras }) => keras !== undefined);
+  printTable(`${backbone} features of ${pictures} pictures, batch ${batchSize}, medians of ${rounds} rounds`, [
+    { what: "decode, processor time alone", figure: ms("decode") },
+    { what: "resize, processor time alone", figure: ms("resize") },
+    { what: "forward, processor time alone", figure: ms("forward") },
+    { what: "limit: cores / the three", figure: speed(({ steps }) => limitOf(steps)), ratio: "1.00" },
     {
       what: "JPEG folder to closed HDF5 file",
-      figure: `${whole.toFixed(2)} images/s`,
-      ratio: (whole / bare).toFixed(2),
+      figure: speed(({ job }) => job.imagesPerSecond),
+      ratio: shareOf(({ job }) => job.imagesPerSecond),
     },
-    ...(keras?.imagesPerSecond
+    {
+      what: "  its processor time",
+      figure: `${(middle(({ job }) => job.processorSeconds) * 1000).toFixed(2)} ms/image`,
+      ratio: `${middle(({ steps, job }) => processorSeconds(steps) / job.processorSeconds).toFixed(2)} of it are the three; it kept ${middle(({ job }) => job.cores).toFixed(2)} of ${os.availableParallelism()} cores busy`,
+    },
+    {
+      what: "  its longest block of the event loop",
+      figure: `${middle(({ job }) => job.longestBlock).toFixed(1)} ms`,
+      ratio: `99 % below ${middle(({ job }) => job.usualBlock).toFixed(1)} ms`,
+    },
+    ...(hasKeras
       ? [
           {
             what: "the same in Python: Keras, Pillow, h5py",
-            figure: `${keras.imagesPerSecond.toFixed(2)} images/s`,
-            ratio: (keras.imagesPerSecond / bare).toFixed(2),
+            figure: speed(({ keras }) => keras as number),
+            ratio: shareOf(({ keras }) => keras as number),
           },
         ]
       : []),
   ]);
 }
 
-async function bareForward({ backbone, weights, size, layer }: MeasuredNetwork, images: ImageSource): Promise<number> {
-  const network = await createNetwork(backbone, { weights, imageSize: size });
-  const features = featureNetwork(network, {
-    layers: [layer],
-    pooling: "avg",
-    preprocess: "caffe",
-    imageSize: size,
-  });
-  const loaded = await onnx().load(features.network);
-  const decoded: NdArray<"uint8">[] = [];
-  for await (const batch of loadImages(images, { size, batchSize })) decoded.push(batch.pixels);
-  await loaded.run([decoded[0] as NdArray<"uint8">]);
-  const start = performance.now();
-  await Promise.all(decoded.map((pixels) => loaded.run([pixels])));
-  const seconds = (performance.now() - start) / 1000;
-  await loaded.dispose();
-  return images.length / seconds;
+interface WholeJob {
+  readonly imagesPerSecond: number;
+  /** Per picture. */
+  readonly processorSeconds: number;
+  /** Cores busy on average. */
+  readonly cores: number;
+  /** Delays of the event loop in ms, those included for which the system gave the processor to others. */
+  readonly longestBlock: number;
+  readonly usualBlock: number;
 }
 
-async function wholeJob({ backbone, weights }: MeasuredNetwork, images: ImageSource, file: string): Promise<number> {
-  await using extractor = await FeatureExtractor.create({
-    backbone,
-    weights,
-    pooling: "avg",
-    backend: onnx(),
-  });
-  await extractor.extract([{ dtype: "uint8", shape: [8, 8, 3], data: new Uint8Array(192) }]);
+async function wholeJob({ backbone, weights }: MeasuredNetwork, images: ImageSource, file: string): Promise<WholeJob> {
+  await using extractor = await FeatureExtractor.create({ backbone, weights, pooling: "avg", backend: onnx() });
+  // Starts the threads, as Python's side is given a batch before its time runs.
+  const first = [];
+  for await (const { image } of images) if (first.push(image) === batchSize) break;
+  await extractor.extract(first);
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const processor = process.cpuUsage();
+  delay.enable();
   const start = performance.now();
   await using writer = await HDF5DatasetWriter.create(file, {
     rows: images.length,
     rowShape: extractor.featureShape,
     classLabels: images.classLabels,
+    overwrite: true,
   });
   await extractor.extractTo(writer, images, { batchSize });
   await writer.close();
-  return images.length / ((performance.now() - start) / 1000);
+  const seconds = (performance.now() - start) / 1000;
+  delay.disable();
+  const { user, system } = process.cpuUsage(processor);
+  return {
+    imagesPerSecond: images.length / seconds,
+    processorSeconds: (user + system) / 1e6 / images.length,
+    cores: (user + system) / 1e6 / seconds,
+    longestBlock: delay.max / 1e6,
+    usualBlock: delay.percentile(99) / 1e6,
+  };
 }
 
-async function memory(images: ImageSource, file: string): Promise<void> {
-  const inputs: string[] = [];
-  for await (const { image } of images) if (typeof image === "string") inputs.push(image);
+async function memory(paths: readonly string[], file: string): Promise<void> {
   const many = imageList(
-    Array.from({ length: 5000 }, (_, i) => inputs[i % inputs.length] as string),
+    Array.from({ length: 5000 }, (_, i) => paths[i % paths.length] as string),
     { labels: Array.from({ length: 5000 }, () => 0), classLabels: ["any"] },
   );
   await using extractor = await FeatureExtractor.create({ backbone: "squeezenet", weights: "random", backend: onnx() });
@@ -118,16 +172,14 @@ async function memory(images: ImageSource, file: string): Promise<void> {
     rowShape: extractor.featureShape,
     classLabels: many.classLabels,
   });
-  const resident: number[] = [];
+  const resident = watchMemory("resident memory");
   const { imagesPerSecond } = await extractor.extractTo(writer, many, {
     batchSize,
-    onProgress: ({ done }) => {
-      if (done % 1000 < batchSize) resident.push(process.memoryUsage().rss / 2 ** 20);
-    },
+    onProgress: () => resident.sample(),
   });
   await writer.close();
   printTable("SqueezeNet features of 5,000 pictures", [
     { what: "speed", figure: `${imagesPerSecond.toFixed(1)} images/s` },
-    { what: "resident memory after each 1,000", figure: `${resident.map((mib) => mib.toFixed(0)).join(", ")} MiB` },
+    ...resident.rows(),
   ]);
 }

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { extraction } from "./extraction.js";
 import { forward } from "./forward.js";
 import { hdf5 } from "./hdf5.js";
+import { int8 } from "./int8.js";
 import { logistic } from "./logistic.js";
 
 const { positionals: asked, values } = parseArgs({
@@ -23,6 +24,7 @@ if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   forward,
   extraction,
+  int8,
   hdf5: () => hdf5({ gigabytes, rounds }),
   logistic,
 };

@@ -91,6 +91,24 @@ export class TrainingDivergedError extends CnnTransferError {
   }
 }
 
+/** A checkpoint is damaged, or holds the state of another training than the one that is to go on from it. */
+export class InvalidCheckpointError extends CnnTransferError {
+  override readonly name = "InvalidCheckpointError";
+  readonly path: string;
+  /** What differs between the training in the file and this one, in words; empty if the file cannot be read. */
+  readonly differences: readonly string[];
+
+  constructor(
+    message: string,
+    details: { readonly path: string; readonly differences: readonly string[] },
+    context: ErrorContext = {},
+  ) {
+    super(message, context);
+    this.path = details.path;
+    this.differences = details.differences;
+  }
+}
+
 /** A network is not a valid graph: a missing input, a cycle, a layer whose shapes do not fit. */
 export class InvalidNetworkError extends CnnTransferError {
   override readonly name = "InvalidNetworkError";
@@ -208,6 +226,7 @@ export interface CnnTransferErrors {
   readonly BackendUnavailableError: BackendUnavailableError;
   readonly BackendError: BackendError;
   readonly TrainingDivergedError: TrainingDivergedError;
+  readonly InvalidCheckpointError: InvalidCheckpointError;
   readonly InvalidNetworkError: InvalidNetworkError;
   readonly InvalidWeightsError: InvalidWeightsError;
   readonly WeightsDownloadError: WeightsDownloadError;

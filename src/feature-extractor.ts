@@ -1,6 +1,7 @@
 import { auto } from "./backends/auto.js";
 import type { AbortOptions, LoadedNetwork } from "./backends/backend.js";
 import { checkBackend } from "./backends/check-backend.js";
+import type { Int8Calibration } from "./backends/quantizing-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import { ClosedError, InvalidArgumentError } from "./errors.js";
 import { type FeatureExtractorOptions, resolveExtractionModel } from "./extraction/extraction-model.js";
@@ -14,9 +15,12 @@ import {
   withoutFirst,
 } from "./extraction/feature-sink.js";
 import { describePreparation, type PictureOptions, resolvePictureOptions } from "./extraction/picture-options.js";
+import { checkPrecision, type LoadedPrecision, loadInPrecision } from "./extraction/precision.js";
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
-import { loadImages, type SkippedImage } from "./images/load-images.js";
+import { loadBatches, pictureSettings, type SkippedImage, unshared } from "./images/load-images.js";
+import type { PicturePreparation } from "./images/picture-preparation.js";
+import { preparePictures } from "./images/picture-threads.node.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import type { FeatureNetwork } from "./network/feature-network.js";
 import { checkBoolean } from "./options/check-option.js";
@@ -71,7 +75,7 @@ const inFlight = 2;
 /**
  * Runs pictures through a pretrained network and gives the values of one or more of its layers: the first half of
  * transfer learning. The network is frozen; decoding, resizing, preprocessing and pooling are done here and equal
- * Keras's. Pictures are decoded while the network computes.
+ * Keras's. Pictures are decoded and resized in threads of their own while the network computes.
  *
  * @example
  * await using extractor = await FeatureExtractor.create({ backbone: "vgg16", pooling: "avg" });
@@ -89,6 +93,7 @@ export class FeatureExtractor implements AsyncDisposable {
   readonly #loaded: LoadedNetwork;
   readonly #features: FeatureNetwork["features"];
   readonly #pictures: PictureOptions;
+  readonly #preparation: PicturePreparation;
   #closed = false;
 
   /** The backend that runs, and with `auto` why better ones do not. */
@@ -100,20 +105,28 @@ export class FeatureExtractor implements AsyncDisposable {
   /**
    * What makes the features, as texts to be stored with them (`HDF5DatasetWriter`'s `attributes`): `network`, `weights`
    * with their checksum, such as `imagenet (crc32 89abcdef)`, `layer`, `pooling`, and as `preprocess` what is done to the
-   * pictures, such as `bilinear to 224x224, caffe`.
+   * pictures, such as `bilinear to 224x224, caffe`. With `precision: "int8"` also `precision`.
    */
   readonly attributes: Readonly<Record<string, string>>;
 
+  /**
+   * What `precision: "int8"` computes with, and in `quality` how near that comes to float32; undefined in float32. Plain
+   * data, which another extractor of the same network takes as `calibration`.
+   */
+  readonly calibration: Int8Calibration | undefined;
+
   private constructor(
-    loaded: LoadedNetwork,
+    { loaded, calibration }: LoadedPrecision,
     features: FeatureNetwork["features"],
     backend: FeatureExtractor["backend"],
     pictures: PictureOptions,
     attributes: Readonly<Record<string, string>>,
   ) {
     this.#loaded = loaded;
+    this.calibration = calibration;
     this.#features = features;
     this.#pictures = pictures;
+    this.#preparation = preparePictures(pictureSettings(pictures), pictures.workers);
     this.backend = backend;
     this.attributes = attributes;
     this.featureShapes = new Map(features.map((feature) => [feature.layer, feature.shape]));
@@ -127,19 +140,24 @@ export class FeatureExtractor implements AsyncDisposable {
    * @throws WeightsDownloadError if the weights are not in the cache and cannot be downloaded
    * @throws InvalidWeightsError if the weights file is another network's
    * @throws BackendUnavailableError if the backend does not start
+   * @throws UnsupportedError if the backend has not the `precision`, or too much would be lost in it
    */
   static async create(options: FeatureExtractorOptions): Promise<FeatureExtractor> {
     const { backend = auto() } = options;
     checkBackend(backend);
+    checkPrecision(options);
     const settings = resolvePictureOptions(options);
     const model = await resolveExtractionModel(options);
     const { network, features, pooling } = model.features;
     const pictures = { ...settings, size: model.imageSize };
     await backend.init();
     options.signal?.throwIfAborted();
-    const loaded = await backend.load(network, {
+    const loaded = await loadInPrecision(backend, {
+      ...options,
+      network,
       outputs: features.map((feature) => feature.output),
-      signal: options.signal,
+      pictures,
+      cached: model.published,
     });
     const attributes = {
       network: model.name,
@@ -147,6 +165,7 @@ export class FeatureExtractor implements AsyncDisposable {
       layer: features.map(({ layer }) => layer).join(","),
       pooling: pooling.join(","),
       preprocess: describePreparation(pictures, model.preprocess),
+      ...(loaded.precision === undefined ? {} : { precision: loaded.precision }),
     };
     return new FeatureExtractor(loaded, features, describeBackend(backend), pictures, attributes);
   }
@@ -205,12 +224,8 @@ export class FeatureExtractor implements AsyncDisposable {
     };
 
     try {
-      const batches = loadImages(withoutFirst(source, first), {
-        ...this.#pictures,
-        batchSize,
-        onError: options.onError ?? "throw",
-        signal,
-      });
+      const settings = { ...this.#pictures, batchSize, onError: options.onError ?? "throw", signal };
+      const batches = loadBatches(withoutFirst(source, first), settings, this.#preparation);
       for await (const { pixels, labels, names, skipped } of batches) {
         const features = this.#run(pixels, signal).then((byLayer) => ({
           features: byLayer.values().next().value as NdArray<"float32">,
@@ -283,7 +298,7 @@ export class FeatureExtractor implements AsyncDisposable {
   /** Frees the network's memory and threads. Safe to call twice. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#loaded.dispose();
+    await Promise.all([this.#preparation.close(), this.#loaded.dispose()]);
   }
 
   /** Same as {@link close}: `await using extractor = ...` frees it at the end of the block. */
@@ -300,7 +315,8 @@ export class FeatureExtractor implements AsyncDisposable {
         ]),
       );
     }
-    const outputs = await this.#loaded.run([pixels], { signal });
+    const readable = this.#loaded.readsSharedMemory === true ? pixels : unshared(pixels);
+    const outputs = await this.#loaded.run([readable], { signal });
     return new Map(this.#features.map(({ layer }, i) => [layer, outputs[i] as NdArray<"float32">]));
   }
 }

@@ -4,7 +4,7 @@ import { checkCompression } from "./hdf5/compressed-rows.js";
 import type { PartialFile } from "./hdf5/contiguous/partial-file.js";
 import { openPartialFile } from "./hdf5/contiguous/partial-file.node.js";
 import { convertRows, type RowDType } from "./hdf5/convert-rows.js";
-import { type AttributeValue, toAttributes } from "./hdf5/dataset-attributes.js";
+import { type AttributeValue, greatestAttributeCount, toAttributes } from "./hdf5/dataset-attributes.js";
 import { type DatasetLayout, layOutDataset } from "./hdf5/dataset-layout.js";
 import type { HDF5Attribute } from "./hdf5/engine.js";
 import { RowBuffer } from "./hdf5/row-buffer.js";
@@ -103,6 +103,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       description: describeSettings(settings),
       overwrite: options.overwrite ?? false,
       resume: options.resume ?? false,
+      takeOver: options.takeOver ?? false,
       expectedBytes: layout.dataPosition + (settings.rows ?? 0) * rowBytes,
     });
     try {
@@ -130,6 +131,11 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   /** Names of the classes; empty if none are known yet. */
   get classLabels(): readonly string[] {
     return this.#classLabels;
+  }
+
+  /** The facts about the data that were given to `create`. */
+  get attributes(): Readonly<Record<string, AttributeValue>> {
+    return this.#settings.plainAttributes;
   }
 
   /**
@@ -240,13 +246,16 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   /**
    * Adds facts that are known only in the end, such as channel means, to the file's attributes.
    *
-   * @throws InvalidArgumentError if there are more than six in all, or a value is not text or numbers
+   * @throws InvalidArgumentError if there are more than fourteen in all, or a value is not text or numbers
    */
   storeAttributes(attributes: Readonly<Record<string, AttributeValue>>): Promise<void> {
     return this.#enqueue("storeAttributes", async () => {
       const all = new Map([...this.#attributes, ...toAttributes(attributes)]);
-      if (all.size > 6)
-        throw new InvalidArgumentError(`\`storeAttributes\`: ${all.size} attributes; up to 6 can be stored.`);
+      if (all.size > greatestAttributeCount) {
+        throw new InvalidArgumentError(
+          `\`storeAttributes\`: ${all.size} attributes; up to ${greatestAttributeCount} can be stored.`,
+        );
+      }
       this.#attributes = all;
     });
   }

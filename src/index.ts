@@ -72,28 +72,41 @@ export {
   type Choice,
   type SkippedBackend,
 } from "./backends/auto.js";
-export type {
-  AbortOptions,
-  Backend,
-  LoadedNetwork,
-  LoadOptions,
-  OptimizerConfig,
-  TrainableBackend,
-  TrainableNetwork,
-  TrainingOptions,
-} from "./backends/backend.js";
+export type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backends/backend.js";
+export type { GradientBackend } from "./backends/gradient-backend.js";
 export { type OnnxOptions, onnx } from "./backends/onnx/onnx.node.js";
 export { type ToOnnxOptions, toOnnx } from "./backends/onnx/to-onnx.js";
+export type {
+  CalibrationOptions,
+  Int8Calibration,
+  QuantizationQuality,
+  QuantizingBackend,
+} from "./backends/quantizing-backend.js";
 export type { RunningBackend } from "./backends/running-backend.js";
 export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.js";
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
 export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
+export type {
+  GradientClipping,
+  LayerTraining,
+  LossName,
+  OptimizerConfig,
+  StepOptions,
+  StepResult,
+  TrainableBackend,
+  TrainableNetwork,
+  TrainingOptions,
+  TrainingState,
+} from "./backends/trainable-backend.js";
 export * from "./errors.js";
+export { type GradCam, type GradCamOptions, gradCam } from "./explain/grad-cam.js";
+export { overlayHeatmap } from "./explain/overlay-heatmap.js";
 export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
 export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
+export type { PrecisionOptions } from "./extraction/precision.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,
@@ -101,6 +114,23 @@ export {
   FeatureExtractor,
   type StreamOptions,
 } from "./feature-extractor.js";
+export type { LayerPlace } from "./fine-tuning/trained-layers.js";
+export {
+  type TrainingImages,
+  type TrainingImagesBatch,
+  type TrainingImagesOptions,
+  trainingImages,
+} from "./fine-tuning/training-images.js";
+export type {
+  FineTuningOptions,
+  LabelledPictures,
+  LoadModelOptions,
+  PredictOptions,
+  ReadyHead,
+  TransferFitOptions,
+  TransferModelOptions,
+  UnfreezeOptions,
+} from "./fine-tuning/transfer-model-options.js";
 export { autoEngine } from "./hdf5/auto-engine.js";
 export type { Compression } from "./hdf5/compression.js";
 export { contiguous } from "./hdf5/contiguous-engine.js";
@@ -117,6 +147,7 @@ export {
   type OneHotBatch,
   type PartOptions,
   type PassOptions,
+  type ResolvedBatchOptions,
 } from "./hdf5/dataset-view.js";
 export type {
   HDF5Attribute,
@@ -143,9 +174,11 @@ export { type AddOptions, HDF5DatasetWriter, type HDF5DatasetWriterOptions } fro
 export { aspectAwareResize } from "./images/augment/aspect-aware-resize.js";
 export { type AugmentOptions, augmentImages } from "./images/augment/augment-images.js";
 export { randomCrop, tenCrop } from "./images/augment/crop.js";
+export { flipViews } from "./images/augment/flip-views.js";
 export type { Image, ImageTransform } from "./images/augment/image-transform.js";
 export { meanSubtract } from "./images/augment/mean-subtract.js";
 export { type DecodeOptions, decodeImage } from "./images/decode-image.js";
+export type { DecodeMode } from "./images/fast-decoding.js";
 export { type ImageFolder, type ImageFolderOptions, imageFolder } from "./images/image-folder.js";
 export { type ImageListOptions, imageList } from "./images/image-list.js";
 export type { ImageSelection } from "./images/image-selection.js";
@@ -154,6 +187,7 @@ export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
+export { KNeighborsClassifier, type KNeighborsOptions } from "./k-neighbors-classifier.js";
 export type {
   ComposeLayer,
   CustomLayer,
@@ -161,6 +195,7 @@ export type {
   LayerComposition,
   WeightSource,
 } from "./keras/custom-layer.js";
+export { fromLayersModel, type SavableLayersModel } from "./keras/from-layers-model.js";
 export {
   type KerasH5,
   type KerasH5Options,
@@ -173,7 +208,7 @@ export { type KerasNetwork, type LoadKerasOptions, loadKeras } from "./keras/loa
 export type { KerasNotes } from "./keras/read-model.js";
 export { readKerasWeights } from "./keras/read-weights.js";
 export { type SaveKerasOptions, saveKeras } from "./keras/save-keras.js";
-export type { CompileConfig, KerasOptimizer } from "./keras/training-config.js";
+export type { CompileConfig } from "./keras/training-config.js";
 export type { TrainingNotes } from "./keras/training-notes.js";
 export {
   type EncodeModelOptions,
@@ -182,7 +217,14 @@ export {
   type WritableNetwork,
 } from "./keras/write-model.js";
 export { type GridSearch, type LoadLogisticOptions, LogisticRegression } from "./logistic-regression.js";
+export {
+  type MergeShardsOptions,
+  type MergeShardsProgress,
+  type MergeShardsSummary,
+  mergeShards,
+} from "./merge-shards.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
+export { NearestCentroid, type NearestCentroidOptions } from "./nearest-centroid.js";
 export { cut } from "./network/cut.js";
 export {
   type FeatureNetwork,
@@ -199,7 +241,23 @@ export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
+export { type FeatureMap, type FeatureMapOptions, featureMap } from "./report/feature-map.js";
+export { plotCalibration } from "./report/plot-calibration.js";
+export { plotClassScores } from "./report/plot-class-scores.js";
+export { plotConfusionMatrix } from "./report/plot-confusion-matrix.js";
+export { plotFeatureMap } from "./report/plot-feature-map.js";
+export { type PlotOptions, plotHistory } from "./report/plot-history.js";
+export { type CaptionedPicture, plotPictures } from "./report/plot-pictures.js";
+export { svgToPNG } from "./report/rasterize.node.js";
+export { reportHTML } from "./report/report-html.js";
+export type { RunReport } from "./report/run-report.js";
+export { type Thumbnail, thumbnail } from "./report/thumbnail.js";
+export { type WriteReportOptions, writeReport } from "./report/write-report.js";
+export { type Shard, shardPath, shardPaths } from "./shards/shard.js";
+export { type ShardFromEnvironmentOptions, shardFromEnvironment } from "./shards/shard-from-environment.js";
+export { type ImageShard, shardOf } from "./shards/shard-of.js";
 export { type Calibration, type CalibrationBin, calibration } from "./training/calibration.js";
+export type { CheckpointOptions } from "./training/checkpoint-file.js";
 export {
   type AverageScores,
   type ClassificationReport,
@@ -207,11 +265,33 @@ export {
   classificationReport,
 } from "./training/classification-report.js";
 export { type ConfidenceInterval, confidenceInterval } from "./training/confidence-interval.js";
+export type { EarlyStoppingOptions } from "./training/early-stopping.js";
 export type { Evaluation, Measurement } from "./training/evaluate.js";
-export type { FitOptions } from "./training/fit.js";
+export type {
+  EvaluateOptions,
+  MultiLabelEvaluation,
+  RegressionEvaluation,
+  RowPredictions,
+  TaskEvaluations,
+} from "./training/evaluate-head.js";
+export type { FitOptions, RunningTraining, SaveBestOptions, TrainingCallback } from "./training/fit-options.js";
+export { type Fold, foldRows } from "./training/folds.js";
 export type { HeadShape } from "./training/head-network.js";
-export type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
-export type { EpochLog, TrainingProgress } from "./training/history.js";
+export type {
+  HeadMetadata,
+  LearningOptions,
+  LoadHeadOptions,
+  NetworkHeadOptions,
+  SaveHeadOptions,
+  TransferHeadOptions,
+} from "./training/head-options.js";
+export type { EpochFigure, EpochLog, TrainingProgress } from "./training/history.js";
+export type { HistoryFileOptions } from "./training/history-file.js";
+export type {
+  LearningRateFinderOptions,
+  LearningRateTable,
+  LearningRateTrial,
+} from "./training/learning-rate-finder.js";
 export type { ClassWeight } from "./training/logistic/class-weight.js";
 export type {
   FoldableData,
@@ -226,19 +306,37 @@ export type {
   LogisticSolution,
   LogisticSolverOptions,
 } from "./training/logistic/logistic-options.js";
+export type { MonitorOptions } from "./training/monitor.js";
 export type { ClassProbability } from "./training/most-probable.js";
+export { type MultiLabelReport, multiLabelReport } from "./training/multi-label-report.js";
 export { type NearRow, nearestRows, type SearchableRows } from "./training/nearest-rows.js";
+export type { OptimizerOptions } from "./training/optimizer-options.js";
+export { type PredictViewsOptions, predictViews, type ViewPredictions } from "./training/predict-views.js";
 export type { Predictions } from "./training/predictions.js";
+export { type PrincipalComponents, principalComponents } from "./training/principal-components.js";
 export {
   type OneVersusRest,
   type ProbabilityScores,
   probabilityScores,
   topKAccuracy,
 } from "./training/probability-scores.js";
-export { type Fold, foldRows, type Split, type SplitOptions, splitRows } from "./training/split.js";
+export type { PlateauOptions } from "./training/reduce-on-plateau.js";
+export { type RegressionReport, type RegressionScores, regressionReport } from "./training/regression-report.js";
+export type { RowWeightOptions } from "./training/row-weights.js";
+export {
+  cosineDecay,
+  exponentialDecay,
+  type LearningRateSchedule,
+  oneCycle,
+  type SchedulePlace,
+  stepDecay,
+} from "./training/schedules.js";
+export { type Split, type SplitOptions, splitRows } from "./training/split.js";
+export type { Task } from "./training/target.js";
 export { type ConfusedRow, type Confusion, topConfusions } from "./training/top-confusions.js";
 export type { TrainingBatch, TrainingData } from "./training/training-data.js";
-export { type SaveHeadOptions, TransferHead } from "./transfer-head.js";
+export { TransferHead } from "./transfer-head.js";
+export { TransferModel } from "./transfer-model.js";
 export {
   type ImageSplitOptions,
   type WriteImagesOptions,

@@ -8,7 +8,7 @@ import type { NdArray, Shape } from "./ndarray.js";
 import type { Network } from "./network/network.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
-import type { HeadMetadata } from "./training/head-options.js";
+import type { HeadMetadata, SaveHeadOptions } from "./training/head-options.js";
 import { checkMetadata, readHead } from "./training/head-parts.js";
 import { type LogisticFit, prepareFit } from "./training/logistic/fit-logistic.js";
 import {
@@ -22,8 +22,8 @@ import { logisticNetwork, logisticParameters } from "./training/logistic/logisti
 import { checkC, type LogisticRegressionOptions, type LogisticSolution } from "./training/logistic/logistic-options.js";
 import { scoreInTurns } from "./training/logistic/score-in-turns.js";
 import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
-import type { Target, TrainingData } from "./training/training-data.js";
-import type { SaveHeadOptions } from "./transfer-head.js";
+import type { Target } from "./training/target.js";
+import type { TrainingData } from "./training/training-data.js";
 
 /** What a {@link LogisticRegression} consists of. */
 interface LogisticParts extends Omit<LogisticFit, "solution"> {
@@ -218,8 +218,7 @@ export class LogisticRegression {
       "data",
       data,
       this.#parts.target,
-      0,
-      options.signal,
+      { penalty: 0, signal: options.signal },
     );
   }
 

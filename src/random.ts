@@ -21,19 +21,15 @@ export interface Random {
  *
  * Algorithm: M. Matsumoto, T. Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998), with the 2002 initialisation.
  *
- * @param seed integer in 0..4294967295
- * @throws InvalidArgumentError if the seed is not such an integer
+ * @param seed integer in 0..4294967295, or a list of them, at least one, as numpy takes it too
+ * @throws InvalidArgumentError if the seed is neither
  */
-export function createRandom(seed: number): Random {
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
+export function createRandom(seed: number | readonly number[]): Random {
+  const seeds = typeof seed === "number" ? [seed] : seed;
+  if (seeds.length === 0 || seeds.some((each) => !Number.isInteger(each) || each < 0 || each > 0xffffffff)) {
     throw new InvalidArgumentError(`\`seed\` is ${String(seed)}: expected an integer in 0..4294967295.`);
   }
-  const state = new Uint32Array(stateSize);
-  state[0] = seed;
-  for (let i = 1; i < stateSize; i++) {
-    const previous = state[i - 1] as number;
-    state[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i;
-  }
+  const state = typeof seed === "number" ? initialState(seed) : stateOfList(seeds);
   let position = stateSize;
 
   function twist(): void {
@@ -85,4 +81,39 @@ export function createRandom(seed: number): Random {
   }
 
   return { uint32, double, integerBelow, shuffle };
+}
+
+function initialState(seed: number): Uint32Array {
+  const state = new Uint32Array(stateSize);
+  state[0] = seed;
+  for (let i = 1; i < stateSize; i++) state[i] = Math.imul(1812433253, folded(state, i)) + i;
+  return state;
+}
+
+/** `init_by_array` of the 2002 initialisation. */
+function stateOfList(seeds: readonly number[]): Uint32Array {
+  const state = initialState(19650218);
+  let i = 1;
+  const next = () => {
+    i++;
+    if (i < stateSize) return;
+    state[0] = state[stateSize - 1] as number;
+    i = 1;
+  };
+  for (let k = 0; k < Math.max(stateSize, seeds.length); k++) {
+    const at = k % seeds.length;
+    state[i] = ((state[i] as number) ^ Math.imul(1664525, folded(state, i))) + (seeds[at] as number) + at;
+    next();
+  }
+  for (let k = 1; k < stateSize; k++) {
+    state[i] = ((state[i] as number) ^ Math.imul(1566083941, folded(state, i))) - i;
+    next();
+  }
+  state[0] = 0x80000000;
+  return state;
+}
+
+function folded(state: Uint32Array, i: number): number {
+  const previous = state[i - 1] as number;
+  return previous ^ (previous >>> 30);
 }

@@ -1,39 +1,41 @@
 import { autoTrainable } from "./backends/auto.js";
-import type { AbortOptions, TrainableBackend, TrainableNetwork } from "./backends/backend.js";
+import type { AbortOptions } from "./backends/backend.js";
 import { checkTrainableBackend } from "./backends/check-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
+import type { TrainableBackend, TrainableNetwork } from "./backends/trainable-backend.js";
 import { ClosedError, InvalidArgumentError, UnsupportedError } from "./errors.js";
 import { writeFileAtomically } from "./files/atomic-file.node.js";
 import { autoEngine } from "./hdf5/auto-engine.js";
-import type { HDF5Source, WritableHDF5Engine } from "./hdf5/engine.js";
-import { defaultWritableEngine } from "./hdf5/writable-engine.js";
-import { encodeKerasModel } from "./keras/write-model.js";
+import type { HDF5Source } from "./hdf5/engine.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import type { Network } from "./network/network.js";
-import { type Evaluation, evaluatePredictor, networkPredictor } from "./training/evaluate.js";
+import { encodeHead } from "./training/encode-head.js";
+import { type EvaluateOptions, evaluateHead, type TaskEvaluations } from "./training/evaluate-head.js";
 import { type FitOptions, fitNetwork } from "./training/fit.js";
-import { checkFeatures, sliceRows } from "./training/float32-rows.js";
-import type { HeadMetadata, LoadHeadOptions, TransferHeadOptions } from "./training/head-options.js";
-import { type HeadParts, newHead, readHead } from "./training/head-parts.js";
+import { checkFeatures } from "./training/float32-rows.js";
+import type {
+  HeadMetadata,
+  LoadHeadOptions,
+  NetworkHeadOptions,
+  SaveHeadOptions,
+  TransferHeadOptions,
+} from "./training/head-options.js";
+import { type HeadParts, headOfNetwork, newHead, readHead } from "./training/head-parts.js";
 import type { EpochLog } from "./training/history.js";
-import { kernelPenalty } from "./training/metrics.js";
+import {
+  findLearningRate,
+  type LearningRateFinderOptions,
+  type LearningRateTable,
+} from "./training/learning-rate-finder.js";
 import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
+import { predictRows } from "./training/predict-rows.js";
+import type { Task } from "./training/target.js";
 import { checkData, type TrainingData } from "./training/training-data.js";
-
-/** Options of {@link TransferHead.save}. */
-export interface SaveHeadOptions {
-  /** Whether a file at the path is replaced, as Keras does. @default true */
-  readonly overwrite?: boolean | undefined;
-  /** Writes the file. @default h5wasm() */
-  readonly engine?: WritableHDF5Engine | undefined;
-}
-
-/** Rows that go through the network at once in `predict`. */
-const predictionRows = 256;
+import { hasPenalty, weightPenalty } from "./training/weight-penalty.js";
 
 /**
- * A small network that learns to tell classes apart by their features: the second half of transfer learning. It trains
- * with Adam on batches that are streamed, and is saved as a Keras model.
+ * A small network that learns from features, on batches that are streamed: the second half of transfer learning. It tells
+ * classes apart, or finds any number of labels, or meets numbers; and is saved as a Keras model.
  *
  * Same seed, data, backend and machine: same weights.
  *
@@ -43,17 +45,18 @@ const predictionRows = 256;
  * console.log((await head.evaluate(validation)).toString());
  * await head.save("my_model.h5"); // keras.models.load_model("my_model.h5")
  */
-export class TransferHead implements AsyncDisposable {
+export class TransferHead<T extends Task = "classification"> implements AsyncDisposable {
   readonly #backend: TrainableBackend;
   readonly #parts: HeadParts;
-  readonly #history: EpochLog[] = [];
+  #history: readonly EpochLog[] = [];
   #loaded: TrainableNetwork | undefined;
   #fitting = false;
-  #closed = false;
 
+  /** What it learns. */
+  readonly task: T;
   /** Shape of one row of features. */
   readonly inputShape: Shape;
-  /** Names of the classes, in the order of the probabilities. */
+  /** Names of the classes, labels or numbers, in the order of the outputs. */
   readonly classLabels: readonly string[];
   /** What was given to `create`, or stood in the file. */
   readonly metadata: HeadMetadata;
@@ -62,6 +65,7 @@ export class TransferHead implements AsyncDisposable {
     this.#parts = parts;
     this.#backend = backend;
     this.#loaded = loaded;
+    this.task = parts.task as T;
     this.inputShape = parts.inputShape;
     this.classLabels = parts.classLabels;
     this.metadata = parts.metadata;
@@ -71,24 +75,43 @@ export class TransferHead implements AsyncDisposable {
    * Makes a new head with random weights (Glorot uniform, seeded, the same as from
    * `numpy.random.RandomState(seed).uniform`).
    *
-   * @throws InvalidArgumentError for fewer than two classes, or a setting out of range
+   * @throws InvalidArgumentError for too few class labels, or a setting out of range
    * @throws BackendUnavailableError if the backend does not start
    */
-  static async create(options: TransferHeadOptions): Promise<TransferHead> {
-    return TransferHead.#start(newHead(options), options.backend);
+  static async create<T extends Task = "classification">(options: TransferHeadOptions<T>): Promise<TransferHead<T>> {
+    return TransferHead.#start<T>(newHead(options), options.backend);
   }
 
   /**
-   * Reads a head from a Keras `.h5` file: one that was saved here, or by Keras 2 or 3, as a Sequential or Functional
-   * model that ends in a softmax over the classes. Predictions are equal.
+   * Makes a head of a network of your own, with its weights: one input of known shape, and an output that ends in a softmax
+   * over the classes, in sigmoids, or for a regression in neither. `fromLayersModel` makes such a network of a tfjs model.
    *
-   * `fit` trains with Adam in any case. Learning rate and L2 penalty are the file's (the rate only if it was compiled with
-   * Adam) where no option gives them; the moments of Adam start anew.
+   * @throws InvalidNetworkError if its graph or weights are not valid
+   * @throws UnsupportedError if it is not of that form, or the backend cannot train a layer of it
+   * @throws InvalidArgumentError for class labels of another number, or a setting out of range
+   * @throws BackendUnavailableError if the backend does not start
+   *
+   * @example
+   * const network = await fromLayersModel(tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [512], activation: "softmax" })] }));
+   * await using head = await TransferHead.fromNetwork(network, { classLabels: ["cats", "dogs"] });
+   */
+  static async fromNetwork<T extends Task = "classification">(
+    network: Network,
+    options: NetworkHeadOptions<T>,
+  ): Promise<TransferHead<T>> {
+    return TransferHead.#start<T>(headOfNetwork(network, options), options.backend);
+  }
+
+  /**
+   * Reads a head from a Keras `.h5` file: one that was saved here, or by Keras 2 or 3, as a Sequential or Functional model
+   * whose output fits the `task`: a softmax over the classes, if nothing else is said. Predictions are equal.
+   *
+   * Optimizer, clipping and penalties are the file's where no option gives them; the optimizer's running values start anew.
    *
    * @throws FileAccessError if the file cannot be read
    * @throws InvalidDatasetError if it is not an HDF5 file
    * @throws InvalidModelError if it is not a full Keras model
-   * @throws UnsupportedError if it has a layer that cannot be run, or does not end in a softmax over classes
+   * @throws UnsupportedError if it has a layer that cannot be run, or its output does not fit the task
    * @throws InvalidWeightsError if its weights do not fit its layers
    * @throws InvalidArgumentError if it has no class labels and `classLabels` is not given, or their number is wrong
    *
@@ -96,20 +119,26 @@ export class TransferHead implements AsyncDisposable {
    * await using head = await TransferHead.load("my_model.h5");
    * const [row] = await head.classify(features);
    */
-  static async load(source: HDF5Source, options: LoadHeadOptions = {}): Promise<TransferHead> {
+  static async load<T extends Task = "classification">(
+    source: HDF5Source,
+    options: LoadHeadOptions<T> = {},
+  ): Promise<TransferHead<T>> {
     const file = await (options.engine ?? autoEngine()).open(source);
     try {
       const name = typeof source === "string" ? source : "the model's bytes";
-      return await TransferHead.#start(await readHead(file, name, options), options.backend);
+      return await TransferHead.#start<T>(await readHead(file, name, options), options.backend);
     } finally {
       await file.close();
     }
   }
 
-  static async #start(parts: HeadParts, backend: TrainableBackend = autoTrainable()): Promise<TransferHead> {
+  static async #start<T extends Task>(
+    parts: HeadParts,
+    backend: TrainableBackend = autoTrainable(),
+  ): Promise<TransferHead<T>> {
     checkTrainableBackend(backend);
     await backend.init();
-    return new TransferHead(parts, backend, await backend.loadForTraining(parts.network, parts.training));
+    return new TransferHead<T>(parts, backend, await backend.loadForTraining(parts.network, parts.training));
   }
 
   /** The backend that trains and predicts, and by default why better ones do not. */
@@ -126,56 +155,63 @@ export class TransferHead implements AsyncDisposable {
    * Trains for some epochs. Called again, it goes on where it stopped: weights, optimizer and the count of epochs stay.
    * After an abort the head has the weights of the last batch and can be used.
    *
-   * @returns the figures of this call's epochs
-   * @throws InvalidArgumentError if data is empty, has other classes, a class out of range, or features that are NaN or infinite
+   * @returns the figures of this call's epochs; of a call that was resumed, those before the stop too
+   * @throws InvalidArgumentError if an option is out of range, or data is empty, has other classes, a label out of range, or
+   * features that are NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
-   * @throws TrainingDivergedError if the loss or a weight is not finite; the weights are then those from before the epoch
+   * @throws TrainingDivergedError if the loss or a weight is not finite; the head is then as it was before the epoch
+   * @throws InvalidCheckpointError if the checkpoint to go on from is damaged, or of another training
+   * @throws FileAccessError if a checkpoint, history or model cannot be read or written
    * @throws ClosedError after `close`
    */
   async fit(train: TrainingData, options: FitOptions = {}): Promise<readonly EpochLog[]> {
-    const network = this.#open("fit");
-    if (this.#parts.untrainable !== undefined) throw new UnsupportedError(this.#parts.untrainable);
-    if (this.#fitting) {
-      throw new InvalidArgumentError("`fit` was called while another `fit` of this head runs. Wait for the first one.");
-    }
-    this.#fitting = true;
-    const logs: EpochLog[] = [];
-    try {
-      await fitNetwork(network, train, options, {
+    return this.#train("fit", (network) =>
+      fitNetwork(network, train, options, {
         target: this,
-        l2: this.#parts.training.l2,
-        epochsDone: this.#history.length,
-        onEpoch: (log) => {
-          logs.push(log);
-          this.#history.push(log);
+        topology: this.#parts.network,
+        training: this.#parts.training,
+        history: this.#history,
+        onHistory: (history) => {
+          this.#history = history;
         },
-        restart: (weights) => this.#restart({ ...this.#parts.network, weights }),
-      });
-    } finally {
-      this.#fitting = false;
-    }
-    return logs;
+        encodeModel: (weights) => encodeHead(this.#parts, weights),
+      }),
+    );
   }
 
   /**
-   * Predicts every row once and compares with its class. `toString()` of the result is scikit-learn's
-   * `classification_report`; its loss is that of Keras's `evaluate`, penalties included. The probabilities of all rows are
-   * kept, in `predictions`.
+   * Finds the learning rate to train with: takes steps with ever greater rates, and puts everything back.
    *
-   * @throws InvalidArgumentError if data is empty, has other classes, a class out of range, or features that are NaN or infinite
+   * @throws InvalidArgumentError if an option is out of range, and as `fit` does for the data
+   * @throws ClosedError after `close`
+   *
+   * @example
+   * const { suggestion } = await head.findLearningRate(train);
+   */
+  async findLearningRate(train: TrainingData, options: LearningRateFinderOptions = {}): Promise<LearningRateTable> {
+    return this.#train("findLearningRate", (network) => findLearningRate(network, train, this, options));
+  }
+
+  /**
+   * Predicts every row once, in the order of pass 0, and compares with its labels. `toString()` of the result is
+   * scikit-learn's `classification_report`, for a regression a table; its loss is that of Keras's `evaluate`, penalties
+   * included. What was said of all rows is kept, in `predictions`.
+   *
+   * @throws InvalidArgumentError if data is empty, has other classes, a label out of range, or features that are NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
    * @throws ClosedError after `close`
    */
-  async evaluate(data: TrainingData, options: AbortOptions = {}): Promise<Evaluation> {
+  async evaluate(data: TrainingData, options: EvaluateOptions = {}): Promise<TaskEvaluations[T]> {
     const network = this.#open("evaluate");
     checkData("data", data, this);
-    const { l2 } = this.#parts.training;
-    const penalty = l2 === 0 ? 0 : kernelPenalty(await network.readWeights(), l2);
-    return evaluatePredictor(networkPredictor(network, "data", this), "data", data, this, penalty, options.signal);
+    const { training } = this.#parts;
+    const penalty = hasPenalty(training) ? weightPenalty(await network.readWeights(), training) : 0;
+    const { labelSmoothing } = training;
+    return evaluateHead<T>(network, data, this, { penalty, labelSmoothing, signal: options.signal }, options);
   }
 
   /**
-   * Probabilities of the classes, `[rows, classes]`, for features `[rows, ...inputShape]`.
+   * Output for features `[rows, ...inputShape]`: probabilities of the classes or labels, or numbers, `[rows, outputs]`.
    *
    * @throws InvalidArgumentError if a feature is NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
@@ -183,22 +219,13 @@ export class TransferHead implements AsyncDisposable {
    */
   async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float32">> {
     const network = this.#open("predict");
-    const features = checkFeatures("predict", xs, this.inputShape);
-    const [rows = 0] = features.shape;
-    const classes = this.classLabels.length;
-    const data = new Float32Array(rows * classes);
-    for (let start = 0; start < rows; start += predictionRows) {
-      options.signal?.throwIfAborted();
-      const batch = sliceRows(features, start, Math.min(rows, start + predictionRows));
-      const [probabilities] = await network.run([batch], options);
-      if (probabilities !== undefined) data.set(probabilities.data, start * classes);
-    }
-    return { dtype: "float32", shape: [rows, classes], data };
+    return predictRows(network, checkFeatures("predict", xs, this.inputShape), this.classLabels.length, options);
   }
 
   /**
-   * For each row of features `[rows, ...inputShape]` the most probable classes, the best first.
+   * For each row of features `[rows, ...inputShape]` the most probable classes or labels, the best first.
    *
+   * @throws UnsupportedError for a regression, which has no classes
    * @throws InvalidArgumentError if `top` is not a positive integer, or a feature is NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    * @throws ClosedError after `close`
@@ -210,6 +237,11 @@ export class TransferHead implements AsyncDisposable {
       readonly top?: number | undefined;
     } = {},
   ): Promise<readonly (readonly ClassProbability[])[]> {
+    if (this.task === "regression") {
+      throw new UnsupportedError(
+        "`classify` was called on a regression, which has no classes. Take its numbers from `predict`.",
+      );
+    }
     const top = checkTop(options.top);
     return mostProbable(await this.predict(xs, options), this.classLabels, top);
   }
@@ -225,19 +257,12 @@ export class TransferHead implements AsyncDisposable {
    * @throws ClosedError after `close`
    */
   async encode(options: Pick<SaveHeadOptions, "engine"> = {}): Promise<Uint8Array> {
-    const { optimizer, l2 } = this.#parts.training;
-    return encodeKerasModel(await this.network(), {
-      engine: options.engine ?? defaultWritableEngine(),
-      compile: { loss: "categorical_crossentropy", optimizer },
-      l2,
-      classLabels: this.classLabels,
-      metadata: this.metadata,
-    });
+    return encodeHead(this.#parts, await this.#open("encode").readWeights(), options.engine);
   }
 
   /**
    * Saves the head as a Keras model in the legacy `.h5` format: `keras.models.load_model` of Keras 2 and 3 opens it
-   * compiled, with equal predictions, and `fit` goes on there (Adam starts anew). Class labels and metadata are in the
+   * compiled, with equal predictions, and `fit` goes on there (the optimizer's running values start anew; label smoothing is not kept). Class labels and metadata are in the
    * file too, where Keras does not look: dataset `label_names`, root attribute `metadata`.
    *
    * The file is replaced in one step: after a crash or on a full disk the old one is still there.
@@ -252,7 +277,6 @@ export class TransferHead implements AsyncDisposable {
 
   /** Frees the backend's memory. Safe to call twice; a `fit` that still runs rejects. */
   async close(): Promise<void> {
-    this.#closed = true;
     const loaded = this.#loaded;
     this.#loaded = undefined;
     await loaded?.dispose();
@@ -269,15 +293,20 @@ export class TransferHead implements AsyncDisposable {
     return this.#loaded;
   }
 
-  /** Begins again from given weights, with an optimizer that has seen nothing. */
-  async #restart(network: Network): Promise<void> {
-    // First out, then in: a backend may not have room for both.
-    await this.#open("fit").dispose();
-    this.#open("fit");
-    const loaded = await this.#backend.loadForTraining(network, this.#parts.training);
-    // Closed meanwhile: nobody else would free what was just loaded.
-    if (this.#closed) await loaded.dispose();
-    else this.#loaded = loaded;
-    this.#open("fit");
+  /** Lets one training at a time have the network. */
+  async #train<R>(method: string, action: (network: TrainableNetwork) => Promise<R>): Promise<R> {
+    const network = this.#open(method);
+    if (this.#parts.untrainable !== undefined) throw new UnsupportedError(this.#parts.untrainable);
+    if (this.#fitting) {
+      throw new InvalidArgumentError(
+        `\`${method}\` was called while another \`fit\` of this head runs. Wait for the first one.`,
+      );
+    }
+    this.#fitting = true;
+    try {
+      return await action(network);
+    } finally {
+      this.#fitting = false;
+    }
   }
 }

@@ -1,10 +1,10 @@
-import { crc32 } from "./checksum/crc32.node.js";
 import { InvalidArgumentError, isCnnTransferError } from "./errors.js";
 import { HDF5DatasetGenerator } from "./hdf5-dataset-generator.js";
 import { HDF5DatasetWriter } from "./hdf5-dataset-writer.js";
 import { type ChannelSums, createChannelSums } from "./images/channel-sums.js";
 import type { ImageSource, SourceImage } from "./images/image-source.js";
 import { type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
+import { namesChecksum } from "./images/names-checksum.js";
 import { splitRows } from "./training/split.js";
 
 /** Sizes of parts of the pictures: fractions of them (rounded up), or numbers of pictures. */
@@ -18,7 +18,7 @@ export interface ImageSplitOptions {
 }
 
 /** How pictures become a data set. */
-export interface WriteImagesOptions extends LoadImagesOptions {
+export interface WriteImagesOptions extends Omit<LoadImagesOptions, "decode"> {
   /**
    * Writes a file for each part instead of one: `animals.hdf5` becomes `animals.train.hdf5`, `animals.validation.hdf5`
    * and, with `test`, `animals.test.hdf5`. The parts are those of scikit-learn's `train_test_split`, `test` split off
@@ -31,6 +31,8 @@ export interface WriteImagesOptions extends LoadImagesOptions {
   readonly overwrite?: boolean | undefined;
   /** Continues where an earlier run was stopped; files that are complete already are left as they are. @default false */
   readonly resume?: boolean | undefined;
+  /** Takes a file over from a process of another machine, as in `HDF5DatasetWriter`. @default false */
+  readonly takeOver?: boolean | undefined;
   /** Compresses the pictures when a file is closed. @default none */
   readonly compression?: { readonly gzip: number } | undefined;
   /** Called after each batch. */
@@ -73,7 +75,8 @@ export interface WriteImagesSummary {
  * await writeImages(images, "animals.hdf5", { size: [256, 256], keepAspectRatio: true, split: { validation: 0.2 } });
  * await using train = await HDF5DatasetGenerator.open("animals.train.hdf5", { shuffle: true, dtype: "uint8" });
  *
- * @throws InvalidArgumentError if an option is out of range, or `resume` meets other pictures or settings
+ * @throws InvalidArgumentError if an option is out of range, `resume` meets other pictures or settings, or a shard
+ *   is to be split
  * @throws FileAccessError if a file exists, or cannot be written
  * @throws ImageDecodeError if a picture cannot be decoded and `onError` is `"throw"`
  */
@@ -82,6 +85,11 @@ export async function writeImages(
   path: string,
   options: WriteImagesOptions,
 ): Promise<WriteImagesSummary> {
+  if (options.split && source.attributes?.shard !== undefined) {
+    throw new InvalidArgumentError(
+      "`split` cannot divide a shard, as the parts are of all images. Write the shards without `split`, merge them, and divide the data set with its method `split`.",
+    );
+  }
   const items: SourceImage[] = [];
   for await (const item of source) {
     options.signal?.throwIfAborted();
@@ -91,7 +99,7 @@ export async function writeImages(
   const files: WrittenImages[] = [];
   let channelMeans: readonly [number, number, number] | undefined;
   for (const { part, file, pictures } of parts) {
-    const written = await writeFile(pictures, file, source.classLabels, options, channelMeans);
+    const written = await writeFile(pictures, file, source, options, channelMeans);
     channelMeans = written.channelMeans;
     files.push({ part, path: file, rows: written.rows, skipped: written.skipped });
   }
@@ -133,16 +141,17 @@ function divide(items: readonly SourceImage[], path: string, split: ImageSplitOp
 async function writeFile(
   pictures: readonly SourceImage[],
   path: string,
-  classLabels: readonly string[],
+  source: ImageSource,
   options: WriteImagesOptions,
   knownMeans: readonly [number, number, number] | undefined,
 ) {
-  const { size, dataKey = "images", overwrite, resume, compression, signal, onProgress } = options;
+  const { classLabels } = source;
+  const { size, dataKey = "images", overwrite, resume, takeOver, compression, signal, onProgress } = options;
   const { interpolation = "bilinear", keepAspectRatio = false, applyOrientation = false } = options;
-  const names = new TextEncoder().encode(pictures.map((picture) => picture.name).join("\n"));
   const attributes = {
+    ...source.attributes,
     preparation: JSON.stringify({ size, interpolation, keepAspectRatio, applyOrientation }),
-    image_list_crc32: crc32(names),
+    image_list_crc32: namesChecksum(pictures.map((picture) => picture.name)),
   };
   const complete = resume && !overwrite ? await readComplete(path, dataKey, attributes) : undefined;
   if (complete) return { ...complete, skipped: [] };
@@ -154,6 +163,7 @@ async function writeFile(
     classLabels,
     overwrite,
     resume,
+    takeOver,
     compression,
     attributes,
   });
@@ -162,7 +172,7 @@ async function writeFile(
   const begun = writer.rowsWritten + writer.rowsSkipped;
   const left: ImageSource = listSource(pictures.slice(begun), classLabels);
   const skipped: SkippedImage[] = [];
-  for await (const batch of loadImages(left, options)) {
+  for await (const batch of loadImages(left, { ...options, decode: "exact" })) {
     await writer.add(batch.pixels, batch.labels, { names: batch.names, skipped: batch.skipped.length });
     sums.add(batch.pixels.data);
     skipped.push(...batch.skipped);

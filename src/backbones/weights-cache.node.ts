@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { access, open, rename, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AbortOptions } from "../backends/backend.js";
@@ -10,6 +9,7 @@ import type { HDF5Source } from "../hdf5/engine.js";
 import type { WeightsFile } from "./backbone.js";
 import { fetchInto, isDiskError } from "./download.node.js";
 import { type DownloadProgress, ProgressFailure, throttleProgress } from "./download-progress.js";
+import { kerasModelsFolder } from "./keras-models-folder.node.js";
 import { takePartialDownload } from "./partial-download.node.js";
 import { downloadError, type WeightsDownload } from "./weights-download.js";
 
@@ -73,12 +73,6 @@ async function packagedWeights({ url, fileName }: WeightsFile): Promise<string> 
     );
   }
   return path;
-}
-
-/** Folder of Keras's own cache of weights. */
-function kerasModelsFolder(): string {
-  const home = process.env.KERAS_HOME;
-  return join(home === undefined || home === "" ? join(homedir(), ".keras") : home, "models");
 }
 
 /** Whether a string names a place to download from; else it is a path. */

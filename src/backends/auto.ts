@@ -1,16 +1,16 @@
-import { BackendUnavailableError, InvalidArgumentError } from "../errors.js";
+import { BackendUnavailableError, InvalidArgumentError, UnsupportedError } from "../errors.js";
 import type { Network } from "../network/network.js";
 import { checkList } from "../options/check-option.js";
-import type {
-  Backend,
-  LoadedNetwork,
-  LoadOptions,
-  TrainableBackend,
-  TrainableNetwork,
-  TrainingOptions,
-} from "./backend.js";
+import type { Backend, LoadedNetwork, LoadOptions } from "./backend.js";
 import { checkBackend, checkTrainableBackend } from "./check-backend.js";
 import { defaultBackends, defaultTrainableBackends } from "./default-backends.node.js";
+import {
+  type CalibrationOptions,
+  type Int8Calibration,
+  isQuantizing,
+  type QuantizingBackend,
+} from "./quantizing-backend.js";
+import type { TrainableBackend, TrainableNetwork, TrainingOptions } from "./trainable-backend.js";
 
 /** A backend that was passed over, and why. */
 export interface SkippedBackend {
@@ -43,7 +43,7 @@ export interface Choice {
 }
 
 /** A backend that chooses among others when it starts. */
-export interface AutoBackend extends Backend, Choice {}
+export interface AutoBackend extends QuantizingBackend, Choice {}
 
 /** A trainable backend that chooses among others when it starts. */
 export interface AutoTrainableBackend extends TrainableBackend, Choice {}
@@ -110,6 +110,28 @@ class FirstToStart<B extends Backend> implements AutoBackend {
   async load(network: Network, options: LoadOptions = {}): Promise<LoadedNetwork> {
     options.signal?.throwIfAborted();
     return (await this.chosen()).load(network, options);
+  }
+
+  async calibrate(network: Network, options: CalibrationOptions): Promise<Int8Calibration> {
+    options.signal?.throwIfAborted();
+    return (await this.#quantizing()).calibrate(network, options);
+  }
+
+  async loadQuantized(
+    network: Network,
+    calibration: Int8Calibration,
+    options: LoadOptions = {},
+  ): Promise<LoadedNetwork> {
+    options.signal?.throwIfAborted();
+    return (await this.#quantizing()).loadQuantized(network, calibration, options);
+  }
+
+  async #quantizing(): Promise<QuantizingBackend> {
+    const chosen = await this.chosen();
+    if (isQuantizing(chosen)) return chosen;
+    throw new UnsupportedError(
+      `The backend "${chosen.name}" does not compute in 8-bit integers: pass \`backend: onnx()\`, or \`precision: "float32"\`.`,
+    );
   }
 
   /** Refuses what is no candidate. @throws InvalidArgumentError if it is none */

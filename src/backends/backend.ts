@@ -1,5 +1,5 @@
 import type { NdArray } from "../ndarray.js";
-import type { Network, NetworkWeights } from "../network/network.js";
+import type { Network } from "../network/network.js";
 
 /** Options of anything that takes long enough to be stopped. */
 export interface AbortOptions {
@@ -45,6 +45,11 @@ export interface LoadedNetwork {
   /** Names of the layers that `run` returns. */
   readonly outputs: readonly string[];
   /**
+   * Whether `run` takes arrays in a `SharedArrayBuffer`, reads them in another thread without a copy, and so must be given
+   * ones that nobody changes until it settles. Without it such arrays are copied before they are passed. @default false
+   */
+  readonly readsSharedMemory?: boolean | undefined;
+  /**
    * Runs one batch: for each input an array `[batch, ...row]` of the input layer's dtype, any batch size >= 1.
    * Resolves to one float32 array `[batch, ...row]` for each of `outputs`.
    * Calls may overlap; they are served in order.
@@ -55,49 +60,4 @@ export interface LoadedNetwork {
   run(inputs: readonly NdArray[], options?: AbortOptions): Promise<readonly NdArray<"float32">[]>;
   /** Frees memory and threads. Safe to call twice. */
   dispose(): Promise<void>;
-}
-
-/** Settings of an optimizer, with Keras's names, defaults and formulas. */
-export interface OptimizerConfig {
-  readonly name: "adam";
-  readonly learningRate: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-}
-
-/** How a network is to be trained. */
-export interface TrainingOptions extends AbortOptions {
-  /** Compared with the network's only output, which ends in softmax. */
-  readonly loss: "categorical_crossentropy";
-  readonly optimizer: OptimizerConfig;
-  /** L2 penalty added to the loss: l2 * sum(kernel^2) over every Dense and convolution kernel. 0 for none. */
-  readonly l2: number;
-  /** Seeds dropout. Same seed, backend and machine: same weights. */
-  readonly seed: number;
-}
-
-/** A backend that can also train. */
-export interface TrainableBackend extends Backend {
-  /** Prepares a network for training. Its weights are the starting point and are not changed. */
-  loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork>;
-}
-
-/** A network under training. */
-export interface TrainableNetwork extends LoadedNetwork {
-  /**
-   * One optimizer step on one batch.
-   *
-   * @param xs `[batch, ...row]` float32
-   * @param ys `[batch, classes]` float32: one-hot, or any target distribution
-   * @returns the batch's mean loss before the step (penalties included) and the outputs it was computed from
-   */
-  step(
-    xs: NdArray<"float32">,
-    ys: NdArray<"float32">,
-  ): Promise<{ readonly loss: number; readonly outputs: NdArray<"float32"> }>;
-  /** Current weights, copied out. */
-  readWeights(): Promise<NetworkWeights>;
-  /** Replaces all weights. */
-  setWeights(weights: NetworkWeights): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import { describeValue } from "../options/check-option.js";
-import type { Backend, TrainableBackend } from "./backend.js";
+import type { Backend } from "./backend.js";
+import type { TrainableBackend } from "./trainable-backend.js";
 
 /**
  * Checks a backend that came from outside the type system.

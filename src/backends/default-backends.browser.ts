@@ -1,5 +1,6 @@
-import type { Backend, TrainableBackend } from "./backend.js";
+import type { Backend } from "./backend.js";
 import { tfjsWasm } from "./tfjs/tfjs-wasm.browser.js";
+import type { TrainableBackend } from "./trainable-backend.js";
 
 /** What `auto` chooses from on this platform, best first. */
 export function defaultBackends(): readonly Backend[] {

@@ -1,7 +1,8 @@
-import type { Backend, TrainableBackend } from "./backend.js";
+import type { Backend } from "./backend.js";
 import { onnx } from "./onnx/onnx.node.js";
 import { tfjsNode, tfjsNodeGpu } from "./tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "./tfjs/tfjs-wasm.node.js";
+import type { TrainableBackend } from "./trainable-backend.js";
 
 /** What `auto` chooses from on this platform, best first. */
 export function defaultBackends(): readonly Backend[] {

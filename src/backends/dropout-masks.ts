@@ -16,10 +16,13 @@ export interface DropoutMasks {
 /**
  * Masks that depend on nothing but the seed and the order of the calls, so that training is the same on every backend.
  *
+ * In training, a layer draws from `[seed, steps taken so far, place among the network's layers from the last]`: so its masks depend on
+ * nothing that came before, and a training that goes on later draws the same.
+ *
  * A value takes 16 random bits, an integer u in 0..65535, and is 0 if u < round(65536 * rate). The bits are those of
  * `createRandom(seed).uint32()`: the lower half of a number first, then the upper; every mask begins with a new number.
  */
-export function createDropoutMasks(seed: number): DropoutMasks {
+export function createDropoutMasks(seed: number | readonly number[]): DropoutMasks {
   const random = createRandom(seed);
   return {
     draw(length, rate) {

@@ -2,13 +2,13 @@ import { UnsupportedError } from "../errors.js";
 import type { LayerConfigs } from "../network/layer.js";
 import { type AugmentationConfigs, augmentationNames } from "../network/layers/augmentation.js";
 import type { DenseConfigs } from "../network/layers/dense.js";
-import type { RegularizationConfigs } from "../network/layers/regularization.js";
 import { activationEvaluators, applyRest, fusedPart } from "./layers/activation.js";
 import { convolutionEvaluators } from "./layers/convolution.js";
 import type { Application, Evaluators } from "./layers/evaluator.js";
 import { mergingEvaluators } from "./layers/merging.js";
 import { normalizationEvaluators } from "./layers/normalization.js";
 import { poolingEvaluators } from "./layers/pooling.js";
+import { regularizationEvaluators } from "./layers/regularization.js";
 import { resizingEvaluators } from "./layers/resizing.js";
 import { shapeEvaluators } from "./layers/shape.js";
 
@@ -29,17 +29,6 @@ const denseEvaluators: Evaluators<DenseConfigs> = {
 function passOn<V>({ operations, inputs: [x] }: Application<V>): V {
   return operations.identity(x);
 }
-
-const regularizationEvaluators: Evaluators<RegularizationConfigs> = {
-  Dropout: ({ operations, layer, inputs: [x] }) => operations.dropout(x, layer.config.rate),
-  SpatialDropout1D: passOn,
-  SpatialDropout2D: passOn,
-  GaussianDropout: passOn,
-  AlphaDropout: passOn,
-  GaussianNoise: passOn,
-  ActivityRegularization: passOn,
-  StochasticDepth: passOn,
-} as Evaluators<RegularizationConfigs>;
 
 const augmentationEvaluators = Object.fromEntries(
   augmentationNames.map((name) => [name, passOn]),

@@ -21,6 +21,17 @@ export type BinaryOperation = "add" | "subtract" | "multiply" | "divide" | "maxi
 /** Activations that a runtime may compute together with what comes before. */
 export type FusableActivation = "linear" | "relu" | "relu6";
 
+/** How a layer changes values at random while training. */
+export type Perturbation =
+  /** Drops values, the channels of a row, or rows, with this probability, and lets the others grow by 1 / (1 - rate). */
+  | { readonly kind: "dropout"; readonly rate: number; readonly per: "value" | "channel" | "row" }
+  /** Dropout that keeps mean and variance of values that are SELU's. */
+  | { readonly kind: "alphaDropout"; readonly rate: number }
+  /** Multiplies by normally distributed numbers around 1 of the variance rate / (1 - rate). */
+  | { readonly kind: "gaussianDropout"; readonly rate: number }
+  /** Adds normally distributed numbers. */
+  | { readonly kind: "gaussianNoise"; readonly stddev: number };
+
 /** A weight of the layer, by its name, as an array of another shape with as many values. */
 export interface WeightView {
   readonly name: string;
@@ -104,7 +115,8 @@ export interface Operations<V> {
   multiplyMatrices(a: V, b: V): V;
   batchNormalize(x: V, layer: Layer<"BatchNormalization">): V;
   preprocess(x: V, mode: PreprocessMode): V;
-  dropout(x: V, rate: number): V;
+  /** At random while training; else the same value, as a value of its own. */
+  perturb(x: V, perturbation: Perturbation): V;
   /** The same value, as a value of its own. */
   identity(x: V): V;
 }

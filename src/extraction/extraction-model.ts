@@ -11,9 +11,13 @@ import type { Network } from "../network/network.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
 import { checkBoolean, checkList } from "../options/check-option.js";
 import type { ExtractionPictureOptions } from "./picture-options.js";
+import type { PrecisionOptions } from "./precision.js";
 
 /** What a `FeatureExtractor` is made of. */
-export interface FeatureExtractorOptions extends Omit<WeightsOptions, "onProgress">, ExtractionPictureOptions {
+export interface FeatureExtractorOptions
+  extends Omit<WeightsOptions, "onProgress">,
+    ExtractionPictureOptions,
+    PrecisionOptions {
   /** A backbone by name, a {@link Backbone}, or a network of one's own. */
   readonly backbone: BackboneName | Backbone | Network;
   /** With the backbone's classifier, so that its layers (`fc1`, `predictions`) can be named. @default false */
@@ -41,14 +45,49 @@ export interface ExtractionModel {
   readonly imageSize: readonly [number, number];
   /** Where the weights come from, and their checksum. */
   readonly weights: string;
+  /** Whether the weights are published ones, which a cache keeps. */
+  readonly published: boolean;
 }
 
 /** Finds the backbone, settles every default, and gets the weights. */
 export async function resolveExtractionModel(options: FeatureExtractorOptions): Promise<ExtractionModel> {
   const asked = options.layer === undefined ? undefined : [options.layer].flat();
   if (asked?.length === 0) throw new InvalidArgumentError("`layer` is an empty list: name at least one layer.");
+  const build = (network: Network, settings: PretrainedSettings): FeatureNetwork =>
+    featureNetwork(network, { ...settings, layers: asked ?? settings.layers, pooling: options.pooling });
+  const { network, weights, published, ...settings } = await resolvePretrained(options, build);
+  const { preprocess, imageSize } = settings;
+  return { name: network.name, features: build(network, settings), preprocess, imageSize, weights, published };
+}
+
+/** What is to be done with a pretrained network where options do not say it. */
+export interface PretrainedSettings {
+  /** Layers whose values are the features. */
+  readonly layers: readonly string[];
+  readonly preprocess: PreprocessMode;
+  readonly imageSize: readonly [number, number];
+}
+
+/** A network with weights, for prepared pixels. */
+export interface Pretrained extends PretrainedSettings {
+  readonly network: Network;
+  /** Where the weights come from, and their checksum. */
+  readonly weights: string;
+  /** Whether the weights are published ones, which a cache keeps. */
+  readonly published: boolean;
+}
+
+/**
+ * Finds the backbone, settles its defaults, and gets the weights.
+ *
+ * @param check is called with the graph before anything is downloaded, so that it can refuse what it cannot use
+ */
+export async function resolvePretrained(
+  options: Omit<FeatureExtractorOptions, "layer" | "pooling" | "backend">,
+  check: (topology: Network, settings: PretrainedSettings) => unknown,
+): Promise<Pretrained> {
   if (options.backbone !== null && typeof options.backbone === "object" && "layers" in options.backbone) {
-    return ownNetwork(options.backbone, options, asked);
+    return ownNetwork(options.backbone, options);
   }
   const backbone = resolveBackbone(options.backbone);
   const { weights: origin = "imagenet", seed = 0, includeTop = false, imageSize = backbone.imageSize } = options;
@@ -57,27 +96,16 @@ export async function resolveExtractionModel(options: FeatureExtractorOptions): 
   const build = { includeTop, imageSize };
   const topology = backbone.topology(build);
   const preprocess = options.preprocess ?? backbone.preprocess;
-  const layers = asked ?? (includeTop ? topology.outputs : [backbone.layer]);
-  const settings = { layers, pooling: options.pooling, preprocess, imageSize };
+  const settings = { layers: includeTop ? topology.outputs : [backbone.layer], preprocess, imageSize };
   // What is wrong with the settings is said before anything is downloaded.
-  featureNetwork({ ...topology, weights: new Map() }, settings);
+  check({ ...topology, weights: new Map() }, settings);
   const weights = await loadBackboneWeights(backbone, topology, build, { ...options, onProgress: options.onDownload });
   const network = { ...topology, weights };
   const source = origin === "random" ? `random, seed ${seed}` : (origin.split(/[/\\]/).at(-1) ?? origin);
-  return {
-    name: network.name,
-    features: featureNetwork(network, settings),
-    preprocess,
-    imageSize,
-    weights: describeWeights(source, network),
-  };
+  return { ...settings, network, weights: describeWeights(source, network), published: origin === "imagenet" };
 }
 
-function ownNetwork(
-  network: Network,
-  options: FeatureExtractorOptions,
-  asked: readonly string[] | undefined,
-): ExtractionModel {
+function ownNetwork(network: Network, options: Omit<FeatureExtractorOptions, "layer" | "pooling">): Pretrained {
   const forBackbones = ["weights", "seed", "includeTop", "cacheDirectory", "weightsBaseUrl"] as const;
   const given = forBackbones.filter((option) => options[option] !== undefined);
   if (given.length > 0) {
@@ -85,29 +113,35 @@ function ownNetwork(
       `\`${given.join("`, `")}\` is for backbones by name; the network given as \`backbone\` has its weights already.`,
     );
   }
-  const { preprocess, pooling } = options;
+  const { preprocess } = options;
   if (preprocess === undefined) {
     throw new InvalidArgumentError(
       `Network "${network.name}" does not say which pixels it expects. Pass \`preprocess\`: "caffe", "tf", "torch" or "none".`,
     );
   }
-  if (options.imageSize !== undefined) checkList("imageSize", options.imageSize, "[height, width]");
+  const imageSize = sizeOfPictures(network, options.imageSize);
+  const weights = describeWeights("of the network given", network);
+  return { network, layers: network.outputs, preprocess, imageSize, weights, published: false };
+}
+
+/**
+ * `[height, width]` of the pictures that a network takes.
+ *
+ * @param wanted goes before what the network says
+ * @throws InvalidArgumentError if neither says it
+ */
+export function sizeOfPictures(
+  network: Network,
+  wanted: readonly [number, number] | undefined,
+): readonly [number, number] {
+  if (wanted !== undefined) checkList("imageSize", wanted, "[height, width]");
   const input = network.layers.find((layer) => layer.name === network.inputs[0]);
   const shape = input?.className === "InputLayer" ? input.config.shape : [];
-  const [height, width] = options.imageSize ?? shape;
-  if (typeof height !== "number" || typeof width !== "number") {
-    throw new InvalidArgumentError(
-      `Network "${network.name}" takes pictures of any size. Pass \`imageSize: [height, width]\`.`,
-    );
-  }
-  const imageSize = [height, width] as const;
-  return {
-    name: network.name,
-    features: featureNetwork(network, { layers: asked ?? network.outputs, pooling, preprocess, imageSize }),
-    preprocess,
-    imageSize,
-    weights: describeWeights("of the network given", network),
-  };
+  const [height, width] = wanted ?? shape;
+  if (typeof height === "number" && typeof width === "number") return [height, width];
+  throw new InvalidArgumentError(
+    `Network "${network.name}" takes pictures of any size. Pass \`imageSize: [height, width]\`.`,
+  );
 }
 
 /** Where weights come from, and which they are: a resumed file is to refuse others of the same name. */

@@ -10,6 +10,8 @@ export interface FeatureSink {
   readonly rows?: number | undefined;
   /** Names of the classes in label order, where the sink knows them. */
   readonly classLabels?: readonly string[] | undefined;
+  /** Facts that the sink stores beside its rows, where it does. */
+  readonly attributes?: Readonly<Record<string, unknown>> | undefined;
   /** Rows that the sink holds already, those of an earlier run included. Needed for `resume`. */
   readonly rowsWritten?: number | undefined;
   /** Pictures that an earlier run had to leave out. Needed for `resume`. */
@@ -71,7 +73,7 @@ export function sinksOfLayers(given: FeatureSinks, shapes: ReadonlyMap<string, S
 /**
  * Compares a sink with the source that is to go into it, before any picture is opened.
  *
- * @throws InvalidArgumentError if their classes differ
+ * @throws InvalidArgumentError if their classes differ, or the sink does not store the source's `attributes`
  * @throws ShapeMismatchError if the source has more pictures than the sink has room for
  */
 export function checkRoom({ layer, sink }: LayerSink, source: ImageSource, done: number): void {
@@ -82,6 +84,13 @@ export function checkRoom({ layer, sink }: LayerSink, source: ImageSource, done:
     throw new InvalidArgumentError(
       `The source's classes are [${source.classLabels.join(", ")}], but the writer of layer "${layer}" has ` +
         `[${classLabels.join(", ")}]. Create the writer with \`classLabels: images.classLabels\`.`,
+    );
+  }
+  for (const [name, value] of Object.entries(source.attributes ?? {})) {
+    if (sink.attributes === undefined || sink.attributes[name] === value) continue;
+    throw new InvalidArgumentError(
+      `The source's attribute "${name}" is ${value}, but the writer of layer "${layer}" has ` +
+        `${String(sink.attributes[name])}. Create it with \`attributes: { ...extractor.attributes, ...images.attributes }\`.`,
     );
   }
   const left = (rows ?? Number.POSITIVE_INFINITY) - rowsWritten - rowsSkipped;

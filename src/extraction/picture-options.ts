@@ -1,5 +1,8 @@
 import { defaultMaximumPixels } from "../images/decode-image.js";
+import { checkDecodeMode, type DecodeMode } from "../images/fast-decoding.js";
 import { checkInterpolation, type Interpolation } from "../images/interpolation.js";
+import { checkWorkers } from "../images/load-images.js";
+import { defaultWorkers } from "../images/picture-threads.node.js";
 import type { PreprocessMode } from "../images/preprocess.js";
 import { checkBoolean } from "../options/check-option.js";
 
@@ -13,7 +16,21 @@ export interface ExtractionPictureOptions {
   readonly applyOrientation?: boolean | undefined;
   /** Pictures with more pixels count as broken, so that one cannot take all memory. @default 178956970, as in Pillow */
   readonly maximumPixels?: number | undefined;
-  /** Pictures that are decoded at the same time. @default 4 */
+  /**
+   * `"fast"`: the JPEG decoder makes photographs of at least six times the network's size smaller while it decodes them.
+   * It takes a fraction of the time, and features are near the exact ones but not equal: docs/performance.md. The
+   * attribute `preprocess` says so. Node only.
+   *
+   * @default "exact"
+   */
+  readonly decode?: DecodeMode | undefined;
+  /**
+   * Threads that decode and resize; 0 does it in the thread that calls, as always in browsers.
+   *
+   * @default as many as the machine runs at once, at most 8; 0 in browsers
+   */
+  readonly workers?: number | undefined;
+  /** Pictures that are decoded at the same time, each in its full size in memory. @default two for each of the `workers`, at least 4 */
   readonly concurrency?: number | undefined;
 }
 
@@ -29,6 +46,9 @@ export type PictureOptions = { readonly size: readonly [number, number] } & {
  */
 export function resolvePictureOptions(options: ExtractionPictureOptions): Omit<PictureOptions, "size"> {
   const { interpolation = "bilinear", keepAspectRatio = false, applyOrientation = false } = options;
+  const { workers = defaultWorkers(), decode = "exact" } = options;
+  checkDecodeMode(decode);
+  checkWorkers(workers);
   checkInterpolation(interpolation);
   checkBoolean("keepAspectRatio", keepAspectRatio);
   checkBoolean("applyOrientation", applyOrientation);
@@ -37,7 +57,9 @@ export function resolvePictureOptions(options: ExtractionPictureOptions): Omit<P
     keepAspectRatio,
     applyOrientation,
     maximumPixels: options.maximumPixels ?? defaultMaximumPixels,
-    concurrency: options.concurrency ?? 4,
+    decode,
+    workers,
+    concurrency: options.concurrency ?? Math.max(4, 2 * workers),
   };
 }
 
@@ -47,6 +69,7 @@ export function describePreparation(pictures: PictureOptions, preprocess: Prepro
     `${pictures.interpolation} to ${pictures.size.join("x")}`,
     ...(pictures.keepAspectRatio ? ["aspect ratio kept"] : []),
     ...(pictures.applyOrientation ? ["orientation applied"] : []),
+    ...(pictures.decode === "fast" ? ["decoded fast"] : []),
     preprocess,
   ].join(", ");
 }

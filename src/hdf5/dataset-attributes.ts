@@ -4,15 +4,18 @@ import type { HDF5Attribute, HDF5File } from "./engine.js";
 /** Value of an attribute that tells what a data set is: text, a number, or a list of either. */
 export type AttributeValue = string | number | readonly string[] | readonly number[];
 
-/** HDF5 files keep up to eight attributes of an object in a form that every reader knows; two are the library's own. */
-const greatestCount = 6;
+/**
+ * Attributes that a file's root may have beside the two of the library's own: sixteen in all have room in the head and
+ * are read by every engine and h5py. What says how features were made takes six of them.
+ */
+export const greatestAttributeCount = 14;
 
 /** Turns plain values into HDF5 attributes: whole numbers as int64, others as float64, text as UTF-8. */
 export function toAttributes(values: Readonly<Record<string, AttributeValue>>): ReadonlyMap<string, HDF5Attribute> {
   const entries = Object.entries(values);
-  if (entries.length > greatestCount) {
+  if (entries.length > greatestAttributeCount) {
     throw new InvalidArgumentError(
-      `\`attributes\` has ${entries.length} entries; up to ${greatestCount} can be stored. Put several facts into one text, for example as JSON.`,
+      `\`attributes\` has ${entries.length} entries; up to ${greatestAttributeCount} can be stored. Put several facts into one text, for example as JSON.`,
     );
   }
   return new Map(entries.map(([name, value]) => [name, toAttribute(name, value)]));

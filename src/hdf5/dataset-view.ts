@@ -1,7 +1,8 @@
 import { InvalidArgumentError, InvalidDatasetError } from "../errors.js";
-import type { NdArray, Shape } from "../ndarray.js";
+import type { Shape } from "../ndarray.js";
 import { checkBoolean, describeValue } from "../options/check-option.js";
-import { divideRows, foldRows } from "../training/split.js";
+import { foldRows } from "../training/folds.js";
+import { divideRows } from "../training/split.js";
 import {
   type BatchOptions,
   type PartOptions,
@@ -10,15 +11,14 @@ import {
   resolveBatchOptions,
 } from "./batch-options.js";
 import { type BatchDType, type DatasetBatch, type OneHotBatch, oneHot } from "./dataset-batch.js";
+import { DatasetPasses } from "./dataset-passes.js";
 import { createFitDataset, type FitDataset, type FitDatasetOptions } from "./fit-dataset.js";
 import type { OpenDataset } from "./open-dataset.js";
-import { balancedLength, orderRows } from "./row-order.js";
-import { createRowPipeline, type RowPipeline, rowSeeds } from "./row-pipeline.js";
-import { rowsAsFloat32 } from "./row-reader.js";
+import { balancedLength } from "./row-order.js";
+import { createRowPipeline } from "./row-pipeline.js";
 import { shuffleWarnings } from "./shuffle-warnings.js";
-import { createOrderReader } from "./stretch-reader.js";
 
-export type { BatchOptions, BlockShuffle, PartOptions, PassOptions } from "./batch-options.js";
+export type { BatchOptions, BlockShuffle, PartOptions, PassOptions, ResolvedBatchOptions } from "./batch-options.js";
 export type { BatchColumn } from "./column-reader.js";
 export type { BatchDType, DatasetBatch, OneHotBatch } from "./dataset-batch.js";
 
@@ -42,10 +42,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
   protected readonly dtype: D;
   readonly #options: ResolvedBatchOptions;
   readonly #passRows: number;
-  readonly #pipeline: RowPipeline | undefined;
-  /** Memory that passes with `reuse` are done with, for those to come. */
-  readonly #buffers: NdArray[] = [];
-  #passes = 0;
+  readonly #passes: DatasetPasses<D>;
 
   constructor(source: OpenDataset, indices: Uint32Array, dtype: D, options: ResolvedBatchOptions) {
     this.source = source;
@@ -53,11 +50,10 @@ export class DatasetView<D extends BatchDType = "float32"> {
     this.dtype = dtype;
     const { augment, preprocessors } = options;
     const transforms = augment ? [augment, ...preprocessors] : preprocessors;
-    if (transforms.length > 0) {
-      const stored = { dtype: source.dtype === "uint8" ? "uint8" : "float32", shape: source.rowShape } as const;
-      this.#pipeline = createRowPipeline(transforms, stored, dtype);
-    }
-    this.rowShape = this.#pipeline?.rowShape ?? source.rowShape;
+    const stored = { dtype: source.dtype === "uint8" ? "uint8" : "float32", shape: source.rowShape } as const;
+    const pipeline = transforms.length > 0 ? createRowPipeline(transforms, stored, dtype) : undefined;
+    this.#passes = new DatasetPasses(source, indices, dtype, options, pipeline);
+    this.rowShape = pipeline?.rowShape ?? source.rowShape;
     this.labelShape = source.labelShape;
     this.classLabels = source.classLabels;
     this.#options = options;
@@ -94,6 +90,11 @@ export class DatasetView<D extends BatchDType = "float32"> {
     return shuffleWarnings(this.source, this.#options.shuffle);
   }
 
+  /** How rows are given out, with every default filled in. */
+  get settings(): ResolvedBatchOptions & { readonly dtype: D } {
+    return { ...this.#options, dtype: this.dtype };
+  }
+
   /** One pass: the same as {@link DatasetView.batches} without options. */
   [Symbol.asyncIterator](): AsyncGenerator<DatasetBatch<D>, void, undefined> {
     return this.batches();
@@ -122,58 +123,13 @@ export class DatasetView<D extends BatchDType = "float32"> {
     options: PassOptions & { readonly binarize?: boolean | undefined } = {},
   ): AsyncGenerator<DatasetBatch<D> | OneHotBatch<D>, void, undefined> {
     checkBoolean("binarize", options.binarize ?? false);
-    return options.binarize ? this.#binarized(options) : this.#batches(options);
+    return options.binarize ? this.#binarized(options) : this.#passes.batches(this.length, options);
   }
 
   async *#binarized(options: PassOptions): AsyncGenerator<OneHotBatch<D>, void, undefined> {
     const classes = this.#classes("binarize");
-    for await (const batch of this.#batches(options)) yield { ...batch, ys: oneHot(batch.ys.data, classes) };
-  }
-
-  async *#batches(options: PassOptions): AsyncGenerator<DatasetBatch<D>, void, undefined> {
-    const { signal, pass = this.#passes++, reuse = false } = options;
-    if (!Number.isSafeInteger(pass) || pass < 0) {
-      throw new InvalidArgumentError(`\`pass\` must be a whole number from 0 on, received ${describeValue(pass)}.`);
-    }
-    checkBoolean("reuse", reuse);
-    const { batchSize, prefetch } = this.#options;
-    const order = orderRows(this.indices, this.#options, pass, this.source.labels);
-    const reader = createOrderReader(order, (indices, buffer) => this.source.read(indices, buffer), prefetch > 0);
-    const seeds = this.#pipeline && rowSeeds(order.rows, this.#options.seed, pass);
-    const rows = this.length;
-    const reads: { readonly batch: Promise<DatasetBatch<D>>; readonly buffer: NdArray | undefined }[] = [];
-    const buffers = reuse ? this.#buffers : [];
-    let next = 0;
-    try {
-      for (let start = 0; start < rows; start += batchSize) {
-        signal?.throwIfAborted();
-        for (; next < rows && reads.length <= prefetch; next += batchSize) {
-          const end = Math.min(next + batchSize, rows);
-          const buffer = buffers.pop();
-          const batch = this.#batch(
-            order.rows.slice(next, end),
-            reader.read(next, end, buffer),
-            seeds?.slice(next, end),
-          );
-          // A read ahead may fail before anybody waits for it; the error is kept until then.
-          batch.catch(() => undefined);
-          reads.push({ batch, buffer });
-        }
-        const { batch: reading, buffer } = reads.shift() as (typeof reads)[number];
-        const batch = await reading;
-        yield batch;
-        const xs = batch.xs as NdArray;
-        // A last batch that is shorter takes only a part of its buffer.
-        if (reuse) buffers.push(buffer && buffer.data.buffer === xs.data.buffer ? buffer : xs);
-      }
-    } finally {
-      const ends = await Promise.allSettled(reads.map(({ batch }) => batch));
-      // Where a read failed, others may still be filling its memory.
-      const unused = reads.filter((_, i) => ends[i]?.status === "fulfilled");
-      if (reuse) buffers.push(...unused.flatMap(({ buffer }) => buffer ?? []));
-      buffers.splice(prefetch + 2);
-      await reader.settle();
-    }
+    for await (const batch of this.#passes.batches(this.length, options))
+      yield { ...batch, ys: oneHot(batch.ys.data, classes) };
   }
 
   /**
@@ -304,20 +260,6 @@ export class DatasetView<D extends BatchDType = "float32"> {
       name,
       `\`${what}\` needs labels, but "${name}" was opened without. Name them with \`labelKey\`.`,
     );
-  }
-
-  async #batch(indices: Uint32Array, read: Promise<NdArray>, seeds?: Uint32Array): Promise<DatasetBatch<D>> {
-    const { source } = this;
-    const others = Promise.allSettled([source.readLabels(indices), source.readColumns(indices)]);
-    // Also where rows cannot be read: nothing is still being read once a pass has ended.
-    const rows = await read.finally(() => others);
-    const [labels, columns] = await others;
-    if (labels.status === "rejected") throw labels.reason;
-    if (columns.status === "rejected") throw columns.reason;
-    const bytes = rows.dtype === "uint8" && (this.#pipeline || this.dtype === "uint8");
-    const given = bytes ? rows : rowsAsFloat32(rows, source.name, source.path);
-    const xs = this.#pipeline && seeds ? await this.#pipeline.apply(given, seeds) : given;
-    return { xs: xs as NdArray<D>, ys: labels.value, indices, columns: columns.value };
   }
 }
 

@@ -91,7 +91,7 @@ export async function createH5wasmEncoder(
       const strides = shape.map(() => 1n);
       if (module.get_dataset_data(file, target, shape, offset, strides, BigInt(pointer)) < 0) return false;
       const back = module.HEAPU8.subarray(pointer, pointer + bytes.length);
-      return bytes.every((byte, i) => byte === back[i]);
+      return sameBytes(bytes, back);
     } finally {
       if (pointer !== 0) module._free(pointer);
       module.close_file(file);
@@ -126,4 +126,10 @@ export async function createH5wasmEncoder(
     },
     filter: () => ({ id: filter.id, name: filter.name, values: values ?? [] }),
   };
+}
+
+/** A loop: `every` calls a function for each of what may be millions. */
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return a.length === b.length;
 }

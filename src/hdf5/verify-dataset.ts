@@ -92,7 +92,7 @@ async function checksumOf(file: LocatingFile, found: FoundDataset, checkGoOn: ()
 }
 
 /** The bytes of numbers as they are in the file, little-endian. */
-function storedBytes(values: NdArray, dtype: HDF5DType): Uint8Array {
+export function storedBytes(values: NdArray, dtype: HDF5DType): Uint8Array {
   const data = dtype === "float16" ? float32ToFloat16(values.data as Float32Array) : values.data;
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

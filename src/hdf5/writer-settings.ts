@@ -52,6 +52,12 @@ export interface HDF5DatasetWriterOptions {
    */
   readonly resume?: boolean | undefined;
   /**
+   * Takes the file over from a process of another machine that holds its lock. Of one of this machine is known whether it
+   * has ended, of another it is not: pass it only where something else makes sure of that, as a scheduler does that
+   * starts a task again elsewhere. @default false
+   */
+  readonly takeOver?: boolean | undefined;
+  /**
    * What written rows survive: `process` a crash of the process, `power` also one of the machine, at the price of two
    * waits for the disk per flush. @default "process"
    */
@@ -63,7 +69,7 @@ export interface HDF5DatasetWriterOptions {
    * @default none
    */
   readonly compression?: Compression | undefined;
-  /** Facts about the data, stored on the file's root: network, layer, preprocessing... Up to six. */
+  /** Facts about the data, stored on the file's root: network, layer, preprocessing... Up to fourteen. */
   readonly attributes?: Readonly<Record<string, AttributeValue>> | undefined;
 }
 
@@ -111,6 +117,7 @@ const reservedNames: readonly string[] = ["label_names", "file_names"];
 export function resolveSettings(options: HDF5DatasetWriterOptions): WriterSettings {
   const { rows, rowShape, dtype = "float32", dataKey = "features" } = options;
   const { classLabels = [], durability = "process", attributes = {}, overwrite = false, resume = false } = options;
+  checkBoolean("takeOver", options.takeOver ?? false);
   checkBoolean("overwrite", overwrite);
   checkBoolean("resume", resume);
   if (rows !== undefined && (!Number.isSafeInteger(rows) || rows < 0)) {

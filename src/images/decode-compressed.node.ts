@@ -1,48 +1,10 @@
-import { UnsupportedError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
 import { cmykToRGB } from "./cmyk.js";
 import { DecodeProblem } from "./decode-problem.js";
 import type { DecodeRequest } from "./decode-request.js";
+import { fastDecodingSize } from "./fast-decoding.js";
+import { loadSharp, type Pipeline, type RawImage } from "./load-sharp.node.js";
 import { checkTiff } from "./tiff-header.js";
-
-interface RawImage {
-  readonly data: Uint8Array;
-  readonly info: { readonly width: number; readonly height: number; readonly channels: number };
-}
-
-/** The part of sharp that is used here. */
-interface Pipeline {
-  autoOrient(): Pipeline;
-  removeAlpha(): Pipeline;
-  pipelineColourspace(name: string): Pipeline;
-  toColourspace(name: string): Pipeline;
-  raw(options?: { readonly depth: "ushort" }): Pipeline;
-  toBuffer(options: { readonly resolveWithObject: true }): Promise<RawImage>;
-}
-
-interface SharpOptions {
-  readonly ignoreIcc: true;
-  readonly failOn: "error";
-  readonly limitInputPixels: number;
-}
-
-type Sharp = (bytes: Uint8Array, options: SharpOptions) => Pipeline;
-
-let loading: Promise<Sharp> | undefined;
-
-async function loadSharp(): Promise<Sharp> {
-  loading ??= import("sharp").then((library) => library.default as unknown as Sharp);
-  try {
-    return await loading;
-  } catch (cause) {
-    // Not kept: the next call may find it installed.
-    loading = undefined;
-    throw new UnsupportedError(
-      "Cannot decode JPEG, PNG, WebP and TIFF files: the package `sharp` did not load. Install it with `npm install sharp` on this machine, for its processor and system.",
-      { cause },
-    );
-  }
-}
 
 /**
  * Decodes JPEG, PNG, WebP and TIFF with sharp to the pixels of Pillow's `convert("RGB")`: embedded colour profiles are
@@ -72,6 +34,11 @@ export async function decodeCompressed(bytes: Uint8Array, request: DecodeRequest
         2,
       );
       return image(raw, clippedGrey(raw.data));
+    }
+    const fastSize = request.fastFor && fastDecodingSize(header, request.fastFor, request.applyOrientation);
+    if (fastSize !== undefined) {
+      const [height, width] = fastSize;
+      pipeline = pipeline.resize({ height, width, fit: "outside", kernel: "linear", withoutEnlargement: true });
     }
     const raw = await read(pipeline.removeAlpha().toColourspace("srgb").raw(), 3);
     return image(raw, new Uint8Array(raw.data.buffer, raw.data.byteOffset, raw.data.byteLength));

@@ -48,7 +48,21 @@ export const defaultMaximumPixels = 178956970;
  * const pixels = await decodeImage("cat.jpg");
  * pixels.shape; // [375, 500, 3]
  */
-export async function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<NdArray<"uint8">> {
+export function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<NdArray<"uint8">> {
+  return decodeFor(undefined, input, options);
+}
+
+/**
+ * As {@link decodeImage}, where the picture is going to be resized.
+ *
+ * @param fastFor `[height, width]` that it is going to have, if the JPEG decoder may make it smaller; its size stays at
+ *   least twice that
+ */
+export async function decodeFor(
+  fastFor: readonly [number, number] | undefined,
+  input: ImageInput,
+  options: DecodeOptions,
+): Promise<NdArray<"uint8">> {
   const { applyOrientation = false, maximumPixels = defaultMaximumPixels, signal } = options;
   signal?.throwIfAborted();
   if (!Number.isSafeInteger(maximumPixels) || maximumPixels < 1) {
@@ -77,7 +91,7 @@ export async function decodeImage(input: ImageInput, options: DecodeOptions = {}
     checkSize(header.width ?? 0, header.height ?? 0);
     if (header.format === "bmp") return readBmp(bytes, checkSize);
     if (header.format === "gif") return readGif(bytes, checkSize);
-    const pixels = await decodeCompressed(bytes, { header, applyOrientation, maximumPixels });
+    const pixels = await decodeCompressed(bytes, { header, applyOrientation, maximumPixels, fastFor });
     signal?.throwIfAborted();
     return pixels;
   } catch (error) {

@@ -21,4 +21,9 @@ export interface ImageSource extends AsyncIterable<SourceImage> {
   readonly length: number;
   /** Names of the classes in label order; empty where there are none. */
   readonly classLabels: readonly string[];
+  /**
+   * Facts about the pictures that belong beside what is made of them, as the writer's `attributes`; `shardOf` has some.
+   * `extractTo` refuses a writer that was made without them, and `writeImages` stores them.
+   */
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
 }

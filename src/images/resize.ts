@@ -25,6 +25,9 @@ export interface ResizeOptions {
 /** Resizes images `[height, width, 3]` of any size to the one size that it was made for. */
 export type Resizer = (image: NdArray<"uint8">) => NdArray<"uint8">;
 
+/** The same into memory that is there already: `[height, width, 3]` of the size that it was made for. */
+export type ResizeInto = (image: NdArray<"uint8">, target: Uint8Array) => void;
+
 /** Weights of so many axis lengths are kept; photographs of one camera need two. */
 const keptAxes = 64;
 
@@ -40,6 +43,18 @@ const keptAxes = 64;
  * @throws ShapeMismatchError when resizing, if the image is not `[height, width, 3]`
  */
 export function createResizer(options: ResizeOptions): Resizer {
+  const resizeInto = createResizeInto(options);
+  const [height, width] = options.size;
+  return (image) => {
+    if (isOfSize(image, height, width)) return image;
+    const target = new Uint8Array(height * width * 3);
+    resizeInto(image, target);
+    return { dtype: "uint8", shape: [height, width, 3], data: target };
+  };
+}
+
+/** As {@link createResizer}, for those that bring the memory for the result. */
+export function createResizeInto(options: ResizeOptions): ResizeInto {
   const { size, interpolation = "bilinear", keepAspectRatio = false } = options;
   checkSize(size);
   checkBoolean("keepAspectRatio", keepAspectRatio);
@@ -52,15 +67,17 @@ export function createResizer(options: ResizeOptions): Resizer {
   let scratch = new Uint8Array(0);
   const sums = new Int32Array(width * 3);
 
-  return (image) => {
+  return (image, target) => {
     const [sourceHeight, sourceWidth] = checkImage(image);
-    if (sourceHeight === height && sourceWidth === width) return image;
     const source = image.data;
+    if (sourceHeight === height && sourceWidth === width) {
+      target.set(source);
+      return;
+    }
     const { rows, columns } = ranges(sourceHeight, sourceWidth, height, width, keepAspectRatio);
     if (interpolation === "nearest") {
-      const target = new Uint8Array(height * width * 3);
       pickPixels(source, sourceWidth, indices(rows), indices(columns), target);
-      return { dtype: "uint8", shape: [height, width, 3], data: target };
+      return;
     }
 
     // Pillow's order: along the width first, rounded to 8 bits, then along the height; a pass that would change nothing
@@ -73,17 +90,14 @@ export function createResizer(options: ResizeOptions): Resizer {
       const [start, count] = down === undefined ? [0, sourceHeight] : rowsUsed(down);
       firstRow = start;
       const bytes = count * width * 3;
-      if (down === undefined) between = new Uint8Array(bytes);
+      if (down === undefined) between = target;
       else {
         if (scratch.length < bytes) scratch = new Uint8Array(bytes);
         between = scratch;
       }
       resampleRows(source, sourceWidth, firstRow, count, between, across);
     }
-    if (down === undefined) return { dtype: "uint8", shape: [height, width, 3], data: between };
-    const target = new Uint8Array(height * width * 3);
-    resampleColumns(between, width * 3, firstRow, target, down, sums);
-    return { dtype: "uint8", shape: [height, width, 3], data: target };
+    if (down !== undefined) resampleColumns(between, width * 3, firstRow, target, down, sums);
   };
 }
 
@@ -123,6 +137,11 @@ function ranges(sourceHeight: number, sourceWidth: number, height: number, width
 
 function isWhole(range: AxisRange): boolean {
   return range.size === range.target && range.start === 0 && range.end === range.size;
+}
+
+function isOfSize(image: NdArray<"uint8">, height: number, width: number): boolean {
+  const [sourceHeight, sourceWidth] = checkImage(image);
+  return sourceHeight === height && sourceWidth === width;
 }
 
 /** First row that the second pass reads, and how many: the first pass needs to make no others. */

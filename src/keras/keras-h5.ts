@@ -1,23 +1,14 @@
-import { InvalidArgumentError, InvalidModelError, UnsupportedError } from "../errors.js";
+import { InvalidArgumentError } from "../errors.js";
 import { describeValue } from "../options/check-option.js";
-import { isJsonObject, type JsonObject } from "./config-reader.js";
+import type { JsonObject } from "./config-reader.js";
 import { withKerasLayers } from "./keras-layers.js";
 import { withoutDeadLayers } from "./keras-order.js";
 import type { KerasSource } from "./keras-source.js";
-import type { Json } from "./layer-config.js";
 import { type KerasNetwork, type LoadKerasOptions, loadKeras } from "./load-keras.js";
-import { splitTfjsWeights, tfjsNetwork } from "./read-tfjs.js";
 import { type SaveKerasOptions, saveKeras } from "./save-keras.js";
+import { readSavedTfjs, type SavedTfjsModel } from "./saved-tfjs-model.js";
 import { tfjsWeightName, toTfjsTopology } from "./tfjs-config.js";
 import type { CompileConfig } from "./training-config.js";
-
-/** What tfjs gives to a handler when it saves a model: its `ModelArtifacts`, as far as they are read. */
-export interface SavedTfjsModel {
-  readonly modelTopology?: object | undefined;
-  readonly weightSpecs?: readonly object[] | undefined;
-  readonly weightData?: ArrayBuffer | readonly ArrayBuffer[] | undefined;
-  readonly trainingConfig?: object | undefined;
-}
 
 /** What tfjs takes from a handler when it loads a model. */
 export interface LoadedTfjsModel {
@@ -29,6 +20,8 @@ export interface LoadedTfjsModel {
   readonly convertedBy: string | null;
   readonly trainingConfig?: { optimizer_config: object; loss: string; metrics?: string[] };
 }
+
+export type { SavedTfjsModel } from "./saved-tfjs-model.js";
 
 /** A place to load models of tfjs from and to save them to: an `IOHandler` of tfjs, whose types it does not need. */
 export interface KerasH5 {
@@ -68,7 +61,11 @@ export function kerasH5(source: KerasSource, options: KerasH5Options = {}): Kera
           `Cannot save to ${describeValue(source)}: expected a path that ends in .h5, .hdf5 or .keras.`,
         );
       }
-      const { network, kerasVersion: _, ...notes } = await fromTfjs(model, source);
+      const {
+        network,
+        kerasVersion: _,
+        ...notes
+      } = await readSavedTfjs(model, `Cannot save the tfjs model to "${source}"`);
       await saveKeras({ ...network, ...notes }, source, options);
       return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" } };
     },
@@ -141,28 +138,4 @@ function toTfjsTraining({ loss, optimizer, metrics: names = [] }: CompileConfig)
       return written("RMSProp", { decay: rho, momentum, epsilon, centered });
     }
   }
-}
-
-async function fromTfjs(model: SavedTfjsModel, path: string) {
-  const what = "the tfjs model";
-  if (model.modelTopology instanceof ArrayBuffer || !isJsonObject(model.modelTopology as Json | undefined)) {
-    throw new UnsupportedError(
-      `Cannot save ${what} to "${path}": it has no layers. Graph models cannot be saved as Keras files.`,
-    );
-  }
-  if (model.weightSpecs === undefined || model.weightData === undefined) {
-    throw new InvalidModelError(
-      `Cannot save ${what} to "${path}" without its weights: expected \`weightSpecs\` and \`weightData\`.`,
-    );
-  }
-  const specs = model.weightSpecs as unknown as Json;
-  const parts = model.weightData instanceof ArrayBuffer ? [model.weightData] : model.weightData;
-  const bytes = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let position = 0;
-  for (const part of parts) {
-    bytes.set(new Uint8Array(part), position);
-    position += part.byteLength;
-  }
-  const arrays = splitTfjsWeights(specs, bytes, what, "its bytes");
-  return tfjsNetwork(model.modelTopology as Json, model.trainingConfig as Json | undefined, arrays, what);
 }

@@ -55,14 +55,22 @@ const unwritable: { readonly [C in LayerClassName]?: string } = {
   LayerScale: "Keras has this class in one of its applications only. See `withKerasLayers`.",
 };
 
+/** Penalties on kernels while training. */
+export interface KernelPenalty {
+  /** l1 * sum(|kernel|). Default 0, none. */
+  readonly l1?: number | undefined;
+  /** l2 * sum(kernel^2). Default 0, none. */
+  readonly l2?: number | undefined;
+}
+
 /**
  * Writes a layer as Keras 2 does, which Keras 3 reads too: `batch_input_shape`, dtype by its name, no `groups` on a
  * depthwise convolution (Keras 3 refuses it there).
  *
- * @param l2 L2 penalty on the layer's kernels, as it is trained with; 0 for none
+ * @param penalty on the layer's kernels, as it is trained with
  * @throws UnsupportedError for a layer or an activation that Keras has no name for
  */
-export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
+export function toKerasLayer(layer: Layer, penalty: KernelPenalty = {}): KerasLayer {
   const { name, className } = layer;
   const dtype = className === "InputLayer" ? layer.config.dtype : "float32";
   if (className === "InputLayer") {
@@ -103,7 +111,7 @@ export function toKerasLayer(layer: Layer, l2 = 0): KerasLayer {
     ...shared,
     ...kerasSettings(layer),
     ...(typeof more === "function" ? more(layer) : more),
-    ...regularizers(className, l2),
+    ...regularizers(className, penalty),
   };
   // Of a layer without a module, Keras 3 drops an `axis` that is not one number (`legacy/saving/saving_utils.py`).
   const isPlain = config.axis === undefined || typeof config.axis === "number";
@@ -168,8 +176,9 @@ function one(axes: readonly number[]): Json {
   return axes.length === 1 ? (axes[0] as number) : axes;
 }
 
-function regularizers(className: LayerClassName, l2: number): Settings {
-  const regularizer = l2 > 0 ? { class_name: "L2", config: { l2 } } : null;
+function regularizers(className: LayerClassName, { l1 = 0, l2 = 0 }: KernelPenalty): Settings {
+  const regularizer =
+    l1 > 0 ? { class_name: "L1L2", config: { l1, l2 } } : l2 > 0 ? { class_name: "L2", config: { l2 } } : null;
   switch (className) {
     case "Dense":
     case "Conv1D":

@@ -1,12 +1,10 @@
 import type { Layer } from "../network/layer.js";
 import type { Topology } from "../network/network.js";
 import { kerasLayerOrder } from "./keras-order.js";
-import { type Json, type KerasLayer, toKerasLayer } from "./layer-config.js";
+import { type Json, type KerasLayer, type KernelPenalty, toKerasLayer } from "./layer-config.js";
 
 /** How layers are written beyond what they are. */
-export interface LayerWriting {
-  /** L2 penalty on every kernel while training. Default 0, none. */
-  readonly l2?: number | undefined;
+export interface LayerWriting extends KernelPenalty {
   /** Names of the layers whose weights stand still while training. */
   readonly frozen?: readonly string[] | undefined;
 }
@@ -58,8 +56,8 @@ export function toModelConfig(topology: Topology, writing: LayerWriting = {}): J
  */
 export function modelConfigParts(
   topology: Topology,
-  { l2 = 0, frozen = [] }: LayerWriting,
-  toLayer: (layer: Layer, l2: number) => KerasLayer = toKerasLayer,
+  { l1 = 0, l2 = 0, frozen = [] }: LayerWriting,
+  toLayer: (layer: Layer, penalty: KernelPenalty) => KerasLayer = toKerasLayer,
 ): ModelConfigParts {
   const still = new Set(frozen);
   const written = new Map<string, PlacedKerasLayer & { readonly nodes: Json[] }>();
@@ -73,7 +71,7 @@ export function modelConfigParts(
     entry.nodes.push(layer.inputs.map((input) => [...(places.get(input) ?? [input, 0, 0]), {}]));
   }
   function writeLayer(layer: Layer, name: string): Omit<PlacedKerasLayer, "nodes"> {
-    const { config, ...rest } = toLayer({ ...layer, name }, l2);
+    const { config, ...rest } = toLayer({ ...layer, name }, { l1, l2 });
     return { ...rest, config: still.has(name) ? { ...config, trainable: false } : config, name };
   }
   const place = (name: string): Json => places.get(name) ?? [name, 0, 0];

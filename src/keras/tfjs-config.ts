@@ -1,9 +1,9 @@
 import { UnsupportedError } from "../errors.js";
 import type { Layer, LayerClassName } from "../network/layer.js";
 import type { Network } from "../network/network.js";
-import { isJsonObject } from "./config-reader.js";
+import { isJsonObject, type JsonObject } from "./config-reader.js";
 import { kerasLayerOrder } from "./keras-order.js";
-import { type Json, type KerasLayer, toKerasLayer } from "./layer-config.js";
+import { type Json, type KerasLayer, type KernelPenalty, toKerasLayer } from "./layer-config.js";
 import { type LayerWriting, modelConfigParts } from "./model-config.js";
 
 /** Why tfjs-layers cannot compute a layer as Keras does; undefined if it can. */
@@ -179,12 +179,12 @@ function checkLayer(layer: Layer): void {
   }
 }
 
-function toTfjsLayer(layer: Layer, l2: number): KerasLayer {
-  const { class_name, config } = toKerasLayer(layer, l2);
+function toTfjsLayer(layer: Layer, penalty: KernelPenalty): KerasLayer {
+  const { class_name, config } = toKerasLayer(layer, penalty);
   const entries = Object.entries(config).map(([key, value]): [string, Json] => {
     // Both penalties in one class is how tfjs has them.
     if (isJsonObject(value) && value.class_name === "L2") {
-      return [key, { class_name: "L1L2", config: { l1: 0, l2 } }];
+      return [key, { class_name: "L1L2", config: { l1: 0, ...(value.config as JsonObject) } }];
     }
     if (key === "activation") return [key, activations[String(value)] ?? value];
     return [key, value];

@@ -1,37 +1,21 @@
-import type { OptimizerConfig } from "../backends/backend.js";
+import type { GradientClipping, OptimizerConfig } from "../backends/trainable-backend.js";
 import { isJsonList, isJsonObject } from "./config-reader.js";
 import type { Json } from "./layer-config.js";
-
-/** An optimizer as Keras has it, with the settings that decide how it steps. */
-export type KerasOptimizer =
-  | OptimizerConfig
-  | {
-      readonly name: "sgd";
-      readonly learningRate: number;
-      readonly momentum: number;
-      readonly nesterov: boolean;
-    }
-  | {
-      readonly name: "rmsprop";
-      readonly learningRate: number;
-      readonly rho: number;
-      readonly momentum: number;
-      readonly epsilon: number;
-      readonly centered: boolean;
-    };
 
 /** How a saved model is compiled, so that `fit` goes on in Keras. */
 export interface CompileConfig {
   /** Keras's name of the loss, such as `categorical_crossentropy`. */
   readonly loss: string;
-  readonly optimizer: KerasOptimizer;
+  readonly optimizer: OptimizerConfig;
+  /** @default none */
+  readonly clipping?: GradientClipping | undefined;
   /** Keras's names of metrics. Default `["accuracy"]`. */
   readonly metrics?: readonly string[] | undefined;
 }
 
 /** Writes the `training_config` of a legacy Keras file, with every key that some Keras version insists on. */
 export function toTrainingConfig(compile: CompileConfig): Json {
-  const { class_name, config } = toOptimizer(compile.optimizer);
+  const { class_name, config } = toOptimizer(compile);
   return {
     loss: compile.loss,
     metrics: compile.metrics ?? ["accuracy"],
@@ -44,7 +28,7 @@ export function toTrainingConfig(compile: CompileConfig): Json {
 
 /** Writes the `compile_config` of a `.keras` file. */
 export function toCompileConfig(compile: CompileConfig): Json {
-  const { class_name, config } = toOptimizer(compile.optimizer);
+  const { class_name, config } = toOptimizer(compile);
   return {
     optimizer: { module: "keras.optimizers", class_name, config, registered_name: null },
     loss: compile.loss,
@@ -54,12 +38,36 @@ export function toCompileConfig(compile: CompileConfig): Json {
   };
 }
 
-function toOptimizer(optimizer: KerasOptimizer): { class_name: string; config: { readonly [key: string]: Json } } {
+interface KerasObject {
+  readonly class_name: string;
+  readonly config: { readonly [key: string]: Json };
+}
+
+function toOptimizer({ optimizer, clipping = {} }: CompileConfig): KerasObject {
+  const { class_name, config } = toClass(optimizer);
+  const { clipnorm, globalClipnorm, clipvalue } = clipping;
+  return {
+    class_name,
+    config: {
+      ...config,
+      ...(clipnorm !== undefined && { clipnorm }),
+      ...(globalClipnorm !== undefined && { global_clipnorm: globalClipnorm }),
+      ...(clipvalue !== undefined && { clipvalue }),
+    },
+  };
+}
+
+function toClass(optimizer: OptimizerConfig): KerasObject {
   const learning_rate = optimizer.learningRate;
   switch (optimizer.name) {
     case "adam": {
       const { beta1, beta2, epsilon } = optimizer;
       return { class_name: "Adam", config: { learning_rate, beta_1: beta1, beta_2: beta2, epsilon, amsgrad: false } };
+    }
+    case "adamw": {
+      const { beta1, beta2, epsilon, weightDecay: weight_decay } = optimizer;
+      const config = { learning_rate, weight_decay, beta_1: beta1, beta_2: beta2, epsilon, amsgrad: false };
+      return { class_name: "AdamW", config };
     }
     case "sgd": {
       const { momentum, nesterov } = optimizer;
@@ -75,7 +83,7 @@ function toOptimizer(optimizer: KerasOptimizer): { class_name: string; config: {
 /**
  * How a model was compiled, from the `training_config` of a legacy file or the `compile_config` of a `.keras` one.
  * Undefined where that is more than a {@link CompileConfig} can say: losses of one's own or several of them, a schedule of
- * learning rates, another optimizer, clipped gradients. Of metrics only those that have a name are kept.
+ * learning rates, another optimizer, weight decay of one that is not AdamW. Of metrics only those that have a name are kept.
  */
 export function readCompileConfig(training: Json | undefined): CompileConfig | undefined {
   if (!isJsonObject(training)) return undefined;
@@ -85,7 +93,8 @@ export function readCompileConfig(training: Json | undefined): CompileConfig | u
   const metrics = isJsonList(training.metrics) ? training.metrics : [];
   // Keras 2 wraps the list of a model's only output into another list.
   const names = (metrics.length === 1 && isJsonList(metrics[0]) ? metrics[0] : metrics).map(readName);
-  return { loss, optimizer, metrics: names.filter((name) => name !== undefined) };
+  const clipping = readClipping(training.optimizer_config ?? training.optimizer);
+  return { loss, optimizer, ...(clipping && { clipping }), metrics: names.filter((name) => name !== undefined) };
 }
 
 /** The name of a loss or a metric; of a metric as an object, that in its config. */
@@ -98,19 +107,30 @@ function readName(value: Json | undefined): string | undefined {
   return value.class_name === "function" && typeof fn === "string" ? fn : undefined;
 }
 
-function readOptimizer(value: Json | undefined): KerasOptimizer | undefined {
+function readClipping(value: Json | undefined): GradientClipping | undefined {
+  const config = isJsonObject(value) && isJsonObject(value.config) ? value.config : {};
+  const { clipnorm, global_clipnorm: globalClipnorm, clipvalue } = config;
+  const clipping = Object.entries({ clipnorm, globalClipnorm, clipvalue }).filter(([, limit]) => isLimit(limit));
+  return clipping.length === 0 ? undefined : Object.fromEntries(clipping);
+}
+
+/** Keras clips neither where the limit is null nor where it is 0. */
+function isLimit(limit: Json | undefined): limit is number {
+  return typeof limit === "number" && limit > 0;
+}
+
+function readOptimizer(value: Json | undefined): OptimizerConfig | undefined {
   if (!isJsonObject(value) || !isJsonObject(value.config) || typeof value.class_name !== "string") return undefined;
   const { config } = value;
-  const clips = [config.clipnorm, config.global_clipnorm, config.clipvalue, config.weight_decay];
-  if (clips.some((clip) => (clip ?? null) !== null) || config.amsgrad === true || (config.decay ?? 0) !== 0) {
-    return undefined;
-  }
+  // Late versions of Keras 2 write their own optimizers as custom ones.
+  const className = value.class_name.replace(/^Custom>/, "");
+  if (config.amsgrad === true || (config.decay ?? 0) !== 0) return undefined;
+  if (className !== "AdamW" && (config.weight_decay ?? null) !== null) return undefined;
   const number = (name: string, fallback: number): number =>
     typeof config[name] === "number" ? (config[name] as number) : fallback;
   const learningRate = config.learning_rate ?? config.lr;
   if (typeof learningRate !== "number") return undefined;
-  // Late versions of Keras 2 write their own optimizers as custom ones.
-  switch (value.class_name.replace(/^Custom>/, "")) {
+  switch (className) {
     case "Adam":
       return {
         name: "adam",
@@ -118,6 +138,15 @@ function readOptimizer(value: Json | undefined): KerasOptimizer | undefined {
         beta1: number("beta_1", 0.9),
         beta2: number("beta_2", 0.999),
         epsilon: number("epsilon", 1e-7),
+      };
+    case "AdamW":
+      return {
+        name: "adamw",
+        learningRate,
+        beta1: number("beta_1", 0.9),
+        beta2: number("beta_2", 0.999),
+        epsilon: number("epsilon", 1e-7),
+        weightDecay: number("weight_decay", 0.004),
       };
     case "SGD":
       return { name: "sgd", learningRate, momentum: number("momentum", 0), nesterov: config.nesterov === true };

@@ -8,6 +8,8 @@ import { type CompileConfig, readCompileConfig } from "./training-config.js";
 export interface TrainingNotes {
   /** How it was compiled, where that can be said simply. */
   readonly compile?: CompileConfig | undefined;
+  /** L1 penalty on the kernels while training: 0 if there is none, undefined if kernels differ or have another penalty. */
+  readonly l1?: number | undefined;
   /** L2 penalty on the kernels while training: 0 if there is none, undefined if kernels differ or have another penalty. */
   readonly l2?: number | undefined;
   /** Layers whose weights stand still while training. */
@@ -17,10 +19,12 @@ export interface TrainingNotes {
 /** Finds in a model's config, and in how it was compiled, how it was trained. */
 export function trainingNotes({ origins, topology, composed }: FlatModel, training: Json | undefined): TrainingNotes {
   const weighted = weightShapes(topology);
-  const l2 = commonPenalty(origins.map(({ entry }) => entry.config));
+  const common = commonPenalty(origins.map(({ entry }) => entry.config));
+  const isOwn = [...composed.values()].some((layer) => layer.isOwn);
+  const isNone = common?.l1 === 0 && common.l2 === 0;
   return {
     // What a custom layer puts on its kernels is not known.
-    l2: l2 !== 0 && [...composed.values()].some(({ isOwn }) => isOwn) ? undefined : l2,
+    ...(isOwn && !isNone ? undefined : common),
     compile: readCompileConfig(training),
     frozen: origins
       .filter(({ trainable }) => !trainable)
@@ -29,18 +33,21 @@ export function trainingNotes({ origins, topology, composed }: FlatModel, traini
   };
 }
 
-function commonPenalty(configs: readonly JsonObject[]): number | undefined {
+function commonPenalty(configs: readonly JsonObject[]): { readonly l1: number; readonly l2: number } | undefined {
   const kernels = configs.filter((config) => "units" in config || "kernel_size" in config);
-  const penalties = new Set(kernels.map((config) => penaltyOf(config)));
+  const penalties = kernels.map(penaltyOf);
   const others = configs.some((config) => (config.bias_regularizer ?? config.activity_regularizer ?? null) !== null);
-  return penalties.size > 1 || others ? undefined : penalties.size === 0 ? 0 : [...penalties][0];
+  const first = penalties.length === 0 ? { l1: 0, l2: 0 } : penalties[0];
+  const same = penalties.every((penalty) => penalty?.l1 === first?.l1 && penalty?.l2 === first?.l2);
+  return same && !others ? first : undefined;
 }
 
-/** Strength of an L2 penalty on a layer's kernel, 0 for none, undefined for another kind. */
-function penaltyOf(config: JsonObject): number | undefined {
+/** Strengths of the penalties on a layer's kernel, 0 for none, undefined for another kind. */
+function penaltyOf(config: JsonObject): { readonly l1: number; readonly l2: number } | undefined {
   const regularizer = config.depthwise_regularizer ?? config.kernel_regularizer ?? null;
-  if (regularizer === null) return 0;
+  if (regularizer === null) return { l1: 0, l2: 0 };
   if (!isJsonObject(regularizer) || !isJsonObject(regularizer.config)) return undefined;
   const { l1 = 0, l2 = 0 } = regularizer.config;
-  return typeof l2 === "number" && l1 === 0 ? l2 : undefined;
+  if (!["L1", "L2", "L1L2"].includes(String(regularizer.class_name))) return undefined;
+  return typeof l1 === "number" && typeof l2 === "number" ? { l1, l2 } : undefined;
 }

@@ -24,6 +24,8 @@ export interface EncodeModelOptions extends ModelNotes {
   readonly engine?: WritableHDF5Engine | undefined;
   /** How the model is compiled after loading. Absent: Keras loads it uncompiled. */
   readonly compile?: CompileConfig | undefined;
+  /** L1 penalty that the saved model puts on each kernel while it trains. Default 0, none. */
+  readonly l1?: number | undefined;
   /** L2 penalty that the saved model puts on each kernel while it trains. Default 0, none. */
   readonly l2?: number | undefined;
   /** Names of the layers whose weights stand still while training. Default none. */
@@ -31,7 +33,7 @@ export interface EncodeModelOptions extends ModelNotes {
 }
 
 /** A network to be written, perhaps with what {@link loadKeras} found beside it. */
-export type WritableNetwork = Network & Pick<EncodeModelOptions, "compile" | "l2" | "frozen" | keyof ModelNotes>;
+export type WritableNetwork = Network & Pick<EncodeModelOptions, "compile" | "l1" | "l2" | "frozen" | keyof ModelNotes>;
 
 /**
  * Makes a Keras file that `keras.models.load_model` of Keras 2 and 3 opens with equal predictions: a flat Functional model,
@@ -65,6 +67,7 @@ export async function encodeKerasModel(
   const writing: ModelWriting = {
     frozen,
     compile: options.compile ?? network.compile,
+    l1: options.l1 ?? network.l1,
     l2: options.l2 ?? network.l2,
     classLabels: options.classLabels ?? network.classLabels,
     metadata: options.metadata ?? network.metadata,

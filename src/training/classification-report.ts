@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import { pairwiseSum } from "./pairwise-sum.js";
+import { formatReport, type ReportLine, reportWidth } from "./report-text.js";
 
 /** How well one class was found. All figures are in 0..1, and 0 where they would divide by zero. */
 export interface ClassScores {
@@ -70,7 +71,7 @@ export function classificationReport(
     weighted: average(perClass, ({ support }) => support, rows),
     confusionMatrix,
   };
-  return { ...report, toString: () => formatReport(report) };
+  return { ...report, toString: () => reportText(report) };
 }
 
 function countPairs(
@@ -101,7 +102,8 @@ function countPairs(
   return matrix;
 }
 
-function ratio(part: number, whole: number): number {
+/** A part of a whole, 0 where there is none. */
+export function ratio(part: number, whole: number): number {
   return whole === 0 ? 0 : part / whole;
 }
 
@@ -117,34 +119,22 @@ function average(
   return { precision: mean("precision"), recall: mean("recall"), f1: mean("f1"), support: rows };
 }
 
-const digits = 2;
-
-function formatReport(report: Omit<ClassificationReport, "toString">): string {
-  // Python counts and pads code points, not UTF-16 units.
-  const width = Math.max(...report.perClass.map(({ label }) => [...label].length), "weighted avg".length);
-  const start = (text: string) => `${" ".repeat(Math.max(0, width - [...text].length))}${text} `;
-  const cells = (values: readonly (number | string)[]) =>
-    values.map((value) => ` ${(typeof value === "number" ? roundHalfEven(value) : value).padStart(9)}`).join("");
+function reportText(report: Omit<ClassificationReport, "toString">): string {
   // scikit-learn counts in floats when not one prediction is right, and its text shows that.
   const rows = (support: number) => (report.accuracy === 0 ? support.toFixed(1) : String(support));
-  const line = (label: string, { precision, recall, f1, support }: AverageScores) =>
-    `${start(label)}${cells([precision, recall, f1, rows(support)])}\n`;
-  return [
-    `${start("")}${cells(["precision", "recall", "f1-score", "support"])}\n\n`,
-    ...report.perClass.map((scores) => line(scores.label, scores)),
-    "\n",
-    `${start("accuracy")}${cells(["", "", report.accuracy, rows(report.macro.support)])}\n`,
-    line("macro avg", report.macro),
-    line("weighted avg", report.weighted),
-  ].join("");
-}
-
-/** `toFixed(2)`, but exact ties go to the even digit as in Python: 0.125 gives 0.12. */
-function roundHalfEven(value: number): string {
-  // A tie has the exact form odd / 2^(digits + 1); anything else is rounded alike by both languages.
-  const isTie = Math.abs((value * 2 ** (digits + 1)) % 2) === 1;
-  if (!isTie) return value.toFixed(digits);
-  const scale = 10 ** digits;
-  const below = Math.floor(value * scale);
-  return ((below % 2 === 0 ? below : below + 1) / scale).toFixed(digits);
+  const line = (name: string, { precision, recall, f1, support }: AverageScores): ReportLine => ({
+    name,
+    figures: [precision, recall, f1, rows(support)],
+  });
+  return formatReport(
+    [
+      report.perClass.map((scores) => line(scores.label, scores)),
+      [
+        { name: "accuracy", figures: ["", "", report.accuracy, rows(report.macro.support)] },
+        line("macro avg", report.macro),
+        line("weighted avg", report.weighted),
+      ],
+    ],
+    reportWidth(report.perClass.map(({ label }) => label)),
+  );
 }

@@ -1,119 +1,209 @@
-import type { AbortOptions, TrainableNetwork } from "../backends/backend.js";
-import { InvalidArgumentError, TrainingDivergedError } from "../errors.js";
+import type { TrainableNetwork, TrainingState } from "../backends/trainable-backend.js";
+import { TrainingDivergedError } from "../errors.js";
+import { writeFileAtomically } from "../files/atomic-file.node.js";
 import type { NetworkWeights } from "../network/network.js";
-import { evaluateNetwork } from "./evaluate.js";
+import { trainingFacts } from "./checkpoint-facts.js";
+import { checkRate, openCheckpoint } from "./checkpoint-file.js";
+import { createEpochTimer } from "./epoch-timer.js";
+import type { FitContext, FitOptions, RunningTraining, TrainingCallback } from "./fit-options.js";
+import { epochLog, epochsDone, type FitPlan, type FitState, planFit, rateOf, startOfFit } from "./fit-plan.js";
 import type { EpochLog, TrainingProgress } from "./history.js";
-import { countHits, kernelPenalty, oneHot } from "./metrics.js";
-import { checkData, checkedBatches, type Target, type TrainingData } from "./training-data.js";
+import { openHistoryFile } from "./history-file.js";
+import { prepareRowWeights, type WeighRows } from "./row-weights.js";
+import { taskRules } from "./target.js";
+import { type EpochSums, trainEpoch } from "./train-epoch.js";
+import type { TrainingData } from "./training-data.js";
+import { openTrainingStream, type TrainingStream } from "./training-stream.js";
+import { validateOn } from "./validate-network.js";
+import { weightPenalty } from "./weight-penalty.js";
 
-/** How to train. */
-export interface FitOptions extends AbortOptions {
-  /** Passes over the data. @default 10 */
-  readonly epochs?: number | undefined;
-  /** Rows that are not trained on; loss and accuracy on them are measured after every epoch. */
-  readonly validation?: TrainingData | undefined;
-  /** Called after every batch, and once more after an epoch's validation. */
-  readonly onProgress?: ((progress: TrainingProgress) => void) | undefined;
-}
-
-/** What the loop must know beside the user's options. */
-export interface FitContext {
-  readonly target: Target;
-  /** Strength of the penalty that the network was loaded with. */
-  readonly l2: number;
-  /** Epochs that the network has behind it. */
-  readonly epochsDone: number;
-  /** Takes each epoch's figures as soon as they are there; what was measured stays known if a later epoch fails. */
-  readonly onEpoch: (log: EpochLog) => void;
-  /** Begins again from these weights, with an optimizer that has seen nothing. */
-  readonly restart: (weights: NetworkWeights) => Promise<void>;
-}
+export type { FitContext, FitOptions } from "./fit-options.js";
 
 /**
- * Trains a network for some epochs. Loss and accuracy are those of Keras's `fit`: means over the rows of the outputs
- * that were computed while training, dropout included.
+ * Trains a network for some epochs: any network, on any data of its task.
  *
- * @throws InvalidArgumentError if `epochs` is not a positive integer, or the data is empty or of other classes
+ * @returns the figures of this call's epochs; of a call that was resumed, those before the stop too
+ * @throws InvalidArgumentError for an option out of range, or data that is empty, of other classes, or has features that
+ * are not finite
  * @throws ShapeMismatchError if rows have another shape
- * @throws TrainingDivergedError if the loss or a weight is not finite; the network then starts again from the weights
- * from before the epoch
+ * @throws TrainingDivergedError if the loss or a weight is not finite; the network is then as it was before the epoch
+ * @throws InvalidCheckpointError if the checkpoint to go on from is damaged, or of another training
+ * @throws FileAccessError if a file cannot be read or written
  */
 export async function fitNetwork(
   network: TrainableNetwork,
   train: TrainingData,
   options: FitOptions,
   context: FitContext,
+): Promise<readonly EpochLog[]> {
+  const plan = planFit(train, options, context);
+  const { signal } = options;
+  const weigh = await prepareRowWeights(train, context.target, options, signal);
+  const checkpoint =
+    options.checkpoint && (await openCheckpoint(options.checkpoint, () => trainingFacts(train, options, context)));
+  const resumed = await checkpoint?.resume();
+  let state = resumed?.fit ?? startOfFit(plan, context);
+  let bestWeights = resumed?.bestWeights;
+  if (resumed !== undefined) {
+    if (options.checkpoint !== undefined && plan.schedule !== undefined) {
+      checkRate(options.checkpoint.path, state, (place) => rateOf(plan, state, place, Number.NaN));
+    }
+    await network.setState(resumed.network);
+    context.onHistory(state.history);
+  }
+  const history = options.history && (await openHistoryFile(options.history, state));
+
+  const stream = openTrainingStream(train, context.target, state.place, options);
+  const loop: Loop = { network, train, options, context, plan, weigh, stream, timer: createEpochTimer(plan.epochs) };
+  try {
+    let good = await network.readState();
+    while (!state.stopped && epochsDone(state) < plan.epochs) {
+      const epoch = await runEpoch(loop, state, good);
+      good = epoch.network;
+      state = epoch.state;
+      if (epoch.isBest) bestWeights = good.weights;
+      await history?.write(state.history);
+      if (epoch.saveBest) await saveBest(options, context, good.weights);
+      await checkpoint?.write(
+        { fit: state, network: good, bestWeights },
+        state.stopped || epochsDone(state) >= plan.epochs,
+      );
+    }
+  } finally {
+    await stream.close();
+  }
+  if (plan.earlyStopping?.restoreBest && bestWeights !== undefined) await network.setWeights(bestWeights);
+  return state.history.filter(({ epoch }) => epoch > state.epochsBefore);
+}
+
+/** What stays the same over the epochs. */
+interface Loop {
+  readonly network: TrainableNetwork;
+  readonly train: TrainingData;
+  readonly options: FitOptions;
+  readonly context: FitContext;
+  readonly plan: FitPlan;
+  readonly weigh: WeighRows;
+  readonly stream: TrainingStream;
+  readonly timer: ReturnType<typeof createEpochTimer>;
+}
+
+/** One epoch with its validation, and what follows from them. */
+async function runEpoch(
+  loop: Loop,
+  state: FitState,
+  good: TrainingState,
+): Promise<{
+  readonly state: FitState;
+  readonly network: TrainingState;
+  readonly isBest: boolean;
+  readonly saveBest: boolean;
+}> {
+  const { network, train, options, context, plan, stream, timer } = loop;
+  const { target, training } = context;
+  const { validation, signal, onProgress, callbacks = [] } = options;
+  const { metric } = taskRules(target.task);
+  const index = epochsDone(state);
+  const epoch = state.epochsBefore + index + 1;
+  const place = (batch: number) => ({ step: state.steps + batch, epoch: index });
+  let stopped = false;
+  const running: RunningTraining = {
+    stop: () => {
+      stopped = true;
+    },
+    readWeights: () => network.readWeights(),
+  };
+  const progress = (sums: EpochSums): TrainingProgress => {
+    const batches = Math.max(sums.batches, plan.batches ?? Math.ceil((sums.batches * train.length) / sums.rows));
+    return {
+      ...epochLog(metric, { epoch, learningRate: sums.learningRate }, sums, undefined),
+      epochs: state.epochsBefore + plan.epochs,
+      batch: sums.batches,
+      batches,
+      etaSeconds: timer.secondsLeft(index, sums.batches / batches),
+    };
+  };
+
+  timer.start(index);
+  await callEach(callbacks, (callback) => callback.onEpochBegin?.(epoch, running));
+  const trained = await trainEpoch(
+    network,
+    stream.epoch(plan.stepsPerEpoch),
+    target,
+    loop.weigh,
+    (batch) => rateOf(plan, state, place(batch), training.optimizer.learningRate),
+    async (sums) => {
+      onProgress?.(progress(sums));
+      await callEach(callbacks, (callback) => callback.onBatchEnd?.(progress(sums), running));
+    },
+  );
+  const where = { epoch, batch: trained.batches };
+  if (trained.brokenLoss !== undefined) {
+    throw await diverged(network, good, `the loss is ${trained.brokenLoss},`, where);
+  }
+  // The last step's weights have not been used yet, so no loss has shown whether they are sound.
+  const after = await network.readState();
+  const broken = findNonFinite(after.weights);
+  if (broken !== undefined) throw await diverged(network, good, `layer "${broken}" has weights that are`, where);
+
+  const measured =
+    validation &&
+    (await validateOn(network, "validation", validation, target, {
+      pass: 0,
+      signal,
+      targetColumn: options.targetColumn,
+      penalty: weightPenalty(after.weights, training),
+      labelSmoothing: training.labelSmoothing,
+    }));
+  const log = epochLog(metric, { epoch, learningRate: trained.learningRate }, trained, measured);
+  const history = [...state.history, log];
+  context.onHistory(history);
+  if (measured !== undefined) onProgress?.({ ...progress(trained), ...log });
+  const stopping = state.earlyStopping && plan.earlyStopping?.judge(state.earlyStopping, log, index);
+  const figure = plan.best && log[plan.best.figure];
+  const isBetter = figure !== undefined && plan.best?.isBetter(figure, state.best) === true;
+  await callEach(callbacks, (callback) => callback.onEpochEnd?.(log, running));
+  return {
+    network: after,
+    isBest: stopping?.isBest === true && plan.earlyStopping?.restoreBest === true,
+    saveBest: isBetter,
+    state: {
+      ...state,
+      history,
+      steps: state.steps + trained.batches,
+      place: stream.place(),
+      stopped: stopped || stopping?.stop === true,
+      earlyStopping: stopping?.state,
+      plateau: state.plateau && plan.plateau?.judge(state.plateau, log),
+      best: isBetter ? figure : state.best,
+    },
+  };
+}
+
+async function callEach(
+  callbacks: readonly TrainingCallback[],
+  call: (callback: TrainingCallback) => unknown,
 ): Promise<void> {
-  const { validation, signal, onProgress } = options;
-  const epochs = options.epochs ?? 10;
-  if (!Number.isInteger(epochs) || epochs < 1) {
-    throw new InvalidArgumentError(`\`epochs\` is ${epochs}: expected an integer of at least 1.`);
-  }
-  checkData("train", train, context.target);
-  if (validation !== undefined) checkData("validation", validation, context.target);
+  for (const callback of callbacks) await call(callback);
+}
 
-  const lastEpoch = context.epochsDone + epochs;
-  const timer = startTimer(epochs * train.length);
-  let goodWeights = await network.readWeights();
-  for (let epoch = context.epochsDone + 1; epoch <= lastEpoch; epoch++) {
-    let rows = 0;
-    let lossSum = 0;
-    let hits = 0;
-    let batch = 0;
-    let batches = train.batchesPerPass ?? 0;
-    const progress = (): TrainingProgress => ({
-      epoch,
-      epochs: lastEpoch,
-      batch,
-      batches: Math.max(batch, batches),
-      loss: lossSum / rows,
-      accuracy: hits / rows,
-      etaSeconds: timer.secondsLeft(),
-    });
+async function saveBest({ saveBest: best }: FitOptions, { encodeModel }: FitContext, weights: NetworkWeights) {
+  if (best === undefined || encodeModel === undefined) return;
+  await writeFileAtomically(best.path, await encodeModel(weights), { overwrite: true });
+}
 
-    for await (const { xs, classes } of checkedBatches("train", train, context.target, signal)) {
-      if (batches === 0) batches = Math.ceil(train.length / classes.length);
-      batch++;
-      const { loss, outputs } = await network.step(xs, oneHot(classes, context.target.classLabels.length));
-      if (!Number.isFinite(loss)) throw await diverged(`the loss is ${loss},`, { epoch, batch }, goodWeights);
-      rows += classes.length;
-      lossSum += loss * classes.length;
-      hits += countHits(outputs, classes);
-      timer.add(classes.length);
-      onProgress?.(progress());
-    }
-
-    // The last step's weights have not been used yet, so no loss has shown whether they are sound.
-    const weights = await network.readWeights();
-    const broken = findNonFinite(weights);
-    if (broken !== undefined)
-      throw await diverged(`layer "${broken}" has weights that are`, { epoch, batch }, goodWeights);
-    goodWeights = weights;
-
-    const log: EpochLog = { epoch, loss: lossSum / rows, accuracy: hits / rows };
-    if (validation === undefined) {
-      context.onEpoch(log);
-      continue;
-    }
-    const penalty = kernelPenalty(weights, context.l2);
-    const measured = await evaluateNetwork(network, "validation", validation, context.target, penalty, signal);
-    const validated = { valLoss: measured.loss, valAccuracy: measured.accuracy };
-    context.onEpoch({ ...log, ...validated });
-    onProgress?.({ ...progress(), ...validated });
-  }
-
-  async function diverged(
-    what: string,
-    place: { readonly epoch: number; readonly batch: number },
-    weights: NetworkWeights,
-  ): Promise<TrainingDivergedError> {
-    // The optimizer's running means are spoilt too, so weights alone are not enough.
-    await context.restart(weights);
-    return new TrainingDivergedError(
-      `Training stopped in batch ${place.batch} of epoch ${place.epoch}: ${what} not a finite number. The weights from before the epoch were put back. Look for NaN or very large values in the features, try a lower \`learningRate\` (a tenth of it), or bring the features to a smaller range.`,
-      place,
-    );
-  }
+/** Puts the network back to where it was before the epoch: the optimizer's running means are spoilt too. */
+async function diverged(
+  network: TrainableNetwork,
+  good: TrainingState,
+  what: string,
+  place: { readonly epoch: number; readonly batch: number },
+): Promise<TrainingDivergedError> {
+  await network.setState(good);
+  return new TrainingDivergedError(
+    `Training stopped in batch ${place.batch} of epoch ${place.epoch}: ${what} not a finite number. The weights from before the epoch were put back. Look for NaN or very large values in the features, try a lower \`learningRate\` (a tenth of it), or bring the features to a smaller range.`,
+    place,
+  );
 }
 
 function findNonFinite(weights: NetworkWeights): string | undefined {
@@ -121,15 +211,4 @@ function findNonFinite(weights: NetworkWeights): string | undefined {
     if (list.some(({ array }) => !array.data.every(Number.isFinite))) return layer;
   }
   return undefined;
-}
-
-function startTimer(allRows: number) {
-  const start = performance.now();
-  let rows = 0;
-  return {
-    add: (count: number) => {
-      rows += count;
-    },
-    secondsLeft: () => ((performance.now() - start) / 1000 / rows) * (allRows - rows),
-  };
 }

@@ -1,19 +1,40 @@
 import { InvalidArgumentError } from "../errors.js";
 import { type Shape, sizeOf } from "../ndarray.js";
+import { type ActivationName, activationNames } from "../network/activation.js";
 import type { Layer } from "../network/layer.js";
 import type { Network, NetworkWeights, Weight } from "../network/network.js";
 import { weightShapes } from "../network/weight-shapes.js";
-import { checkBoolean, checkList, checkTexts, checkWellFormed, describeValue } from "../options/check-option.js";
+import {
+  checkBoolean,
+  checkList,
+  checkOneOf,
+  checkTexts,
+  checkWellFormed,
+  describeValue,
+} from "../options/check-option.js";
 import { createRandom, type Random } from "../random.js";
+import { type Task, taskRules, tasks } from "./target.js";
 
 /** What a head is made of. */
-export interface HeadShape {
+export interface HeadShape<T extends Task = "classification"> {
+  /**
+   * What is learned: one of several classes (a softmax), any number of labels for each row (sigmoids), or numbers (no
+   * activation). @default "classification"
+   */
+  readonly task?: T | undefined;
   /** Shape of one row of features, such as `[512]` or `[7, 7, 512]`. More than one axis is flattened. */
   readonly inputShape: Shape;
-  /** Names of the classes, at least two, in the order of the data's integer labels. */
+  /**
+   * Names of the classes, at least two, in the order of the data's integer labels; names of the labels, in the order of the
+   * data's ones and zeros; or of a regression the names of its numbers, such as `["price"]`.
+   */
   readonly classLabels: readonly string[];
-  /** Sizes of the hidden layers (dense, relu), such as `[256]`. @default [] (softmax regression) */
+  /** Sizes of the hidden layers (dense), such as `[256]`. @default [] (softmax regression) */
   readonly hidden?: readonly number[] | undefined;
+  /** Of the hidden layers. @default "relu" */
+  readonly activation?: ActivationName | undefined;
+  /** Normalises the values of each hidden layer before its activation, which then needs no bias. @default false */
+  readonly batchNormalization?: boolean | undefined;
   /** Part of the values that is dropped after each hidden layer, or of the features if there is none. @default 0 */
   readonly dropout?: number | undefined;
   /**
@@ -26,9 +47,13 @@ export interface HeadShape {
   readonly seed?: number | undefined;
 }
 
+// Keras's default momentum of 0.99 needs some 500 batches to find the statistics; small data sets have fewer.
+const statistics = { epsilon: 0.001, momentum: 0.9 };
+
 /**
- * Makes a head: InputLayer "features", Flatten and BatchNormalization if needed, Dense (relu) with Dropout for each hidden
- * layer, and a Dense softmax "predictions".
+ * Makes a head: InputLayer "features", Flatten and BatchNormalization if needed, for each hidden layer a Dense (with
+ * batch normalization: Dense, BatchNormalization, Activation) and Dropout, and a Dense "predictions" with the activation of
+ * the task.
  *
  * First weights are Keras's for Dense, Glorot uniform, and can be made again in Python: from one
  * `numpy.random.RandomState(seed)`, layer by layer,
@@ -36,35 +61,45 @@ export interface HeadShape {
  *
  * Formula: X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
  *
- * @throws InvalidArgumentError for fewer than two classes, labels that are not unique, or a size or rate out of range
+ * @throws InvalidArgumentError for too few class labels, labels that are not unique, or a setting out of range
  */
-export function headNetwork(shape: HeadShape): Network {
+export function headNetwork(shape: HeadShape<Task>): Network {
   const { inputShape, classLabels, hidden = [], dropout = 0, normalize = false, seed = 0 } = shape;
+  const { task = "classification", activation = "relu", batchNormalization = false } = shape;
+  checkOneOf("task", task, tasks);
   checkShape(inputShape, hidden, dropout);
-  checkLabels(classLabels);
+  checkOneOf("activation", activation, activationNames);
+  checkClassLabels(classLabels, task);
   checkBoolean("normalize", normalize);
+  checkBoolean("batchNormalization", batchNormalization);
   const layers: Layer[] = [];
   const append = (layer: Omit<Layer, "inputs">) => {
     layers.push({ ...layer, inputs: layers.slice(-1).map(({ name }) => name) } as Layer);
   };
+  const dense = (name: string, units: number, useBias: boolean, applied: ActivationName) =>
+    append({ className: "Dense", name, config: { units, useBias, activation: applied } });
   append({ className: "InputLayer", name: "features", config: { shape: inputShape, dtype: "float32" } });
   if (inputShape.length > 1) append({ className: "Flatten", name: "flatten", config: {} });
   if (normalize) {
-    // Keras's default momentum of 0.99 needs some 500 batches to find the statistics; small data sets have fewer.
-    const config = { epsilon: 0.001, momentum: 0.9, scale: false, center: false };
-    append({ className: "BatchNormalization", name: "normalize", config });
+    append({
+      className: "BatchNormalization",
+      name: "normalize",
+      config: { ...statistics, scale: false, center: false },
+    });
   }
   hidden.forEach((units, index) => {
-    append({ className: "Dense", name: `hidden_${index + 1}`, config: { units, useBias: true, activation: "relu" } });
-    if (dropout > 0) append({ className: "Dropout", name: `dropout_${index + 1}`, config: { rate: dropout } });
+    const number = index + 1;
+    dense(`hidden_${number}`, units, !batchNormalization, batchNormalization ? "linear" : activation);
+    if (batchNormalization) {
+      const config = { ...statistics, scale: true, center: true };
+      append({ className: "BatchNormalization", name: `batch_normalization_${number}`, config });
+      append({ className: "Activation", name: `activation_${number}`, config: { activation } });
+    }
+    if (dropout > 0) append({ className: "Dropout", name: `dropout_${number}`, config: { rate: dropout } });
   });
   if (hidden.length === 0 && dropout > 0)
     append({ className: "Dropout", name: "dropout_1", config: { rate: dropout } });
-  append({
-    className: "Dense",
-    name: "predictions",
-    config: { units: classLabels.length, useBias: true, activation: "softmax" },
-  });
+  dense("predictions", classLabels.length, true, taskRules(task).activation);
   const topology = { name: "transfer_head", layers, inputs: ["features"], outputs: ["predictions"] };
   return { ...topology, weights: glorotUniform(weightShapes(topology), createRandom(seed)) };
 }
@@ -76,7 +111,7 @@ function glorotUniform(needed: ReturnType<typeof weightShapes>, random: Random):
       layer,
       shapes.map(({ name, shape }) => {
         const data = new Float32Array(sizeOf(shape));
-        if (name === "moving_variance") data.fill(1);
+        if (name === "moving_variance" || name === "gamma") data.fill(1);
         if (name === "kernel") {
           const [inputs = 0, units = 0] = shape;
           const limit = Math.sqrt(6 / (inputs + units));
@@ -111,12 +146,18 @@ function checkShape(inputShape: Shape, hidden: readonly number[], dropout: numbe
   }
 }
 
-/** Checks the names of classes: at least two, none empty, none twice, none that UTF-8 cannot hold. @throws InvalidArgumentError if they are not so */
-export function checkLabels(classLabels: readonly string[]): void {
+/**
+ * Checks the names of classes, labels or outputs: of classes at least two, of others one; none empty, none twice, none that
+ * UTF-8 cannot hold.
+ *
+ * @throws InvalidArgumentError if they are not so
+ */
+export function checkClassLabels(classLabels: readonly string[], task: Task): void {
   checkTexts("classLabels", classLabels, '["cats", "dogs"]');
-  if (classLabels.length < 2) {
+  const least = task === "classification" ? 2 : 1;
+  if (classLabels.length < least) {
     throw new InvalidArgumentError(
-      `\`classLabels\` is [${classLabels.map((label) => `"${label}"`).join(", ")}]: expected the names of at least two classes.`,
+      `\`classLabels\` is [${classLabels.map((label) => `"${label}"`).join(", ")}]: expected the names of ${least === 2 ? "at least two classes" : "one output or more"}.`,
     );
   }
   checkWellFormed("classLabels", classLabels);

@@ -1,4 +1,4 @@
-import type { TrainingOptions } from "../backends/backend.js";
+import type { TrainingOptions } from "../backends/trainable-backend.js";
 import { InvalidArgumentError, UnsupportedError } from "../errors.js";
 import type { HDF5File } from "../hdf5/engine.js";
 import { type KerasModel, readKerasModel } from "../keras/read-model.js";
@@ -6,12 +6,23 @@ import type { Shape } from "../ndarray.js";
 import { formatShape } from "../network/layer-shape.js";
 import type { Network } from "../network/network.js";
 import { inferShapes } from "../network/shapes.js";
-import { checkLabels, headNetwork } from "./head-network.js";
-import type { HeadMetadata, LearningOptions, LoadHeadOptions, TransferHeadOptions } from "./head-options.js";
+import { validateNetwork } from "../network/validate.js";
+import { checkOneOf } from "../options/check-option.js";
+import { checkClassLabels, headNetwork } from "./head-network.js";
+import type {
+  HeadMetadata,
+  LearningOptions,
+  LoadHeadOptions,
+  NetworkHeadOptions,
+  TransferHeadOptions,
+} from "./head-options.js";
+import { resolveOptimizer } from "./optimizer-options.js";
+import { type Task, taskRules, tasks } from "./target.js";
 
 /** What a head is made of, before a backend has it. */
 export interface HeadParts {
   readonly network: Network;
+  readonly task: Task;
   readonly inputShape: Shape;
   readonly classLabels: readonly string[];
   readonly metadata: HeadMetadata;
@@ -21,14 +32,41 @@ export interface HeadParts {
 }
 
 /** The parts of a new head. @throws InvalidArgumentError for a setting out of range */
-export function newHead(options: TransferHeadOptions): HeadParts {
-  const training = trainingOptions(options, options.seed);
+export function newHead(options: TransferHeadOptions<Task>): HeadParts {
+  const { task = "classification" } = options;
+  checkOneOf("task", task, tasks);
   return {
     network: headNetwork(options),
+    task,
     inputShape: [...options.inputShape],
     classLabels: [...options.classLabels],
     metadata: checkMetadata(options.metadata ?? {}),
-    training,
+    training: trainingOptions(options, task, options.seed),
+    untrainable: undefined,
+  };
+}
+
+/**
+ * The parts of a head that is a network of the caller's own.
+ *
+ * @throws InvalidNetworkError if its graph or weights are not valid
+ * @throws UnsupportedError if it is not a head: one input of known shape, an output that fits the task
+ * @throws InvalidArgumentError for a setting out of range, or class labels of another number
+ */
+export function headOfNetwork(network: Network, options: NetworkHeadOptions<Task>): HeadParts {
+  const { task = "classification", classLabels } = options;
+  checkOneOf("task", task, tasks);
+  validateNetwork(network);
+  const name = `network "${network.name}"`;
+  const { inputShape, outputs } = checkHead(network, name, task);
+  checkCount(classLabels, outputs, name, task);
+  return {
+    network,
+    task,
+    inputShape,
+    classLabels: [...classLabels],
+    metadata: checkMetadata(options.metadata ?? {}),
+    training: trainingOptions(options, task, options.seed),
     untrainable: undefined,
   };
 }
@@ -38,42 +76,71 @@ export function newHead(options: TransferHeadOptions): HeadParts {
  *
  * @param name how messages call the file
  * @throws InvalidModelError if it is not a full Keras model
- * @throws UnsupportedError if it has a layer that cannot be run, or is not a head: one input of known shape, a softmax
- * over at least two classes
+ * @throws UnsupportedError if it has a layer that cannot be run, or is not a head: one input of known shape, an output
+ * that fits the task
  * @throws InvalidArgumentError if the class labels are missing or of another number
  */
-export async function readHead(file: HDF5File, name: string, options: LoadHeadOptions): Promise<HeadParts> {
+export async function readHead(file: HDF5File, name: string, options: LoadHeadOptions<Task>): Promise<HeadParts> {
+  const { task = "classification" } = options;
+  checkOneOf("task", task, tasks);
   const model = await readKerasModel(file, name);
-  const { inputShape, classes } = checkHead(model.network, name);
+  const { inputShape, outputs } = checkHead(model.network, `the model in "${name}"`, task);
   const classLabels = options.classLabels ?? model.classLabels;
   if (classLabels === undefined) {
     throw new InvalidArgumentError(
-      `"${name}" holds no class labels, as Keras saves none: pass \`classLabels\`, the names of its ${classes} classes in the order of its outputs.`,
+      `"${name}" holds no class labels, as Keras saves none: pass \`classLabels\`, the names of its ${outputs} ${task === "classification" ? "classes" : "outputs"} in the order of its outputs.`,
     );
   }
-  checkLabels(classLabels);
-  if (classLabels.length !== classes) {
-    throw new InvalidArgumentError(
-      `The head in "${name}" tells ${classes} classes apart, but there are ${classLabels.length} class labels: expected one for each.`,
-    );
-  }
-  const l2 = options.l2 ?? model.l2;
-  const optimizer = model.compile?.optimizer;
-  const learningRate = options.learningRate ?? (optimizer?.name === "adam" ? optimizer.learningRate : undefined);
+  checkCount(classLabels, outputs, `the head in "${name}"`, task);
+  const told = options.l1 !== undefined || options.l2 !== undefined;
+  const penalties = {
+    l1: options.l1 ?? model.l1 ?? (told ? 0 : undefined),
+    l2: options.l2 ?? model.l2 ?? (told ? 0 : undefined),
+  };
+  // A learning rate alone is that of the file's optimizer.
+  const { compile } = model;
+  const { learningRate: rate, ...settings } = compile?.optimizer ?? {};
+  const learning: LearningOptions =
+    options.optimizer !== undefined || compile === undefined
+      ? options
+      : {
+          ...options,
+          optimizer: settings as LearningOptions["optimizer"],
+          learningRate: options.learningRate ?? rate,
+        };
+  const clipping = options.clipping ?? compile?.clipping;
   return {
     network: model.network,
+    task,
     inputShape,
     classLabels: [...classLabels],
     metadata: model.metadata ?? {},
-    training: trainingOptions({ learningRate, l2 }, options.seed),
-    untrainable: whyUntrainable(model, l2, name),
+    training: trainingOptions({ ...learning, ...penalties, clipping }, task, options.seed),
+    untrainable: whyUntrainable(model, penalties, name),
   };
 }
 
-function checkHead(network: Network, name: string): { readonly inputShape: Shape; readonly classes: number } {
+function checkCount(classLabels: readonly string[], outputs: number, what: string, task: Task): void {
+  checkClassLabels(classLabels, task);
+  if (classLabels.length === outputs) return;
+  throw new InvalidArgumentError(
+    `${what[0]?.toUpperCase()}${what.slice(1)} ${task === "classification" ? `tells ${outputs} classes apart` : `has ${outputs} outputs`}, but there are ${classLabels.length} class labels: expected one for each.`,
+  );
+}
+
+function checkHead(
+  network: Network,
+  what: string,
+  task: Task,
+): { readonly inputShape: Shape; readonly outputs: number } {
+  const { activation } = taskRules(task);
+  const ending = { softmax: "a softmax over at least two classes", sigmoid: "sigmoids", linear: "no activation" }[
+    activation
+  ];
   const refuse = (fault: string): never => {
+    const other = tasks.filter((one) => one !== task).map((one) => `"${one}"`);
     throw new UnsupportedError(
-      `The model in "${name}" is not a head that can be loaded here: ${fault}. Expected one input of known shape, and one output that ends in a softmax over at least two classes.`,
+      `${what[0]?.toUpperCase()}${what.slice(1)} is not a head for the task "${task}": ${fault}. Expected one input of known shape, and one output that ends in ${ending}; \`task\` may also be ${other.join(" or ")}.`,
     );
   };
   const [output] = network.outputs;
@@ -83,39 +150,48 @@ function checkHead(network: Network, name: string): { readonly inputShape: Shape
   const input = network.layers.find((layer) => layer.className === "InputLayer")?.config.shape ?? [];
   if (input.length === 0 || input.includes(null)) return refuse(`its input has the shape ${formatShape(input)}`);
   const last = network.layers.find((layer) => layer.name === output);
-  const activation = last?.className === "Dense" || last?.className === "Activation" ? last.config.activation : "none";
-  if (activation !== "softmax") return refuse(`its last layer "${output}" has the activation ${activation}`);
-  const [classes, ...more] = inferShapes(network).get(output ?? "") ?? [];
-  if (typeof classes !== "number" || classes < 2 || more.length > 0) {
-    return refuse(`its output has the shape ${formatShape([classes ?? null, ...more])}`);
+  const ends = last?.className === "Dense" || last?.className === "Activation" ? last.config.activation : "none";
+  if (ends !== activation) {
+    return refuse(`its last layer "${output}" has the activation ${typeof ends === "string" ? ends : ends.name}`);
   }
-  return { inputShape: input as Shape, classes };
+  const [outputs, ...more] = inferShapes(network).get(output ?? "") ?? [];
+  if (typeof outputs !== "number" || outputs < (task === "classification" ? 2 : 1) || more.length > 0) {
+    return refuse(`its output has the shape ${formatShape([outputs ?? null, ...more])}`);
+  }
+  return { inputShape: input as Shape, outputs };
 }
 
-function whyUntrainable(model: KerasModel, l2: number | undefined, name: string): string | undefined {
+function whyUntrainable(
+  model: KerasModel,
+  { l1, l2 }: { readonly l1: number | undefined; readonly l2: number | undefined },
+  name: string,
+): string | undefined {
   if (model.frozen.length > 0) {
     return `Cannot train the head from "${name}": its layers ${model.frozen.map((layer) => `"${layer}"`).join(", ")} are frozen (\`trainable\` is false), but a head trains as a whole. Set them to trainable in Python and save it again.`;
   }
-  if (l2 === undefined) {
-    return `Cannot train the head from "${name}" as Keras would: its layers have penalties other than one L2 for all kernels. Pass \`l2\` to train it with that penalty instead.`;
+  if (l1 === undefined || l2 === undefined) {
+    return `Cannot train the head from "${name}" as Keras would: its layers have penalties other than one for all kernels. Pass \`l2\` or \`l1\` to train it with that penalty instead.`;
   }
   return undefined;
 }
 
-function trainingOptions(options: LearningOptions, seed = 0): TrainingOptions {
-  const { learningRate = 1e-3, l2 = 0 } = options;
-  if (!(learningRate > 0 && Number.isFinite(learningRate))) {
-    throw new InvalidArgumentError(`\`learningRate\` is ${learningRate}: expected a number above 0, such as 0.001.`);
+/** How a network learns a task. @throws InvalidArgumentError for a setting out of range */
+export function trainingOptions(options: LearningOptions, task: Task, seed = 0): TrainingOptions {
+  const { l1 = 0, l2 = 0, labelSmoothing = 0, clipping } = options;
+  for (const [name, value] of Object.entries({ l1, l2 })) {
+    if (value >= 0 && Number.isFinite(value)) continue;
+    throw new InvalidArgumentError(`\`${name}\` is ${value}: expected 0 or a number above it, such as 0.0001.`);
   }
-  if (!(l2 >= 0 && Number.isFinite(l2))) {
-    throw new InvalidArgumentError(`\`l2\` is ${l2}: expected 0 or a number above it, such as 0.0001.`);
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw new InvalidArgumentError(
+      `\`labelSmoothing\` is ${labelSmoothing}: expected a part from 0 to below 1, such as 0.1.`,
+    );
   }
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
     throw new InvalidArgumentError(`\`seed\` is ${seed}: expected an integer in 0..4294967295.`);
   }
-  // Keras's defaults for Adam.
-  const optimizer = { name: "adam", learningRate, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
-  return { loss: "categorical_crossentropy", optimizer, l2, seed };
+  const optimizer = resolveOptimizer(options.optimizer, options.learningRate);
+  return { loss: taskRules(task).loss, labelSmoothing, optimizer, clipping, l1, l2, seed };
 }
 
 /** Checks what is to be kept in a file. @throws InvalidArgumentError for what is neither text nor a finite number */

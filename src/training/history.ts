@@ -4,13 +4,25 @@ export interface EpochLog {
   readonly epoch: number;
   /** Mean over the rows, penalties included, while training. */
   readonly loss: number;
-  /** Part of the rows that were right, while training. */
-  readonly accuracy: number;
+  /**
+   * Part of the rows that were right, while training; with several labels for each row, the part of all labels (Keras's
+   * `binary_accuracy`). Absent for a regression.
+   */
+  readonly accuracy?: number;
+  /** Of a regression: mean of |output - number|, while training. */
+  readonly meanAbsoluteError?: number;
   /** On the validation rows, after the epoch; absent without them. */
   readonly valLoss?: number;
   /** On the validation rows, after the epoch; absent without them. */
   readonly valAccuracy?: number;
+  /** On the validation rows, after the epoch; absent without them. */
+  readonly valMeanAbsoluteError?: number;
+  /** That of the epoch's last step. */
+  readonly learningRate: number;
 }
+
+/** A figure of an epoch that can be watched. */
+export type EpochFigure = Exclude<keyof EpochLog, "epoch" | "learningRate">;
 
 /** How far training is. */
 export interface TrainingProgress extends EpochLog {

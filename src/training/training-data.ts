@@ -1,16 +1,22 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
-import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import type { BatchColumn } from "../hdf5/column-reader.js";
+import type { NdArray, Shape } from "../ndarray.js";
 import { describeValue } from "../options/check-option.js";
-import { checkFinite, toFloat32 } from "./float32-rows.js";
+import type { Target } from "./target.js";
 
-/** Rows with their classes. */
+/** Rows with their labels. */
 export interface TrainingBatch {
   /** `[rows, ...inputShape]`; other dtypes than float32 are converted. */
   readonly xs: NdArray;
-  /** `[rows]`: for each row the index of its class. */
-  readonly ys: NdArray<"int32">;
+  /**
+   * `[rows]`: for each row the index of its class, or the number that is to be met. `[rows, k]` for a multi-label task (ones
+   * and zeros), or for a regression of k numbers.
+   */
+  readonly ys: NdArray;
   /** Where each row stands in the file it comes from, where that is known; an evaluation can then name its pictures. */
   readonly indices?: Uint32Array | undefined;
+  /** Further values of the rows by name, such as the weight of each, `[rows, ...]`. */
+  readonly columns?: Readonly<Record<string, BatchColumn>> | undefined;
 }
 
 /**
@@ -26,21 +32,18 @@ export interface TrainingData {
   readonly classLabels?: readonly string[] | undefined;
   /** Class of every row, where that is known; a wrong one is then found before the first batch. */
   readonly labels?: ArrayLike<number> | undefined;
+  /** Where each row stands in the file it comes from, where that is known: a checkpoint then knows its rows again. */
+  readonly indices?: ArrayLike<number> | undefined;
   /** Number of batches of one pass, where it is known. */
   readonly batchesPerPass?: number | undefined;
   /**
    * One pass of a number: the same number gives the same rows in the same order. With `reuse` a batch is valid until the
-   * next is asked for. What goes over the rows many times, such as `LogisticRegression`, takes pass 0 again and again;
-   * without this method every iteration has to be the same.
+   * next is asked for. Training takes pass 0, 1, 2 and so on, so that one that is resumed sees the same rows; what
+   * measures, and what goes over the rows many times, such as `LogisticRegression`, takes pass 0 again and again. Without
+   * this method every iteration is a pass, whichever it is.
    */
   batches?(options: { readonly pass: number; readonly reuse: boolean }): AsyncIterable<TrainingBatch>;
   [Symbol.asyncIterator](): AsyncIterator<TrainingBatch>;
-}
-
-/** What a network is trained on or tested with. */
-export interface Target {
-  readonly inputShape: Shape;
-  readonly classLabels: readonly string[];
 }
 
 /**
@@ -62,88 +65,34 @@ export function checkData(name: string, data: TrainingData, target: Target): voi
   const { rowShape, classLabels } = data;
   if (rowShape !== undefined && rowShape.join() !== target.inputShape.join()) {
     throw new ShapeMismatchError(
-      `\`${name}\` has rows of shape [${rowShape.join(", ")}], but this head takes [${target.inputShape.join(", ")}]. Make the head with \`inputShape: data.rowShape\`, or extract the features as for the head.`,
+      `\`${name}\` has rows of shape [${rowShape.join(", ")}], but this network takes [${target.inputShape.join(", ")}]. Make the head with \`inputShape: data.rowShape\`, or extract the features as for the head.`,
       { expected: target.inputShape, received: rowShape },
     );
   }
+  if ((target.task ?? "classification") === "regression") return;
   const { labels } = data;
-  for (let row = 0; row < (labels?.length ?? 0); row++) checkClass(labels?.[row], row, name, target);
+  if ((target.task ?? "classification") === "classification") {
+    for (let row = 0; row < (labels?.length ?? 0); row++) checkClass(labels?.[row], row, name, target);
+  }
   if (classLabels === undefined || classLabels.length === 0) return;
   const longer = Math.max(classLabels.length, target.classLabels.length);
   for (let index = 0; index < longer; index++) {
     const [theirs, ours] = [classLabels[index], target.classLabels[index]];
     if (theirs === ours) continue;
     throw new InvalidArgumentError(
-      `\`${name}\` has other classes than this head: class ${index} is ${quoted(theirs)} there and ${quoted(ours)} here. Make the head with \`classLabels: data.classLabels\`.`,
+      `\`${name}\` has other classes than this network: class ${index} is ${quoted(theirs)} there and ${quoted(ours)} here. Make the head with \`classLabels: data.classLabels\`.`,
     );
   }
 }
 
-function checkClass(label: number | undefined, row: number, name: string, { classLabels }: Target): void {
+/** @throws InvalidArgumentError if the class of a row is none of the target's */
+export function checkClass(label: number | undefined, row: number, name: string, { classLabels }: Target): void {
   if (label !== undefined && Number.isInteger(label) && label >= 0 && label < classLabels.length) return;
   throw new InvalidArgumentError(
-    `Row ${row} of a pass over \`${name}\` has class ${label}: expected an integer from 0 to ${classLabels.length - 1}, for the ${classLabels.length} class labels of this head.`,
+    `Row ${row} of a pass over \`${name}\` has class ${label}: expected an integer from 0 to ${classLabels.length - 1}, for the ${classLabels.length} class labels of this network.`,
   );
 }
 
 function quoted(label: string | undefined): string {
   return label === undefined ? "missing" : `"${label}"`;
-}
-
-/** A batch that fits the network. */
-export interface CheckedBatch {
-  readonly xs: NdArray<"float32">;
-  readonly classes: Int32Array;
-  readonly indices: Uint32Array | undefined;
-}
-
-/**
- * One pass over the data, each batch checked; at the end the count of rows too, as a row left out would make every
- * average a little wrong.
- *
- * @throws ShapeMismatchError if a batch or the count of rows does not fit
- * @throws InvalidArgumentError if a class is not one of the target's, or a feature is NaN or infinite
- */
-export async function* checkedBatches(
-  name: string,
-  data: TrainingData,
-  target: Target,
-  signal?: AbortSignal | undefined,
-): AsyncGenerator<CheckedBatch, void, undefined> {
-  let rows = 0;
-  signal?.throwIfAborted();
-  for await (const { xs, ys, indices } of data) {
-    signal?.throwIfAborted();
-    if (ys.shape.length > 1) {
-      throw new ShapeMismatchError(
-        `A batch of \`${name}\` has labels of shape [${ys.shape.join(", ")}] in \`ys\`: this head learns one class for each row, [${ys.shape[0]}]. Name a dataset with one class for each row as \`labelKey\`, or train a tfjs model of your own on \`dataset()\`.`,
-        { expected: [ys.shape[0] ?? null], received: ys.shape },
-      );
-    }
-    const count = ys.data.length;
-    const expected = [count, ...target.inputShape];
-    if (count === 0 && (xs.shape[0] ?? 0) > 0) {
-      throw new InvalidArgumentError(
-        `A batch of \`${name}\` has ${xs.shape[0]} rows but no labels in \`ys\`. If its file was opened without labels, name their dataset with \`labelKey\`.`,
-      );
-    }
-    if (count === 0 || xs.shape.join() !== expected.join() || xs.data.length !== sizeOf(expected)) {
-      throw new ShapeMismatchError(
-        `A batch of \`${name}\` has \`xs\` of shape [${xs.shape.join(", ")}] and ${count} classes in \`ys\`: expected [rows, ${target.inputShape.join(", ")}] and as many classes as rows, at least one.`,
-        { expected, received: xs.shape },
-      );
-    }
-    for (let row = 0; row < count; row++) checkClass(ys.data[row], rows + row, name, target);
-    const features = toFloat32(xs);
-    const first = rows;
-    checkFinite(features, (row) => `Row ${first + row} of a pass over \`${name}\``);
-    rows += count;
-    yield { xs: features, classes: Int32Array.from(ys.data), indices };
-  }
-  if (rows !== data.length) {
-    throw new ShapeMismatchError(
-      `A pass over \`${name}\` gave ${rows} rows, but its \`length\` is ${data.length}. Every iteration must give each row once.`,
-      { expected: [data.length], received: [rows] },
-    );
-  }
 }

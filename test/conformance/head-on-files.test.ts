@@ -88,7 +88,7 @@ describe("data that does not fit the head", () => {
     TransferHead.create({ inputShape: rowShape, classLabels, backend: tfjsCpu(), ...more });
 
   test.each([
-    ["another width", { inputShape: [144] }, "ShapeMismatchError", /\[3, 3, 16\], but this head takes \[144\]/],
+    ["another width", { inputShape: [144] }, "ShapeMismatchError", /\[3, 3, 16\], but this network takes \[144\]/],
     [
       "fewer classes",
       { classLabels: ["cats", "dogs"] },

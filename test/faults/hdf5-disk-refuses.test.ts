@@ -160,6 +160,40 @@ describe("a disk that does not take the rows it was given", () => {
     await data.verify();
   });
 
+  test("nor the folder's names: with durability power the disk has them before the first row counts", async () => {
+    const { open } = fs;
+    const order: string[] = [];
+    Object.assign(fs, {
+      open: (async (name, flags, mode) => {
+        const handle: FileHandle = await open(name, flags, mode);
+        const sync = handle.sync.bind(handle);
+        handle.sync = async () => {
+          order.push(String(name));
+          await sync();
+        };
+        return handle;
+      }) as typeof open,
+    });
+    syncBuiltinESMExports();
+    try {
+      const writer = await HDF5DatasetWriter.create(file, {
+        rows: 2,
+        rowShape: [1],
+        bufferSize: 1,
+        durability: "power",
+      });
+      for (const row of [0, 1]) {
+        await writer.add({ dtype: "float32", shape: [1, 1], data: Float32Array.of(row) });
+        order.push(`row ${row}`);
+      }
+      await writer.abort();
+    } finally {
+      Object.assign(fs, { open });
+      syncBuiltinESMExports();
+    }
+    expect(order).toEqual([folder, "row 0", "row 1"]);
+  });
+
   test("in the compressed form: closing again makes it again", async () => {
     const compressed = { ...options, compression: { gzip: 1 } };
     const other = path.join(folder, "undisturbed.hdf5");

@@ -6,11 +6,12 @@ import { isCnnTransferError } from "../../src/errors.js";
 import { h5wasm } from "../../src/hdf5/h5wasm.node.js";
 import { HDF5DatasetGenerator } from "../../src/hdf5-dataset-generator.js";
 import { HDF5DatasetWriter } from "../../src/hdf5-dataset-writer.js";
-import { createRandom, type Random } from "../../src/random.js";
+import { createRandom } from "../../src/random.js";
 import { type BundledScript, bundleScript } from "./support/bundled-script.js";
 import { makeFastFolder } from "./support/fast-folder.js";
 import { faultCount } from "./support/fault-count.js";
 import { hasH5py, readWithH5py } from "./support/h5py-reader.js";
+import { chooseMoment } from "./support/kill-moment.js";
 import {
   compressedRows,
   kept,
@@ -133,23 +134,6 @@ async function killAndResume(seed: number): Promise<void> {
   expect(isCnnTransferError(error, "FileAccessError") && error.reason).toBe("exists");
   expect(await readdir(place)).toEqual(["features.hdf5"]);
   finished.push({ file, kind });
-}
-
-type Moment = (line: string, flushes: number, kill: () => void) => void;
-
-/** While the file is made, while rows come, or while it is completed; and then a little later. */
-function chooseMoment(random: Random): Moment {
-  const choice = random.double();
-  const later = random.double() * 4;
-  const flush = random.integerBelow(200);
-  let done = false;
-  return (line, flushes, kill) => {
-    const now =
-      choice < 0.25 ? line === "ready" : choice < 0.8 ? flushes > flush || line === "closing" : line === "closing";
-    if (!now || done) return;
-    done = true;
-    setTimeout(kill, choice < 0.25 ? later : later / 2);
-  };
 }
 
 /** The unfinished file can be looked at by others while rows come: those that it tells of are right. */

@@ -202,6 +202,20 @@ describe("two writers of one file", () => {
     expect(await resume()).toBe(0);
   });
 
+  test.skipIf(process.platform !== "linux")(
+    "a lock of a process that has ended and was not waited for is taken over",
+    async () => {
+      // The shell becomes another program, which does not ask what has become of the shell's child.
+      const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+      const [line] = (await once(parent.stdout, "data")) as [Buffer];
+      const ended = Number(line.toString());
+      await expect.poll(() => readFile(`/proc/${ended}/stat`, "utf8")).toContain(") Z ");
+      await writeFile(`${file}.partial.lock`, JSON.stringify({ pid: ended, host: hostname() }));
+      expect(await resume()).toBe(0);
+      parent.kill();
+    },
+  );
+
   test("a lock of another machine is respected, and the error names the file to delete", async () => {
     await writeFile(`${file}.partial.lock`, JSON.stringify({ pid: dead, host: "another-machine" }));
     await expect(HDF5DatasetWriter.create(file, run.options)).rejects.toMatchObject({

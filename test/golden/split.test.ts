@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { foldRows, splitRows } from "../../src/training/split.js";
+import { foldRows } from "../../src/training/folds.js";
+import { splitRows } from "../../src/training/split.js";
 
 interface SplitCase {
   readonly count: number;

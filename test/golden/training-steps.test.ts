@@ -1,96 +1,112 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { TrainableBackend } from "../../src/backends/backend.js";
+import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
-import type { NdArray } from "../../src/ndarray.js";
-import type { Layer } from "../../src/network/layer.js";
+import type { LayerTraining, TrainableBackend, TrainingOptions } from "../../src/backends/trainable-backend.js";
+import type { Json } from "../../src/keras/layer-config.js";
+import { readTopology } from "../../src/keras/read-topology.js";
+import { type NdArray, sizeOf } from "../../src/ndarray.js";
 import type { Network, NetworkWeights } from "../../src/network/network.js";
+import { createRandom } from "../../src/random.js";
 import { tfjsNodeHint, tfjsNodeIsBuilt, tfjsNodeModule } from "../support/tfjs-node-build.js";
-
-interface TrainingCase {
-  readonly l2: number;
-  readonly learningRate: number;
-  readonly inputShape: readonly number[];
-  readonly layers: readonly { readonly className: string; readonly name: string; readonly config: object }[];
-  readonly start: WeightLists;
-  readonly xs: readonly (readonly number[])[];
-  readonly ys: readonly (readonly number[])[];
-  readonly losses: readonly number[];
-  readonly outputs: readonly (readonly number[])[];
-  readonly end: WeightLists;
-}
 
 type WeightLists = Record<
   string,
   readonly { readonly name: string; readonly shape: readonly number[]; readonly data: readonly number[] }[]
 >;
 
+type TrainingRun = Omit<TrainingOptions, "layers"> & {
+  readonly name: string;
+  readonly layers?: Record<string, LayerTraining>;
+  readonly learningRates?: readonly number[];
+  readonly weighted?: boolean;
+  readonly losses: readonly number[];
+  readonly outputs: readonly number[];
+  readonly end: WeightLists;
+};
+
+interface Golden {
+  readonly kerasVersion: string;
+  readonly model: Json;
+  readonly inputShape: readonly number[];
+  readonly outputs: number;
+  readonly start: WeightLists;
+  /** Whether inputs are whole numbers from 0 to 255. */
+  readonly pixels: boolean;
+  readonly ys: readonly (readonly number[])[];
+  readonly sampleWeights: readonly (readonly number[])[];
+  readonly runs: readonly TrainingRun[];
+}
+
 const folder = new URL("../fixtures/training-steps/", import.meta.url);
-const cases = new Map(
-  readdirSync(folder).map((file) => [
-    file.replace(".json", ""),
-    JSON.parse(readFileSync(new URL(file, folder), "utf8")) as TrainingCase,
-  ]),
-);
-const heads = [...cases.keys()].filter((name) => name !== "convolution");
+const cases = readdirSync(folder)
+  .sort()
+  .flatMap((file) => {
+    const golden = JSON.parse(readFileSync(new URL(file, folder), "utf8")) as Golden;
+    return golden.runs.map((training) => ({
+      name: `${file.replace(".json", "")}: ${training.name}`,
+      golden,
+      training,
+    }));
+  });
 const rows = 8;
+const tolerance = 1e-5;
 
 const backends: readonly { readonly name: string; readonly run: boolean; readonly backend: () => TrainableBackend }[] =
   [
+    { name: "onnx", run: true, backend: () => onnx() },
     { name: "tfjs-wasm", run: true, backend: () => tfjsWasm() },
     { name: "tfjs-cpu", run: true, backend: () => tfjsCpu() },
     { name: `tfjs-node${tfjsNodeHint}`, run: tfjsNodeIsBuilt, backend: () => tfjsNode({ module: tfjsNodeModule }) },
   ];
 
-describe.each(backends)("$name", ({ run, backend, name }) => {
-  const trains = name.startsWith("tfjs-wasm") ? heads : [...cases.keys()];
-
-  test.runIf(run).each(trains)(
-    "takes ten steps of Adam on %s with the losses, outputs and weights of Keras",
-    async (caseName) => {
-      const golden = cases.get(caseName) as TrainingCase;
-      const network = networkOf(golden);
-      const trained = await backend().loadForTraining(network, {
-        loss: "categorical_crossentropy",
-        optimizer: { name: "adam", learningRate: golden.learningRate, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
-        l2: golden.l2,
-        seed: 0,
+describe.each(backends)("ten steps on $name have the losses, outputs and weights of Keras", ({ run, backend }) => {
+  test.runIf(run).each(cases)("$name", async ({ golden, training }) => {
+    const { layers = {}, learningRates, weighted, losses, outputs, end, name: _, ...options } = training;
+    const trained = await backend().loadForTraining(networkOf(golden), {
+      ...options,
+      layers: new Map(Object.entries(layers)),
+      seed: 0,
+    });
+    const inputs = inputsOf(golden);
+    let last = new Float32Array();
+    for (const [index, loss] of losses.entries()) {
+      const xs = inputs();
+      const ys = array([rows, golden.outputs], golden.ys[index] as number[]);
+      const result = await trained.step(xs, ys, {
+        learningRate: learningRates?.[index],
+        sampleWeights: weighted ? array([rows], golden.sampleWeights[index] as number[]) : undefined,
       });
-      for (const [index, loss] of golden.losses.entries()) {
-        const xs = array([rows, ...golden.inputShape], golden.xs[index] as number[]);
-        const result = await trained.step(xs, array([rows, 3], golden.ys[index] as number[]));
-        expect(Math.abs(result.loss - loss) / loss).toBeLessThan(1e-5);
-        expect(relativeError(result.outputs.data, golden.outputs[index] as number[])).toBeLessThan(1e-5);
+      expect(Math.abs(result.loss - loss) / loss, `loss of step ${index + 1}`).toBeLessThan(tolerance);
+      last = result.outputs.data as Float32Array<ArrayBuffer>;
+    }
+    expect(relativeError(last, outputs), "outputs").toBeLessThan(tolerance);
+    const weights = await trained.readWeights();
+    expect(Object.keys(end).sort()).toEqual([...weights.keys()].sort());
+    for (const [layer, expected] of Object.entries(end)) {
+      const still = layers[layer]?.trainable === false;
+      for (const [position, { name, data }] of expected.entries()) {
+        const weight = weights.get(layer)?.[position]?.array.data ?? new Float32Array();
+        if (still)
+          expect(weight, `${layer} ${name}`).toEqual(Float32Array.from(golden.start[layer]?.[position]?.data ?? []));
+        expect(relativeError(weight, data), `${layer} ${name}`).toBeLessThan(tolerance);
       }
-      const weights = await trained.readWeights();
-      for (const [layer, expected] of Object.entries(golden.end)) {
-        for (const [position, { data }] of expected.entries()) {
-          const weight = weights.get(layer)?.[position]?.array.data ?? new Float32Array();
-          expect(relativeError(weight, data), `${layer} ${position}`).toBeLessThan(1e-5);
-        }
-      }
-      await trained.dispose();
-    },
-  );
+    }
+    await trained.dispose();
+  });
 });
 
-function networkOf({ inputShape, layers, start }: TrainingCase): Network {
-  const input: Layer = {
-    className: "InputLayer",
-    name: "input",
-    inputs: [],
-    config: { shape: inputShape, dtype: "float32" },
-  };
-  const rest = layers.map((layer, index) => ({ ...layer, inputs: [layers[index - 1]?.name ?? "input"] }) as Layer);
-  return {
-    name: "golden",
-    layers: [input, ...rest],
-    inputs: ["input"],
-    outputs: [rest.at(-1)?.name ?? ""],
-    weights: weightsOf(start),
-  };
+/** The inputs of one step after another, as the script draws them. */
+function inputsOf({ inputShape, pixels }: Golden): () => NdArray<"float32"> {
+  const random = createRandom(11);
+  const draw = () => (pixels ? Math.floor(256 * random.double()) : -1 + 3 * random.double());
+  return () => array([rows, ...inputShape], Array.from({ length: rows * sizeOf(inputShape) }, draw));
+}
+
+function networkOf({ model, kerasVersion, start }: Golden): Network {
+  return { ...readTopology(model, kerasVersion), weights: weightsOf(start) };
 }
 
 function weightsOf(lists: WeightLists): NetworkWeights {

@@ -22,6 +22,7 @@ async function bundle(contents: string): Promise<string> {
       "h5wasm-plugins",
       "jsfive",
       "sharp",
+      "umap-js",
       "@bufbuild/*",
     ],
     logLevel: "silent",

@@ -58,6 +58,18 @@ describe("the example", () => {
     expect(await readdir(join(consumer, "output/drawings"))).toEqual(["mine.txt"]);
   });
 
+  test("fine-tunes the last block of the network in the package, and classifies from the file", async () => {
+    const { code, stdout, stderr } = await runExample("fine-tune");
+    expect(stderr).toContain("computed once: 72/72");
+    expect(code).toBe(0);
+    const [, warm] = /head alone: +accuracy ([\d.]+)/.exec(stdout) ?? [];
+    const [, tuned] = /last block: +accuracy ([\d.]+)/.exec(stdout) ?? [];
+    expect(Number(tuned)).toBeGreaterThanOrEqual(Number(warm));
+    expect(Number(tuned)).toBeGreaterThan(0.8);
+    expect(stdout).toMatch(/from the file: (cats|dogs|pandas)\/.* is (cats|dogs|pandas), \d+ %/);
+    expect(await readdir(join(consumer, "fine-tuned"))).toEqual(["drawings", "my_model.h5"]);
+  });
+
   test("takes a folder, and leaves out what is no picture", async () => {
     const folder = join(consumer, "pictures");
     await cp(drawings, folder, { recursive: true });
@@ -202,6 +214,20 @@ describe("the short examples run", () => {
     expect(fromFile).toBe(accuracy);
   });
 
+  test("shards", async () => {
+    const { code, stdout } = await runExample("shards", [drawings, "sharded.hdf5"]);
+    expect({ code, lines: stdout.trim().split("\n").sort() }).toEqual({
+      code: 0,
+      lines: [
+        "shard 0 of 4: 39 rows, 0 pictures left out",
+        "shard 1 of 4: 39 rows, 0 pictures left out",
+        "shard 2 of 4: 39 rows, 0 pictures left out",
+        "shard 3 of 4: 39 rows, 0 pictures left out",
+        "sharded.hdf5: 156 rows of 4 shards, 0 pictures left out",
+      ],
+    });
+  });
+
   test("classify, convert and tfjs-model, one after the other, on a file of Keras", async () => {
     await cp(join(root, "test/fixtures/keras-files/keras3-chain.keras"), join(consumer, "chain.keras"));
     const converted = await runExample("convert", ["chain.keras", "chain.h5", "chain.onnx"]);
@@ -222,6 +248,7 @@ describe("the short examples run", () => {
       "fit-dataset",
       "plug-in",
       "logistic-regression",
+      "shards",
       "classify",
       "convert",
       "tfjs-model",

@@ -18,7 +18,13 @@ describe("the packed package", () => {
     const others = files.filter((file) => !/^dist\/(node|browser)\/[\w.-]+\.(js|mjs|d\.ts)$/.test(file));
     expect(others.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "assets/vgg-mini.h5", "package.json"]);
     expect(files).toEqual(
-      expect.arrayContaining(["dist/node/index.js", "dist/node/index.d.ts", "dist/node/session-worker.mjs"]),
+      expect.arrayContaining([
+        "dist/node/index.js",
+        "dist/node/index.d.ts",
+        "dist/node/picture-worker.mjs",
+        "dist/node/session-worker.mjs",
+        "dist/node/training-worker.mjs",
+      ]),
     );
     expect(files).toContain("dist/browser/index.js");
   });

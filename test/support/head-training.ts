@@ -1,4 +1,4 @@
-import type { TrainingOptions } from "../../src/backends/backend.js";
+import type { TrainingOptions } from "../../src/backends/trainable-backend.js";
 
 /** Settings for training a small head in tests. */
 export const headTraining: TrainingOptions = {

@@ -99,8 +99,14 @@ const classes = [
   "hdf5-dataset-writer.ts",
   "hdf5-dataset-generator.ts",
   "transfer-head.ts",
+  "transfer-model.ts",
+  "fine-tune.ts",
+  "frozen-features.ts",
   "logistic-regression.ts",
+  "k-neighbors-classifier.ts",
+  "nearest-centroid.ts",
   "write-images.ts",
+  "merge-shards.ts",
 ];
 const adapter = /^(backends\/(onnx|tfjs)\/|hdf5\/(h5wasm|jsfive))/;
 

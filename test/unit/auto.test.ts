@@ -1,7 +1,8 @@
 import { expect, test, vi } from "vitest";
 import { auto, autoTrainable } from "../../src/backends/auto.js";
-import type { Backend, TrainableBackend } from "../../src/backends/backend.js";
+import type { Backend } from "../../src/backends/backend.js";
 import { defaultBackends, defaultTrainableBackends } from "../../src/backends/default-backends.node.js";
+import type { TrainableBackend } from "../../src/backends/trainable-backend.js";
 import { BackendUnavailableError, isCnnTransferError } from "../../src/errors.js";
 import type { Network } from "../../src/network/network.js";
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { LoadedNetwork } from "../../src/backends/backend.js";
-import { evaluateNetwork } from "../../src/training/evaluate.js";
-import { foldRows, splitRows } from "../../src/training/split.js";
+import { evaluatePredictor, networkPredictor } from "../../src/training/evaluate.js";
+import { foldRows } from "../../src/training/folds.js";
+import { splitRows } from "../../src/training/split.js";
 import { rowsData } from "../support/separable-data.js";
 
 const target = { inputShape: [1], classLabels: ["a", "b"] };
@@ -22,7 +23,13 @@ test("a batch may have more rows than a call takes arguments", async () => {
   const rows = 300_000;
   const classes = Int32Array.from({ length: rows }, (_, row) => (row % 4 === 0 ? 0 : 1));
   const data = rowsData(new Float32Array(rows), classes, [1], ["a", "b"], rows);
-  const { accuracy, perClass } = await evaluateNetwork(constant, "data", data, target, 0);
+  const { accuracy, perClass } = await evaluatePredictor(
+    networkPredictor(constant, "data", target),
+    "data",
+    data,
+    target,
+    { penalty: 0 },
+  );
   expect(accuracy).toBe(0.75);
   expect(perClass.map(({ support }) => support)).toEqual([75_000, 225_000]);
 });

@@ -214,6 +214,18 @@ describe("extractTo", () => {
     expect(state.adds).toBe(0);
   });
 
+  test("a writer that does not store which shard the pictures are is refused before the first of them", async () => {
+    const { state, sink } = collector();
+    const shard = { ...source, attributes: { shard: "1 of 4" } };
+    await expect(extractor.extractTo({ ...sink, attributes: { network: "vgg16" } }, shard)).rejects.toThrow(
+      /attribute "shard" is 1 of 4, .* has undefined.*images\.attributes/,
+    );
+    await expect(extractor.extractTo({ ...sink, attributes: { shard: "2 of 4" } }, shard)).rejects.toThrow(/2 of 4/);
+    expect(state.adds).toBe(0);
+    await extractor.extractTo({ ...sink, attributes: { shard: "1 of 4" } }, shard);
+    expect(state.adds).toBeGreaterThan(0);
+  });
+
   test("a writer with room for fewer rows is refused before the first picture, not after the last that fits", async () => {
     const { state, sink } = collector();
     const small = { add: sink.add, classLabels: source.classLabels, rows: 6, rowsWritten: 0, rowsSkipped: 0 };

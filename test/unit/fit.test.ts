@@ -1,20 +1,22 @@
 import { describe, expect, test } from "vitest";
-import type { TrainableNetwork } from "../../src/backends/backend.js";
+import type { TrainableNetwork, TrainingState } from "../../src/backends/trainable-backend.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { NetworkWeights } from "../../src/network/network.js";
 import { type FitContext, type FitOptions, fitNetwork } from "../../src/training/fit.js";
 import type { EpochLog, TrainingProgress } from "../../src/training/history.js";
 import type { TrainingData } from "../../src/training/training-data.js";
+import { headTraining } from "../support/head-training.js";
 import { rowsData } from "../support/separable-data.js";
 
 /** A network that computes nothing: its losses and weights are given, so that faults come when a test wants them. */
 function scriptedNetwork(script: { readonly losses?: readonly number[]; readonly weight?: () => number }) {
-  const steps: { readonly xs: NdArray<"float32">; readonly ys: NdArray<"float32"> }[] = [];
+  const steps: { readonly xs: NdArray; readonly ys: NdArray<"float32"> }[] = [];
   const even = (rows: number): NdArray<"float32"> => ({
     dtype: "float32",
     shape: [rows, 2],
     data: new Float32Array(rows * 2).fill(0.5),
   });
+  const restored: TrainingState[] = [];
   const network: TrainableNetwork = {
     inputShapes: [[1]],
     outputs: ["predictions"],
@@ -25,9 +27,11 @@ function scriptedNetwork(script: { readonly losses?: readonly number[]; readonly
     },
     readWeights: async () => weightsOf(script.weight?.() ?? 0),
     setWeights: async () => undefined,
+    readState: async () => ({ step: steps.length, weights: weightsOf(script.weight?.() ?? 0), slots: new Map() }),
+    setState: async (state) => void restored.push(state),
     dispose: async () => undefined,
   };
-  return { network, steps };
+  return { network, steps, restored };
 }
 
 function weightsOf(value: number): NetworkWeights {
@@ -37,6 +41,7 @@ function weightsOf(value: number): NetworkWeights {
 }
 
 const target = { inputShape: [1], classLabels: ["a", "b"] };
+const topology = { name: "scripted", layers: [], inputs: [], outputs: [] };
 
 function data(classes: readonly number[], batchSize = 4): TrainingData {
   return rowsData(new Float32Array(classes.length), Int32Array.from(classes), [1], ["a", "b"], batchSize);
@@ -48,13 +53,15 @@ async function trainScripted(
   options: FitOptions,
   context: Partial<FitContext> = {},
 ): Promise<readonly EpochLog[]> {
-  const logs: EpochLog[] = [];
+  let logs: readonly EpochLog[] = [];
   await fitNetwork(network, train, options, {
     target,
-    l2: 0,
-    epochsDone: 0,
-    onEpoch: (log) => logs.push(log),
-    restart: async () => undefined,
+    topology,
+    training: headTraining,
+    history: [],
+    onHistory: (history) => {
+      logs = history;
+    },
     ...context,
   });
   return logs;
@@ -65,7 +72,7 @@ describe("fitNetwork", () => {
     const { network } = scriptedNetwork({ losses: [1, 4] });
     const logs = await trainScripted(network, data([0, 0, 0, 1, 1]), { epochs: 1 });
     // Every row of the scripted network is predicted to be class 0, of which there are 3 in 5.
-    expect(logs).toEqual([{ epoch: 1, loss: (4 * 1 + 1 * 4) / 5, accuracy: 3 / 5 }]);
+    expect(logs).toEqual([{ epoch: 1, loss: (4 * 1 + 1 * 4) / 5, accuracy: 3 / 5, learningRate: 0.01 }]);
   });
 
   test("gives the backend one-hot targets and float32 rows", async () => {
@@ -92,7 +99,12 @@ describe("fitNetwork", () => {
 
   test("measures validation after each epoch, with the penalty as Keras does", async () => {
     const { network } = scriptedNetwork({ weight: () => 3 });
-    const logs = await trainScripted(network, data([0, 1]), { epochs: 2, validation: data([0, 1, 1, 1]) }, { l2: 0.5 });
+    const logs = await trainScripted(
+      network,
+      data([0, 1]),
+      { epochs: 2, validation: data([0, 1, 1, 1]) },
+      { training: { ...headTraining, l2: 0.5 } },
+    );
     expect(logs.map(({ epoch }) => epoch)).toEqual([1, 2]);
     expect(logs[0]?.valAccuracy).toBe(0.25);
     expect(logs[0]?.valLoss).toBeCloseTo(Math.log(2) + 0.5 * 9, 6);
@@ -106,7 +118,7 @@ describe("fitNetwork", () => {
       network,
       data([0, 0, 0, 0, 1, 1]),
       { epochs: 2, validation: data([0]), onProgress },
-      { epochsDone: 5 },
+      { history: [{ epoch: 5, loss: 1, accuracy: 0, learningRate: 0.01 }] },
     );
     expect(
       seen.map(({ epoch, epochs, batch, batches, valLoss }) => [epoch, epochs, batch, batches, valLoss !== undefined]),
@@ -125,25 +137,19 @@ describe("fitNetwork", () => {
   test.each([Number.NaN, Number.POSITIVE_INFINITY])(
     "stops at a loss of %s and starts again from the epoch before",
     async (loss) => {
-      const { network, steps } = scriptedNetwork({ losses: [1, 1, 1, loss], weight: () => steps.length });
-      const restarted: NetworkWeights[] = [];
-      const logs: EpochLog[] = [];
-      const fitting = trainScripted(
-        network,
-        data([0, 0, 0, 0, 1]),
-        { epochs: 9 },
-        {
-          restart: async (weights) => void restarted.push(weights),
-          onEpoch: (log) => logs.push(log),
-        },
-      );
+      const { network, steps, restored } = scriptedNetwork({ losses: [1, 1, 1, loss], weight: () => steps.length });
+      let logs: readonly EpochLog[] = [];
+      const onHistory = (history: readonly EpochLog[]) => {
+        logs = history;
+      };
+      const fitting = trainScripted(network, data([0, 0, 0, 0, 1]), { epochs: 9 }, { onHistory });
       await expect(fitting).rejects.toMatchObject({
         name: "TrainingDivergedError",
         epoch: 2,
         batch: 2,
         message: expect.stringMatching(/learningRate/),
       });
-      expect(restarted).toEqual([weightsOf(2)]);
+      expect(restored).toEqual([{ step: 2, weights: weightsOf(2), slots: new Map() }]);
       expect(logs.map(({ epoch }) => epoch)).toEqual([1]);
     },
   );
@@ -201,7 +207,7 @@ describe("fitNetwork", () => {
       rowsData(new Float32Array(2), Int32Array.of(0), [2], ["a", "b"], 4),
       {},
       "ShapeMismatchError",
-      /\[2\], but this head takes \[1\]/,
+      /\[2\], but this network takes \[1\]/,
     ],
     [
       "validation rows of another shape",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { LogisticRegression } from "../../src/logistic-regression.js";
+import { foldRows } from "../../src/training/folds.js";
 import type { FoldableData, GridSearchProgress } from "../../src/training/logistic/grid-search.js";
-import { foldRows } from "../../src/training/split.js";
 import { clusteredRows } from "../support/clustered-data.js";
 import { rowsData } from "../support/separable-data.js";
 

@@ -186,16 +186,25 @@ describe("further columns and labels of several values", () => {
     await expect(resumed).rejects.toThrow(`\`${name}\` was`);
   });
 
-  test("twenty of them, with long names, and six attributes have room in the head", async () => {
+  test("twenty of them, with long names, and fourteen attributes have room in the head", async () => {
     const columns = Object.fromEntries(
       Array.from({ length: 20 }, (_, i) => [`${"column ".repeat(20)}${i}`, { dtype: "uint8" as const }]),
     );
     const values = Object.fromEntries(Object.keys(columns).map((name, i) => [name, [i]]));
     await using writer = await HDF5DatasetWriter.create(target, { rowShape: [2], columns });
     await writer.add({ dtype: "float32", shape: [1, 2], data: Float32Array.of(1, 2) }, [0], { columns: values });
-    await writer.storeAttributes({ a: "x".repeat(500), b: 1, c: 2, d: 3, e: 4, f: 5 });
+    const facts = Object.fromEntries(Array.from({ length: 13 }, (_, i) => [`fact ${i}`, i]));
+    await writer.storeAttributes({ text: "x".repeat(500), ...facts });
+    await expect(writer.storeAttributes({ more: 1 })).rejects.toThrow(/15 attributes; up to 14/);
     await writer.close();
+    for (const engine of [contiguous(), jsfive()]) {
+      const opened = await engine.open(target);
+      expect(await opened.attributes("/")).toHaveLength(16);
+      await opened.close();
+    }
     const file = await h5wasm().open(target);
+    expect(await file.attributes("/")).toHaveLength(16);
+    expect((await file.attribute("/", "fact 12"))?.data).toEqual(BigInt64Array.of(12n));
     expect(await file.list("/")).toHaveLength(22);
     for (const [i, name] of Object.keys(columns).entries()) expect((await file.read(name)).data[0]).toBe(i);
     await file.close();

@@ -346,7 +346,7 @@ describe("options out of range are errors before any file is made", () => {
     ["resume", { resume: 1 }],
     ["bufferSize", { bufferSize: 0 }],
     ["durability", { durability: "none" }],
-    ["attributes", { attributes: { a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7 } }],
+    ["attributes", { attributes: Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`fact ${i}`, i])) }],
     ["attributes", { attributes: { complete: 1 } }],
     ["attributes", { attributes: { mixed: [1, "a"] } }],
     ["attributes", { attributes: { half: "\ud83d" } }],
@@ -390,8 +390,35 @@ describe("files that are in the way", () => {
     await writeFile(lock, "");
     await (await HDF5DatasetWriter.create(target, options)).abort();
     await writeFile(lock, JSON.stringify({ pid: 1, host: "elsewhere.invalid" }));
-    await expect(HDF5DatasetWriter.create(target, options)).rejects.toMatchObject({ reason: "locked" });
+    await expect(HDF5DatasetWriter.create(target, options)).rejects.toMatchObject({
+      reason: "locked",
+      message: expect.stringContaining("takeOver: true"),
+    });
+    await (await HDF5DatasetWriter.create(target, { ...options, takeOver: true })).abort();
   });
+
+  test("the lock of a process of this machine that runs is not taken over with `takeOver` either", async () => {
+    await using _first = await HDF5DatasetWriter.create(target, options);
+    await expect(HDF5DatasetWriter.create(target, { ...options, takeOver: true })).rejects.toMatchObject({
+      reason: "locked",
+      message: expect.not.stringContaining("takeOver"),
+    });
+  });
+
+  test.skipIf(process.platform !== "linux")(
+    "the lock of an earlier process with the number of one that runs is taken over, as in a container that starts again",
+    async () => {
+      const lock = `${target}.partial.lock`;
+      const writer = await HDF5DatasetWriter.create(target, options);
+      const held = JSON.parse(await readFile(lock, "utf8")) as { readonly pid: number; readonly started: string };
+      await writer.abort();
+      expect(held).toMatchObject({ pid: process.pid, host: hostname(), started: expect.stringMatching(/^\d+$/u) });
+      await writeFile(lock, JSON.stringify({ ...held, started: String(Number(held.started) - 1) }));
+      await (await HDF5DatasetWriter.create(target, options)).abort();
+      await writeFile(lock, JSON.stringify(held));
+      await expect(HDF5DatasetWriter.create(target, options)).rejects.toMatchObject({ reason: "locked" });
+    },
+  );
 
   test("a file called .partial that is not ours is not touched", async () => {
     await writeFile(`${target}.partial`, "mine");

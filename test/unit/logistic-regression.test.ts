@@ -292,6 +292,13 @@ describe("prediction", () => {
     expect(data.every((label, row) => label === few.data[row % 60])).toBe(true);
   });
 
+  test("is not evaluated on rows of other classes", async () => {
+    const model = await LogisticRegression.fit(clusteredData(three));
+    const { xs, ys } = clusteredData(three);
+    const others = rowsData(xs, ys, [10], ["cats", "dogs", "pandas"], 32);
+    await expect(model.evaluate(others)).rejects.toMatchObject({ name: "InvalidArgumentError" });
+  });
+
   test("is evaluated as a TransferHead is", async () => {
     const data = clusteredData(two);
     const model = await LogisticRegression.fit(data, { metadata: { from: "here" } });

@@ -18,3 +18,15 @@ test.each([
   createRandom(seed).shuffle(items);
   expect(items).toEqual(expected);
 });
+
+// numpy 2.4.6: numpy.random.RandomState(seeds).random_sample(3)
+test.each([
+  [[7], [0.32383276483316237, 0.15084917392450192, 0.6509344730398537]],
+  [
+    [1, 4294967295, 0],
+    [0.37300140397259673, 0.24809769892779865, 0.614245655986796],
+  ],
+])("doubles of the list of seeds %j equal numpy's RandomState", (seeds, expected) => {
+  const random = createRandom(seeds);
+  expect([random.double(), random.double(), random.double()]).toEqual(expected);
+});

@@ -130,6 +130,14 @@ describe("an extraction into a file that is gone on with", () => {
       `\`attributes.weights\` was "${extractor.attributes.weights}" and is now "${other.attributes.weights}"`,
     );
   });
+
+  test("refuses pictures that are decoded in another way", async () => {
+    await stopEarly();
+    await using other = await FeatureExtractor.create({ ...settings, decode: "fast" });
+    await expect(open({ attributes: other.attributes })).rejects.toThrow(
+      /`attributes.preprocess` was "bilinear to 64x64, caffe" and is now "bilinear to 64x64, decoded fast, caffe"/,
+    );
+  });
 });
 
 describe("the checksum of weights", () => {

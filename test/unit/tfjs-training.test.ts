@@ -1,13 +1,15 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
-import type { TrainableBackend } from "../../src/backends/backend.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import type { TrainableBackend, TrainingState } from "../../src/backends/trainable-backend.js";
 import { type CnnTransferErrors, isCnnTransferError } from "../../src/errors.js";
-import type { Network } from "../../src/network/network.js";
+import type { NdArray } from "../../src/ndarray.js";
+import type { Network, NetworkWeights } from "../../src/network/network.js";
+import { createRandom } from "../../src/random.js";
 import { everyLayerNetwork } from "../support/every-layer-network.js";
-import { headNetwork } from "../support/head-network.js";
+import { headNetwork, imageNetwork } from "../support/head-network.js";
 import { headTraining } from "../support/head-training.js";
 import { tfjsNodeHint, tfjsNodeIsBuilt, tfjsNodeModule } from "../support/tfjs-node-build.js";
 
@@ -16,6 +18,15 @@ const backends: readonly { readonly name: string; readonly run: boolean; readonl
   { name: "tfjs-cpu", run: true, create: () => tfjsCpu() },
   { name: `tfjs-node${tfjsNodeHint}`, run: tfjsNodeIsBuilt, create: () => tfjsNode({ module: tfjsNodeModule }) },
 ];
+
+const momentum = {
+  name: "rmsprop",
+  learningRate: 0.002,
+  rho: 0.9,
+  momentum: 0.8,
+  epsilon: 1e-7,
+  centered: false,
+} as const;
 
 const is =
   (name: keyof CnnTransferErrors, ...words: readonly string[]) =>
@@ -127,6 +138,91 @@ describe.each(backends)("training on $name", ({ run, create }) => {
     await head.dispose();
   });
 
+  test.runIf(run)("goes on from a state as if it had not stopped, bit for bit, dropout included", async () => {
+    const { network, xs, ys } = headNetwork();
+    const optimizer = { ...momentum, centered: true };
+    const straight = await create().loadForTraining(network, { ...headTraining, optimizer });
+    for (let i = 0; i < 3; i++) await straight.step(xs, ys);
+    const state = await straight.readState();
+    expect(state.step).toBe(3);
+    expect([...state.slots.keys()].sort()).toEqual(["average_gradient", "momentum", "velocity"]);
+    const names = (weights: NetworkWeights) => [...weights].map(([layer, own]) => [layer, own.map(({ name }) => name)]);
+    for (const slot of state.slots.values()) expect(names(slot)).toEqual(names(state.weights));
+    const copy = structuredClone(state);
+    const expected = [await straight.step(xs, ys), await straight.step(xs, ys)];
+    expect(state).toEqual(copy);
+
+    const resumed = await create().loadForTraining(network, { ...headTraining, optimizer });
+    await resumed.step(xs, ys);
+    await resumed.setState(state);
+    expect(await resumed.readState()).toEqual(state);
+    expect([await resumed.step(xs, ys), await resumed.step(xs, ys)]).toEqual(expected);
+    expect(await resumed.readState()).toEqual(await straight.readState());
+    await Promise.all([straight.dispose(), resumed.dispose()]);
+  });
+
+  test.runIf(run)("refuses a state of another optimizer or network, and keeps its own", async () => {
+    const { network, xs, ys } = headNetwork();
+    const head = await create().loadForTraining(network, headTraining);
+    await head.step(xs, ys);
+    const state = await head.readState();
+    const refused = (change: object, ...words: readonly string[]) =>
+      expect(head.setState({ ...state, ...change } as TrainingState)).rejects.toSatisfy(
+        is("InvalidWeightsError", ...words),
+      );
+    await refused({ slots: new Map() }, "none", '"momentum", "velocity"');
+    await refused({ step: -1 }, "`step`", "-1");
+    await refused({ weights: new Map([...state.weights].slice(1)) }, '"hidden"', '"kernel", "bias"');
+    await refused({ weights: new Map([...state.weights, ["other", []]]) }, '"other"');
+    const [first] = state.weights.get("hidden") ?? [];
+    const flat = { ...first, array: { ...first?.array, shape: [first?.array.data.length] } };
+    const reshaped = new Map<string, unknown>([...state.weights, ["hidden", [flat, state.weights.get("hidden")?.[1]]]]);
+    await refused(
+      { slots: new Map<string, unknown>([...state.slots, ["velocity", reshaped]]) },
+      "velocity",
+      '"kernel"',
+      "expected",
+    );
+    expect(await head.readState()).toEqual(state);
+    await head.dispose();
+  });
+
+  test.runIf(run)("takes pixels as bytes and as numbers alike", async () => {
+    const { network, ys } = headNetwork();
+    const layers = network.layers.map((layer) =>
+      layer.className === "InputLayer" ? { ...layer, config: { ...layer.config, dtype: "uint8" as const } } : layer,
+    );
+    const data = Uint8Array.from({ length: 16 * 20 }, (_, i) => (i * 37) % 256);
+    const train = async (xs: NdArray) => {
+      const head = await create().loadForTraining({ ...network, layers }, headTraining);
+      const result = await head.step(xs, ys);
+      await expect(head.step({ dtype: "int32", shape: [16, 20], data: Int32Array.from(data) }, ys)).rejects.toSatisfy(
+        is("ShapeMismatchError", "int32"),
+      );
+      await head.dispose();
+      return result;
+    };
+    const bytes = await train({ dtype: "uint8", shape: [16, 20], data });
+    expect(await train({ dtype: "float32", shape: [16, 20], data: Float32Array.from(data) })).toEqual(bytes);
+  });
+
+  test.runIf(run)("takes no step back: a step that the arrays do not allow leaves the state as it was", async () => {
+    const { network, xs, ys } = headNetwork();
+    const head = await create().loadForTraining(network, headTraining);
+    const before = await head.readState();
+    const weights = (data: readonly number[]) => ({
+      sampleWeights: { dtype: "float32" as const, shape: [data.length], data: Float32Array.from(data) },
+    });
+    await expect(head.step(xs, ys, weights([1, 2]))).rejects.toSatisfy(
+      is("ShapeMismatchError", "sampleWeights", "[2]"),
+    );
+    const infinite = weights([Number.POSITIVE_INFINITY, ...new Array<number>(15).fill(1)]);
+    await expect(head.step(xs, ys, infinite)).rejects.toSatisfy(is("InvalidArgumentError", "sampleWeights[0]"));
+    await expect(head.step(xs, ys, { learningRate: -1 })).rejects.toSatisfy(is("InvalidArgumentError", "learningRate"));
+    expect(await head.readState()).toEqual(before);
+    await head.dispose();
+  });
+
   test.runIf(run)("refuses options that make no sense, by name", async () => {
     const { network } = headNetwork();
     const load = (change: object) => create().loadForTraining(network, { ...headTraining, ...change });
@@ -136,20 +232,114 @@ describe.each(backends)("training on $name", ({ run, create }) => {
     const optimizer = { ...headTraining.optimizer, beta2: 1 };
     await expect(load({ optimizer })).rejects.toSatisfy(is("InvalidArgumentError", "`optimizer.beta2`"));
     await expect(load({ signal: AbortSignal.abort("no") })).rejects.toBe("no");
+    await expect(load({ labelSmoothing: 1 })).rejects.toSatisfy(is("InvalidArgumentError", "`labelSmoothing`", "1"));
+    const two = { clipnorm: 1, clipvalue: 2 };
+    await expect(load({ clipping: two })).rejects.toSatisfy(is("InvalidArgumentError", "`clipnorm` and `clipvalue`"));
+    await expect(load({ clipping: { clipvalue: 0 } })).rejects.toSatisfy(
+      is("InvalidArgumentError", "`clipping.clipvalue`"),
+    );
+    const sgd = { name: "sgd", learningRate: 0.1, momentum: 0, nesterov: true };
+    await expect(load({ optimizer: sgd })).rejects.toSatisfy(is("InvalidArgumentError", "`optimizer.nesterov`"));
+    const layers = (name: string, settings: object) => load({ layers: new Map([[name, settings]]) });
+    await expect(layers("hiden", {})).rejects.toSatisfy(is("InvalidArgumentError", '"hiden"', '"hidden"'));
+    await expect(layers("hidden", { learningRateFactor: 0 })).rejects.toSatisfy(
+      is("InvalidArgumentError", "trainable"),
+    );
+    await expect(layers("dropout", { l2: 1 })).rejects.toSatisfy(is("InvalidArgumentError", '"dropout"', "kernel"));
+    const names = network.layers.map(({ name }) => [name, { trainable: false }] as const);
+    await expect(load({ layers: new Map(names) })).rejects.toSatisfy(is("UnsupportedError", "no weights"));
+  });
+});
+
+const perturbing = [
+  ["SpatialDropout2D", { rate: 0.4 }],
+  ["GaussianDropout", { rate: 0.4 }],
+  ["AlphaDropout", { rate: 0.4 }],
+  ["GaussianNoise", { stddev: 0.5 }],
+  ["StochasticDepth", { dropPathRate: 0.4 }],
+] as const;
+
+describe("layers that act at random while training", () => {
+  test.runIf(tfjsNodeIsBuilt).each(perturbing)("%s acts alike on all backends", async (className, config) => {
+    const { network, xs, ys } = imageNetwork({ className, config } as never);
+    const without = imageNetwork({ className: "Activation", config: { activation: "linear" } }).network;
+    const train = async (backend: TrainableBackend, trained: Network) => {
+      const loaded = await backend.loadForTraining(trained, headTraining);
+      const losses = [];
+      for (let i = 0; i < 3; i++) losses.push((await loaded.step(xs, ys)).loss);
+      await loaded.dispose();
+      return losses;
+    };
+    const losses = await train(tfjsCpu(), network);
+    for (const backend of [tfjsWasm(), tfjsNode({ module: tfjsNodeModule })]) {
+      for (const [at, loss] of (await train(backend, network)).entries()) expect(loss).toBeCloseTo(losses[at] ?? 0, 5);
+    }
+    expect(losses[0]).not.toBeCloseTo((await train(tfjsCpu(), without))[0] ?? 0, 3);
+  });
+});
+
+describe("a network of every kind of layer and setting", () => {
+  test("trains alike on tfjs-wasm and tfjs-cpu, dropout included, and leaves no value behind", async () => {
+    const network: Network = { ...everyLayerNetwork(), outputs: ["predictions"] };
+    const random = createRandom(3);
+    const xs: NdArray = {
+      dtype: "uint8",
+      shape: [4, 12, 10, 3],
+      data: Uint8Array.from({ length: 4 * 360 }, () => 256 * random.double()),
+    };
+    const ys: NdArray<"float32"> = { dtype: "float32", shape: [4, 4], data: new Float32Array(16) };
+    for (let row = 0; row < 4; row++) ys.data[5 * row] = 1;
+    const train = async (backend: TrainableBackend, name: string) => {
+      const optimizer = { name: "sgd", learningRate: 0.01, momentum: 0.9, nesterov: true } as const;
+      const trained = await backend.loadForTraining(network, { ...headTraining, optimizer });
+      await trained.step(xs, ys);
+      const held = () => tf.engine().registry[name]?.numDataIds();
+      const before = held();
+      for (let i = 0; i < 3; i++) await trained.step(xs, ys);
+      expect(held()).toBe(before);
+      const weights = await trained.readWeights();
+      await trained.dispose();
+      return weights;
+    };
+    const expected = await train(tfjsCpu(), "cpu");
+    const actual = await train(tfjsWasm(), "wasm");
+    for (const [layer, weights] of expected) {
+      for (const [at, { name, array }] of weights.entries()) {
+        const other = actual.get(layer)?.[at]?.array.data ?? new Float32Array();
+        const scale = Math.max(...array.data.map(Math.abs));
+        const error = Math.max(...array.data.map((value, i) => Math.abs(value - (other[i] as number)))) / scale;
+        expect(error, `${layer} ${name}`).toBeLessThan(1e-5);
+      }
+    }
   });
 });
 
 describe("what cannot be trained is refused before anything is allocated", () => {
-  test("a convolution on tfjs-wasm, naming the layer and tfjsNode()", async () => {
-    const network = everyLayerNetwork();
+  test.each([
+    ["Resizing", { height: 6, width: 6, interpolation: "bilinear" }, "gradient"],
+    ["UpSampling2D", { size: [2, 2], interpolation: "bilinear" }, "gradient"],
+    ["RandomFlip", { mode: "horizontal" }, "augmentImages"],
+    ["ActivityRegularization", { l1: 0, l2: 0.1 }, "adds to the loss"],
+  ])("%s, naming the layer and the reason", async (className, config, reason) => {
     const backend = tfjsWasm();
     await backend.init();
     const before = tf.memory().numTensors;
-    const one: Network = { ...network, outputs: ["predictions"] };
-    await expect(backend.loadForTraining(one, headTraining)).rejects.toSatisfy(
-      is("UnsupportedError", '"grouped"', "Conv2D", "tfjsNode()"),
+    const { network } = imageNetwork({ className, config } as never);
+    await expect(backend.loadForTraining(network, headTraining)).rejects.toSatisfy(
+      is("UnsupportedError", '"between"', className, reason),
     );
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test("a resizing below the lowest trained layer is not among it", async () => {
+    const { network, xs, ys } = imageNetwork({
+      className: "Resizing",
+      config: { height: 6, width: 6, interpolation: "bilinear" },
+    });
+    const layers = new Map([["convolution", { trainable: false }]]);
+    const trained = await tfjsWasm().loadForTraining(network, { ...headTraining, layers });
+    await trained.step(xs, ys);
+    await trained.dispose();
   });
 
   test("several outputs, an output without softmax, a layer that leads nowhere", async () => {

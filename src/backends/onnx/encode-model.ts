@@ -1,14 +1,15 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { UnsupportedError } from "../../errors.js";
-import { sizeOf } from "../../ndarray.js";
 import {
   type Attribute,
+  type ElementType,
   elementTypes,
   type GraphNode,
   type GraphValue,
   type Initializer,
   type OnnxGraph,
 } from "./graph.js";
+import { permute } from "./permute.js";
 
 /** Version of the operator set that the graphs are written in. */
 export const opsetVersion = 17;
@@ -138,15 +139,18 @@ function writeValueInfo(writer: BinaryWriter, value: GraphValue): void {
   writer.tag(2, WireType.LengthDelimited).fork();
   writer.tag(1, WireType.LengthDelimited).fork();
   writer.tag(1, WireType.Varint).uint32(elementTypes[value.elementType]);
-  writer.tag(2, WireType.LengthDelimited).fork();
-  value.shape.forEach((size, axis) => {
-    writer.tag(1, WireType.LengthDelimited).fork();
-    if (size !== null) writer.tag(1, WireType.Varint).int64(size);
-    // Axes of one name are of one size, so every unknown axis but the batch has a name of its own.
-    else writer.tag(2, WireType.LengthDelimited).string(axis === 0 ? "batch" : `${value.name}_axis${axis}`);
+  if (value.shape !== undefined) {
+    writer.tag(2, WireType.LengthDelimited).fork();
+    value.shape.forEach((size, axis) => {
+      writer.tag(1, WireType.LengthDelimited).fork();
+      if (size !== null) writer.tag(1, WireType.Varint).int64(size);
+      // Axes of one name are of one size, so every unknown axis but the batch has a name of its own.
+      else writer.tag(2, WireType.LengthDelimited).string(axis === 0 ? "batch" : `${value.name}_axis${axis}`);
+      writer.join();
+    });
     writer.join();
-  });
-  writer.join().join().join();
+  }
+  writer.join().join();
 }
 
 /** TensorProto up to and including the length of `raw_data`: dims = 1, data_type = 2, name = 8, raw_data = 9. */
@@ -154,40 +158,22 @@ function encodeTensorHeader(initializer: Initializer): Uint8Array {
   const writer = new BinaryWriter();
   const shape = initializer.permutation?.map((axis) => initializer.shape[axis] as number) ?? initializer.shape;
   for (const size of shape) writer.tag(1, WireType.Varint).int64(size);
-  const elementType = initializer.data instanceof Float32Array ? elementTypes.float32 : elementTypes.int64;
-  writer.tag(2, WireType.Varint).uint32(elementType);
+  writer.tag(2, WireType.Varint).uint32(elementTypes[elementTypeOf(initializer.data)]);
   writer.tag(8, WireType.LengthDelimited).string(initializer.name);
   writer.tag(9, WireType.LengthDelimited).uint32(initializer.data.byteLength);
   return writer.finish();
 }
 
+function elementTypeOf(data: Initializer["data"]): ElementType {
+  if (data instanceof Float32Array) return "float32";
+  if (data instanceof Uint8Array) return "uint8";
+  if (data instanceof Int8Array) return "int8";
+  return data instanceof Int32Array ? "int32" : "int64";
+}
+
 /** The values' bytes, little-endian as ONNX wants them and as every platform of JavaScript has them. */
 function rawData(initializer: Initializer): Uint8Array {
   const { data, shape, permutation } = initializer;
-  const values = permutation && data instanceof Float32Array ? permute(data, shape, permutation) : data;
+  const values = permutation ? permute(data, shape, permutation) : data;
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
-
-/** Copies a row-major array with its axes in another order. */
-function permute(data: Float32Array, shape: readonly number[], permutation: readonly number[]): Float32Array {
-  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  const sizes = permutation.map((axis) => shape[axis] as number);
-  const steps = permutation.map((axis) => strides[axis] as number);
-  const result = new Float32Array(data.length);
-  const last = sizes.length - 1;
-  const innerSize = sizes[last] as number;
-  const innerStep = steps[last] as number;
-  const index = sizes.map(() => 0);
-  let source = 0;
-  for (let target = 0; target < result.length; ) {
-    for (let i = 0; i < innerSize; i++) result[target++] = data[source + i * innerStep] as number;
-    for (let axis = last - 1; axis >= 0; axis--) {
-      source += steps[axis] as number;
-      index[axis] = (index[axis] as number) + 1;
-      if ((index[axis] as number) < (sizes[axis] as number)) break;
-      source -= (steps[axis] as number) * (sizes[axis] as number);
-      index[axis] = 0;
-    }
-  }
-  return result;
 }

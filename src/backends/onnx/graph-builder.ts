@@ -41,6 +41,19 @@ export class GraphBuilder {
     return output;
   }
 
+  /** Adds a node with several outputs and returns their tensors. */
+  nodeOf(
+    count: number,
+    layer: string,
+    operator: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): readonly string[] {
+    const outputs = Array.from({ length: count }, () => this.#uniqueName(`${layer}/${operator}`));
+    this.nodes.push({ operator, inputs, outputs, attributes });
+    return outputs;
+  }
+
   /** Adds a constant, once: layers that share weights share it. */
   constant(initializer: Initializer): string {
     const { name } = initializer;

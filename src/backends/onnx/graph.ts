@@ -1,5 +1,5 @@
 /** Element types of a graph's values; the numbers are `TensorProto.DataType` of onnx.proto3. */
-export const elementTypes = { float32: 1, uint8: 2, int64: 7 } as const;
+export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const;
 
 /** Name of an element type. */
 export type ElementType = keyof typeof elementTypes;
@@ -9,7 +9,7 @@ export interface Initializer {
   readonly name: string;
   /** Shape of `data` as it lies in memory, row-major. */
   readonly shape: readonly number[];
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array;
   /**
    * Axes in the order in which they are written, as numpy's `transpose` takes them. The values are moved only when the
    * model is encoded, so that a graph holds no second copy of the weights.
@@ -32,11 +32,11 @@ export interface GraphNode {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
-/** An input or output of the graph; `null` is an axis of any size. */
+/** An input or output of the graph; `null` is an axis of any size, no shape any number of axes. */
 export interface GraphValue {
   readonly name: string;
   readonly elementType: ElementType;
-  readonly shape: readonly (number | null)[];
+  readonly shape: readonly (number | null)[] | undefined;
 }
 
 /** An ONNX graph as plain data. `nodes` are in an order in which every node stands after those that feed it. */

@@ -10,6 +10,7 @@ import { checkLayers } from "../check-layers.js";
 import { evaluateLayer } from "../evaluate-layer.js";
 import type { GraphValue, OnnxGraph } from "./graph.js";
 import { GraphBuilder, type Value } from "./graph-builder.js";
+import type { LayerContext } from "./layer-context.js";
 import { type Operand, onnxOperations } from "./operations.js";
 
 /**
@@ -19,11 +20,17 @@ import { type Operand, onnxOperations } from "./operations.js";
  * names of their layers. Inside, values of window operations have their channels first. Layers that no output needs
  * are left out; the network's inputs all stay.
  *
+ * @param isTrained whether a layer's weights change while the graph is in use: they then stand in it one by one, and
+ * nothing is computed from them beforehand
  * @throws InvalidArgumentError if `outputs` is empty, names a layer twice, or one that the network does not have
  * @throws InvalidNetworkError if the graph is not valid or its weights do not fit
  * @throws UnsupportedError if a layer cannot be written as ONNX
  */
-export function lower(network: Network, outputs: readonly string[]): OnnxGraph {
+export function lower(
+  network: Network,
+  outputs: readonly string[],
+  isTrained: (layer: Layer) => boolean = () => false,
+): OnnxGraph {
   const part = cut(network, outputs);
   checkLayers(part, "onnx");
   validateNetwork(part);
@@ -36,7 +43,7 @@ export function lower(network: Network, outputs: readonly string[]): OnnxGraph {
 
   const values = new Map<string, Value>();
   for (const layer of part.layers) {
-    values.set(layer.name, lowerLayer(builder, part, layer, values, shapes));
+    values.set(layer.name, lowerLayer(builder, part, layer, values, shapes, { trained: isTrained(layer) }));
   }
 
   const graphOutputs = outputs.map((name, i): GraphValue => {
@@ -54,12 +61,13 @@ export function lower(network: Network, outputs: readonly string[]): OnnxGraph {
 }
 
 /** Adds one layer's nodes to the graph and returns the layer's value. */
-function lowerLayer(
+export function lowerLayer(
   builder: GraphBuilder,
   network: Network,
   layer: Layer,
   values: ReadonlyMap<string, Value>,
   shapes: ReadonlyMap<string, RowShape>,
+  context: Omit<LayerContext, "findWeight">,
 ): Value {
   if (layer.className === "InputLayer") {
     const { shape, dtype } = layer.config;
@@ -72,7 +80,10 @@ function lowerLayer(
   });
   const inputShapes = layer.inputs.map((input) => shapes.get(input) ?? []);
   const result = evaluateLayer<Operand>({
-    operations: onnxOperations(builder, layer.name, (name) => weightOf(network, layer, name)),
+    operations: onnxOperations(builder, layer.name, {
+      ...context,
+      findWeight: (name) => weightOf(network, layer, name),
+    }),
     layer,
     inputs: inputs as unknown as readonly [Value, ...Value[]],
     inputShapes,

@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../../errors.js";
-import type { Backend } from "../backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import type { OnnxOptions } from "./onnx.node.js";
 
 export type { OnnxOptions };
@@ -9,7 +9,7 @@ export type { OnnxOptions };
  *
  * @throws UnsupportedError always
  */
-export function onnx(_options: OnnxOptions = {}): Backend {
+export function onnx(_options: OnnxOptions = {}): TrainableBackend {
   throw new UnsupportedError(
     'The backend "onnx" runs in Node only. In a browser, use a backend of TensorFlow.js, such as "tfjs-wasm", ' +
       "or write the network with `toOnnx` and run the file with onnxruntime-web.",

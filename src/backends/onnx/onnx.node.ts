@@ -2,15 +2,26 @@ import { availableParallelism } from "node:os";
 import { BackendUnavailableError, InvalidArgumentError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
-import type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "../backend.js";
+import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
+import type { CalibrationOptions, Int8Calibration, QuantizingBackend } from "../quantizing-backend.js";
+import type { TrainableBackend, TrainableNetwork, TrainingOptions } from "../trainable-backend.js";
 import { encodeModel } from "./encode-model.js";
+import type { OnnxGraph } from "./graph.js";
 import { lower } from "./lower.js";
-import { Session, type SessionSettings } from "./session.node.js";
+import { applyCalibration, calibrate } from "./quantization/calibrate.js";
+import { foldIntoConvolutions } from "./quantization/fold-into-convolutions.js";
+import { Session, type SessionModel } from "./session.node.js";
+import { SessionGroup } from "./session-group.node.js";
+import type { SessionSettings } from "./session-thread.node.js";
+import { loadNetworkForTraining } from "./training/onnx-training.node.js";
 
 /** Options of {@link onnx}. */
 export interface OnnxOptions {
-  /** Threads that compute one batch, an integer >= 1. Default: as many as the machine runs at once. */
+  /**
+   * Threads that compute, an integer >= 1: on one batch together, or where the network is small on parts of it each by
+   * itself. Default: as many as the machine runs at once.
+   */
   readonly threads?: number | undefined;
   /**
    * Whether computing threads that have nothing to do wait in a loop for more work. It saves them the time to wake up
@@ -26,14 +37,15 @@ interface Runtime {
 
 /**
  * The backend `onnx`: ONNX Runtime on the CPU, through the package `onnxruntime-node`. A network is written as an ONNX
- * model in memory and runs in a thread of its own, so that the caller's event loop stays free.
+ * model in memory and runs in threads of its own, so that the caller's event loop stays free. Training does too: a step
+ * is one graph of the network, its gradients and the optimizer's update.
  *
  * @throws InvalidArgumentError if an option is out of range
  *
  * @example
  * const extractor = await FeatureExtractor.create({ backbone: "vgg16", backend: onnx({ threads: 2 }) });
  */
-export function onnx(options: OnnxOptions = {}): Backend {
+export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBackend {
   const { threads = availableParallelism(), spinning = false } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new InvalidArgumentError(
@@ -43,7 +55,7 @@ export function onnx(options: OnnxOptions = {}): Backend {
   return new OnnxBackend({ threads, spinning });
 }
 
-class OnnxBackend implements Backend {
+class OnnxBackend implements QuantizingBackend, TrainableBackend {
   readonly specVersion = 1;
   readonly name = "onnx";
   readonly #settings: SessionSettings;
@@ -73,33 +85,77 @@ class OnnxBackend implements Backend {
   }
 
   async load(network: Network, options: LoadOptions = {}): Promise<LoadedNetwork> {
+    const outputs = options.outputs ?? network.outputs;
+    return this.#load(network, lower(network, outputs), outputs, options);
+  }
+
+  async calibrate(network: Network, options: CalibrationOptions): Promise<Int8Calibration> {
     options.signal?.throwIfAborted();
     await this.init();
-    const outputs = options.outputs ?? network.outputs;
-    const graph = lower(network, outputs);
-    const session = await Session.start(
+    const graph = foldIntoConvolutions(lower(network, options.outputs ?? network.outputs));
+    return calibrate(
+      network,
+      graph,
       {
-        bytes: encodeModel(graph),
-        inputs: graph.inputs.map(({ name }) => name),
-        outputs: graph.outputs.map(({ name }) => name),
+        within: async (wanted, action) => {
+          const session = await Session.start(modelOf(wanted), this.#settings);
+          try {
+            return await action((batch) => session.run([batch], { signal: options.signal }));
+          } finally {
+            await session.dispose();
+          }
+        },
       },
-      this.#settings,
+      options,
     );
-    if (options.signal?.aborted) {
+  }
+
+  async loadQuantized(
+    network: Network,
+    calibration: Int8Calibration,
+    options: LoadOptions = {},
+  ): Promise<LoadedNetwork> {
+    const outputs = options.outputs ?? network.outputs;
+    const graph = foldIntoConvolutions(lower(network, outputs));
+    return this.#load(network, applyCalibration(network, graph, calibration), outputs, options);
+  }
+
+  async #load(
+    network: Network,
+    graph: OnnxGraph,
+    outputs: readonly string[],
+    { signal }: LoadOptions,
+  ): Promise<LoadedNetwork> {
+    signal?.throwIfAborted();
+    await this.init();
+    const session = await SessionGroup.start(modelOf(graph), this.#settings);
+    if (signal?.aborted) {
       await session.dispose();
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
     }
     return new OnnxNetwork(session, expectedInputs(network), outputs);
   }
+
+  async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
+    options.signal?.throwIfAborted();
+    await this.init();
+    return loadNetworkForTraining(network, options, this.#settings);
+  }
+}
+
+function modelOf(graph: OnnxGraph): SessionModel {
+  const names = (values: OnnxGraph["inputs"]) => values.map(({ name }) => name);
+  return { bytes: encodeModel(graph), inputs: names(graph.inputs), outputs: names(graph.outputs) };
 }
 
 class OnnxNetwork implements LoadedNetwork {
   readonly inputShapes: readonly (readonly (number | null)[])[];
   readonly outputs: readonly string[];
-  readonly #session: Session;
+  readonly readsSharedMemory = true;
+  readonly #session: SessionGroup;
   readonly #inputs: readonly ExpectedInput[];
 
-  constructor(session: Session, inputs: readonly ExpectedInput[], outputs: readonly string[]) {
+  constructor(session: SessionGroup, inputs: readonly ExpectedInput[], outputs: readonly string[]) {
     this.#session = session;
     this.#inputs = inputs;
     this.inputShapes = inputs.map(({ shape }) => shape);

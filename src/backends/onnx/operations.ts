@@ -1,8 +1,7 @@
 import { InvalidNetworkError } from "../../errors.js";
 import { sizeOf } from "../../ndarray.js";
-import type { Layer } from "../../network/layer.js";
-import type { Weight } from "../../network/network.js";
 import type { BinaryOperation, Operations, UnaryOperation, WeightView } from "../operations.js";
+import { lowerBatchNormalization } from "./batch-normalization.js";
 import {
   lowerConvolution,
   lowerDepthwiseConvolution,
@@ -11,11 +10,9 @@ import {
 } from "./convolution.js";
 import type { Initializer } from "./graph.js";
 import type { GraphBuilder, Value } from "./graph-builder.js";
+import type { LayerContext } from "./layer-context.js";
 import { lowerPreprocessInput } from "./lower-preprocess-input.js";
 import { lowerResize } from "./resize.js";
-
-/** Finds one of a layer's weights, and the layer that holds it. @throws InvalidNetworkError if there is none */
-export type FindWeight = (name: string) => { readonly owner: string; readonly weight: Weight };
 
 /** A constant on its way into an operation: it becomes part of the graph in the order of axes of what it meets. */
 export interface ConstantValue {
@@ -53,7 +50,8 @@ const binaryOperators: Readonly<Record<BinaryOperation, string>> = {
 };
 
 /** Adds the nodes of one layer to a graph. */
-export function onnxOperations(builder: GraphBuilder, layer: string, findWeight: FindWeight): Operations<Operand> {
+export function onnxOperations(builder: GraphBuilder, layer: string, context: LayerContext): Operations<Operand> {
+  const { findWeight } = context;
   let constants = 0;
 
   function constantTensor({ constant }: ConstantValue, channelsFirst: boolean): string {
@@ -280,52 +278,13 @@ export function onnxOperations(builder: GraphBuilder, layer: string, findWeight:
       const [first, second] = [inKerasOrder(a), inKerasOrder(b)];
       return { ...first, tensor: builder.node(layer, "MatMul", [first.tensor, second.tensor]) };
     },
-    batchNormalize: (x, { config }) => lowerBatchNormalization(builder, layer, config, materialized(x), findWeight),
+    batchNormalize: (x, { config }) => lowerBatchNormalization(builder, layer, config, materialized(x), context),
     preprocess: (x, mode) => lowerPreprocessInput(builder, layer, mode, materialized(x)),
-    dropout: (x) => x,
+    perturb: (x, perturbation) => context.perturb?.(builder.float32(materialized(x)), perturbation) ?? x,
     identity: (x) => x,
   };
 }
 
 function valueRank(operand: Operand): number {
   return "constant" in operand ? operand.constant.shape.length : operand.rank;
-}
-
-function lowerBatchNormalization(
-  builder: GraphBuilder,
-  layer: string,
-  config: Layer<"BatchNormalization">["config"],
-  input: Value,
-  findWeight: FindWeight,
-): Value {
-  const mean = findWeight("moving_mean");
-  const variance = findWeight("moving_variance").weight.array.data;
-  const channels = variance.length;
-  const gamma = config.scale ? findWeight("gamma").weight.array.data : new Float32Array(channels).fill(1);
-  const beta = config.center ? findWeight("beta").weight.array.data : new Float32Array(channels);
-  if (input.rank === 4 && input.axes === "channelsFirst") {
-    // As an operator of its own: ONNX Runtime folds it into a convolution before it.
-    const constant = (what: string, data: Float32Array) =>
-      builder.constant({ name: `${mean.owner}/${what}`, shape: [channels], data });
-    const weights = [
-      constant("gamma", gamma),
-      constant("beta", beta),
-      constant("moving_mean", mean.weight.array.data),
-      constant("moving_variance", variance),
-    ];
-    const tensor = builder.node(layer, "BatchNormalization", [input.tensor, ...weights], {
-      epsilon: { float: config.epsilon },
-    });
-    return { ...input, tensor };
-  }
-  // The operator takes axis 1 for the channels; here they are last, so the same is written as one product and one sum.
-  const value = builder.view(input, "keras");
-  const scale = Float64Array.from(gamma, (factor, c) => factor / Math.sqrt((variance[c] as number) + config.epsilon));
-  const offset = Float64Array.from(
-    beta,
-    (shift, c) => shift - (mean.weight.array.data[c] as number) * (scale[c] as number),
-  );
-  const scaled = builder.node(layer, "Mul", [value.tensor, builder.floats(layer, "scale", scale, [channels])]);
-  const tensor = builder.node(layer, "Add", [scaled, builder.floats(layer, "offset", offset, [channels])]);
-  return { ...value, tensor };
 }

@@ -66,7 +66,9 @@ async function run({ id, arrays }) {
   const feeds = {};
   const { Tensor } = runtime;
   arrays.forEach(({ data, shape }, i) => {
-    feeds[inputNames[i] ?? ""] = new Tensor(data instanceof Float32Array ? "float32" : "uint8", data, shape);
+    // ONNX Runtime refuses memory that threads share.
+    const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
+    feeds[inputNames[i] ?? ""] = new Tensor(own instanceof Float32Array ? "float32" : "uint8", own, shape);
   });
   const results = await session.run(feeds);
   const outputs = outputNames.map((name) => {

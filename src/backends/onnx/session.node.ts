@@ -1,16 +1,9 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { BackendError, ClosedError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
 import type { AbortOptions } from "../backend.js";
 import { ExitGuard } from "./exit-guard.node.js";
-
-/** How ONNX Runtime is to run a model. */
-export interface SessionSettings {
-  /** Threads that compute one operator. */
-  readonly threads: number;
-  /** Whether idle threads wait in a loop for more work, which is quicker for them and slower for everybody else. */
-  readonly spinning: boolean;
-}
+import { reasonOf, type SessionSettings, sessionOptions, startThread } from "./session-thread.node.js";
 
 /** A model to start, with the names of its inputs and outputs in the order in which values go and come. */
 export interface SessionModel {
@@ -93,12 +86,20 @@ export class Session {
     return session;
   }
 
+  /** Runs that are not done yet. */
+  get inHand(): number {
+    return this.#waiting.length + this.#inFlight.size;
+  }
+
   /** @throws ClosedError after `dispose` @throws BackendError after the thread has ended by itself */
   throwIfEnded(): void {
     if (this.#end) throw this.#end;
   }
 
-  /** Runs one batch. The arrays are copied at once, so the caller may reuse them. */
+  /**
+   * Runs one batch. The arrays are copied at once, so the caller may reuse them; those in a `SharedArrayBuffer` are not,
+   * and must stay as they are until the promise settles.
+   */
   run(inputs: readonly NdArray[], options: AbortOptions = {}): Promise<readonly NdArray<"float32">[]> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
@@ -106,7 +107,10 @@ export class Session {
       this.throwIfEnded();
       const run: Run = {
         id: this.#nextId++,
-        arrays: inputs.map(({ data, shape }) => ({ data: data.slice() as Float32Array | Uint8Array, shape })),
+        arrays: inputs.map(({ data, shape }) => ({
+          data: (isShared(data.buffer) ? data : data.slice()) as Float32Array | Uint8Array,
+          shape,
+        })),
         signal,
         resolve,
         reject,
@@ -135,19 +139,14 @@ export class Session {
 
   async #load(model: SessionModel, settings: SessionSettings): Promise<void> {
     const { bytes, inputs, outputs } = model;
-    const sessionOptions = {
-      executionProviders: ["cpu"],
-      graphOptimizationLevel: "all",
-      intraOpNumThreads: settings.threads,
-      // 3: errors only. Warnings about the graph are the library's own business and would go to the app's stderr.
-      logSeverityLevel: 3,
-      extra: { session: { intra_op: { allow_spinning: settings.spinning ? "1" : "0" } } },
-    };
     const answer = await new Promise<Answer>((resolve, reject) => {
       this.#worker.once("message", resolve);
       this.#worker.once("error", reject);
       this.#worker.once("exit", (code) => reject(new Error(`The thread ended with code ${code}.`)));
-      this.#worker.postMessage({ type: "load", model: bytes, sessionOptions, inputs, outputs }, [bytes.buffer]);
+      this.#worker.postMessage(
+        { type: "load", model: bytes, sessionOptions: sessionOptions(settings), inputs, outputs },
+        [bytes.buffer],
+      );
     }).catch((cause: unknown) => {
       throw new BackendError(
         `The thread of ONNX Runtime ended while it loaded a network: ${reasonOf(cause)}. Load the network again.`,
@@ -168,7 +167,7 @@ export class Session {
       if (!run) break;
       this.#inFlight.set(run.id, run);
       this.#work();
-      const transfer = run.arrays.map(({ data }) => data.buffer as ArrayBuffer);
+      const transfer = run.arrays.flatMap(({ data: { buffer } }) => (isShared(buffer) ? [] : [buffer]));
       this.#worker.postMessage({ type: "run", id: run.id, arrays: run.arrays }, transfer);
     }
   }
@@ -227,46 +226,6 @@ export class Session {
   }
 }
 
-function startThread(workerUrl: URL, guard: ExitGuard): Worker {
-  try {
-    return new Worker(workerUrl, {
-      name: "cnn-transfer-onnx",
-      workerData: guard.cells,
-      ...optionsForThread(process.execArgv),
-    });
-  } catch (cause) {
-    throw new BackendError(
-      `The thread of ONNX Runtime did not start: ${reasonOf(cause)}. Start Node without the option that is at fault, or pass another backend, such as "tfjs-wasm".`,
-      { cause },
-    );
-  }
-}
-
-/** Options of Node that change how modules are found and loaded, all of which a thread accepts: with and without a value. */
-const valuedThreadOptions = ["--import", "--loader", "--experimental-loader", "--require", "-r", "--conditions", "-C"];
-const plainThreadOptions = ["--enable-source-maps", "--preserve-symlinks"];
-
-/**
- * What a thread is given of the process's own options. Usually nothing: it then inherits all of them unchecked, also
- * those, such as `--max-old-space-size`, that it refuses when they are named. But under `node --input-type=module -e ...`
- * no thread that inherits everything starts from a file, so that the options which matter to it must be named.
- */
-function optionsForThread(options: readonly string[]): { execArgv?: string[] } {
-  if (!options.some((option) => option.split("=")[0] === "--input-type")) return {};
-  const execArgv: string[] = [];
-  for (let i = 0; i < options.length; i++) {
-    const option = options[i] as string;
-    const [name = ""] = option.split("=");
-    if (plainThreadOptions.includes(option)) execArgv.push(option);
-    if (!valuedThreadOptions.includes(name)) continue;
-    execArgv.push(option);
-    const value = options[i + 1];
-    if (name === option && value !== undefined) execArgv.push(value);
-    if (name === option) i++;
-  }
-  return { execArgv };
-}
-
-function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+function isShared(buffer: ArrayBufferLike): buffer is SharedArrayBuffer {
+  return buffer instanceof SharedArrayBuffer;
 }

@@ -1,50 +1,60 @@
-import type { OptimizerConfig } from "../backend.js";
+import type { OptimizerConfig } from "../trainable-backend.js";
+import { adamStepSize } from "../training/adam-step-size.js";
+import type { OptimizerRule } from "./optimizer.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
+import { usedUp } from "./used-up.js";
 
-/** A parameter under Adam, with the running means of its gradient and of the gradient's square. */
-export interface AdamState {
-  readonly value: Tensor;
-  readonly mean: Tensor;
-  readonly square: Tensor;
-}
-
-/** Step size of Keras's Adam: the corrections for the means' start at 0 are folded into it. */
-export function adamStepSize({ learningRate, beta1, beta2 }: OptimizerConfig, step: number): number {
-  // Keras computes this in float32, which shows: 1 - beta2 has few digits left there.
-  const power = (beta: number) => Math.fround(Math.fround(beta) ** step);
-  const numerator = Math.fround(Math.sqrt(Math.fround(1 - power(beta2))));
-  return Math.fround(Math.fround(Math.fround(learningRate) * numerator) / Math.fround(1 - power(beta1)));
-}
+type AdamConfig = Omit<Extract<OptimizerConfig, { readonly name: "adam" }>, "name">;
 
 /**
- * One step of Adam in Keras's form: `value - stepSize * mean / (sqrt(square) + epsilon)`. Returns new tensors, and keeps
- * no more of the intermediate ones at a time than it needs: each is as large as the weight. Frees none of its arguments.
+ * Adam in Keras's form: `value - stepSize * momentum / (sqrt(velocity) + epsilon)`.
  *
  * Formula: D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, in the order of computation that
  * the end of section 2 gives, where epsilon stands outside of the correction.
  */
-export function adamStep(
-  tf: Tfjs,
-  { value, mean, square }: AdamState,
-  gradient: Tensor,
-  { beta1, beta2, epsilon }: OptimizerConfig,
-  stepSize: number,
-): AdamState {
-  const after = (operand: Tensor, result: Tensor): Tensor => {
-    operand.dispose();
-    return result;
+export function adamRule(config: AdamConfig): OptimizerRule {
+  const { beta1, beta2, epsilon } = config;
+  return {
+    slots: ["momentum", "velocity"],
+    intermediates: 3,
+    next(tf, { value, slots }, gradient, settings) {
+      const momentum = moved(tf, slots[0] as Tensor, gradient, 1 - beta1);
+      const squared = tf.square(gradient);
+      const velocity = usedUp(squared, moved(tf, slots[1] as Tensor, squared, 1 - beta2));
+      const root = tf.sqrt(velocity);
+      const divisor = usedUp(root, tf.add(root, epsilon));
+      const scaled = tf.mul(momentum, adamStepSize(config, settings));
+      const change = usedUp(scaled, usedUp(divisor, tf.div(scaled, divisor)));
+      return { value: usedUp(change, tf.sub(value, change)), slots: [momentum, velocity] };
+    },
   };
-  const moved = (running: Tensor, current: Tensor, share: number): Tensor => {
-    const difference = tf.sub(current, running);
-    const part = after(difference, tf.mul(difference, share));
-    return after(part, tf.add(running, part));
+}
+
+/**
+ * AdamW: takes `learningRate * weightDecay` of the weight away first, and then steps as Adam.
+ *
+ * Formula: I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, with the learning rate as a
+ * factor, as `keras.optimizers.AdamW` has it.
+ */
+export function adamWRule(config: AdamConfig & { readonly weightDecay: number }): OptimizerRule {
+  const adam = adamRule(config);
+  return {
+    ...adam,
+    intermediates: adam.intermediates + 1,
+    next(tf, { value, slots }, gradient, settings) {
+      const share = tf.mul(value, config.weightDecay);
+      const lost = usedUp(share, tf.mul(share, settings.learningRate));
+      const decayed = usedUp(lost, tf.sub(value, lost));
+      const next = adam.next(tf, { value: decayed, slots }, gradient, settings);
+      decayed.dispose();
+      return next;
+    },
   };
-  const newMean = moved(mean, gradient, 1 - beta1);
-  const squared = tf.square(gradient);
-  const newSquare = after(squared, moved(square, squared, 1 - beta2));
-  const root = tf.sqrt(newSquare);
-  const divisor = after(root, tf.add(root, epsilon));
-  const step = tf.mul(newMean, stepSize);
-  const change = after(step, after(divisor, tf.div(step, divisor)));
-  return { value: after(change, tf.sub(value, change)), mean: newMean, square: newSquare };
+}
+
+/** running + (current - running) * share */
+function moved(tf: Tfjs, running: Tensor, current: Tensor, share: number): Tensor {
+  const difference = tf.sub(current, running);
+  const part = usedUp(difference, tf.mul(difference, share));
+  return usedUp(part, tf.add(running, part));
 }

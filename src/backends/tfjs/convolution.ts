@@ -10,12 +10,13 @@ export interface WindowParts {
   readonly tf: Tfjs;
   /** A weight's tensor. */
   readonly weight: (name: string) => Tensor;
-  readonly training: boolean;
+  /** Whether gradients are to flow through it. */
+  readonly differentiated: boolean;
 }
 
 /** A convolution, in groups of channels where there are more than one, which tfjs lacks. */
 export function convolve(
-  { tf, weight, training }: WindowParts,
+  { tf, weight, differentiated }: WindowParts,
   x: Tensor,
   settings: ConvolutionSettings,
   groups: number,
@@ -24,7 +25,7 @@ export function convolve(
   const { input, padding } = padWideStrides(tf, x as Tensor4D, settings);
   const filter = tf.reshape(weight(kernel.name), kernel.shape as Shape4D) as Tensor4D;
   const offset = bias === undefined ? undefined : weight(bias.name);
-  if (groups === 1 && !training) {
+  if (groups === 1 && !differentiated) {
     return tf.fused.conv2d({
       x: input,
       filter,
@@ -36,7 +37,9 @@ export function convolve(
     });
   }
   const convolveGroup = (group: Tensor4D, part: Tensor4D) =>
-    tf.conv2d(group, part, [...strides], padding, "NHWC", [...dilations]);
+    differentiated
+      ? tf.conv2d(group, dilate(tf, part, dilations), [...strides], padding)
+      : tf.conv2d(group, part, [...strides], padding, "NHWC", [...dilations]);
   // Group g reads its share of the channels and makes its share of the filters; the kernel is split by filters.
   const parts = groups > 1 ? (tf.split(filter, groups, 3) as Tensor4D[]) : [filter];
   const sum =
@@ -53,7 +56,7 @@ export function convolve(
 
 /** A depthwise convolution. */
 export function convolveDepthwise(
-  { tf, weight, training }: WindowParts,
+  { tf, weight, differentiated }: WindowParts,
   x: Tensor,
   settings: ConvolutionSettings,
 ): Tensor {
@@ -61,7 +64,7 @@ export function convolveDepthwise(
   const { input, padding } = padWideStrides(tf, x as Tensor4D, settings);
   const filter = tf.reshape(weight(kernel.name), kernel.shape as Shape4D) as Tensor4D;
   const offset = bias === undefined ? undefined : weight(bias.name);
-  if (!training) {
+  if (!differentiated) {
     return tf.fused.depthwiseConv2d({
       x: input,
       filter,
@@ -72,7 +75,7 @@ export function convolveDepthwise(
       ...(offset === undefined ? {} : { bias: offset }),
     });
   }
-  const sum = tf.depthwiseConv2d(input, filter, [...strides], padding, "NHWC", [...dilations]);
+  const sum = tf.depthwiseConv2d(input, dilate(tf, filter, dilations), [...strides], padding);
   return finish(tf, sum, offset, activation);
 }
 
@@ -109,7 +112,7 @@ export function convolveTransposed(
   return bias === undefined ? padded : tf.add(padded, weight(bias.name));
 }
 
-/** A kernel with zeros between its values, as tfjs has no dilation where a convolution is transposed. */
+/** A kernel with zeros between its values, as tfjs has no dilation where a convolution is transposed or has gradients. */
 function dilate(tf: Tfjs, kernel: Tensor4D, [vertical, horizontal]: Size2D): Tensor4D {
   if (vertical === 1 && horizontal === 1) return kernel;
   const [height, width, filters, channels] = kernel.shape;
@@ -127,13 +130,27 @@ function dilate(tf: Tfjs, kernel: Tensor4D, [vertical, horizontal]: Size2D): Ten
 
 /** A pooling. */
 export function pool(
-  tf: Tfjs,
+  { tf, differentiated }: Omit<WindowParts, "weight">,
   operation: "max" | "average",
   x: Tensor,
-  { size, strides, padding }: Omit<WindowSettings, "dilations">,
+  window: Omit<WindowSettings, "dilations">,
 ): Tensor {
-  const run = operation === "max" ? tf.maxPool : tf.avgPool;
-  return run(x as Tensor4D, [...size], [...strides], padding);
+  const { size, strides, padding } = window;
+  if (operation === "max") return tf.maxPool(x as Tensor4D, [...size], [...strides], padding);
+  if (!differentiated || padding === "valid") return tf.avgPool(x as Tensor4D, [...size], [...strides], padding);
+  // Of tfjs's backends only TensorFlow leaves the padding out of the gradient too. So: the average of all, zeros included,
+  // times the share that they have in it.
+  const sides = samePadding(x as Tensor4D, { ...window, dilations: [1, 1] });
+  const all = tf.avgPool(tf.pad(x as Tensor4D, [[0, 0], ...sides, [0, 0]]), [...size], [...strides], "valid");
+  const [down, right] = sides.map(([before], axis) => {
+    const length = x.shape[axis + 1] as number;
+    return Array.from({ length: all.shape[axis + 1] as number }, (_, at) => {
+      const start = at * (strides[axis] as number) - before;
+      return Math.min(length, start + (size[axis] as number)) - Math.max(0, start);
+    });
+  }) as [number[], number[]];
+  const shares = down.flatMap((rows) => right.map((columns) => (size[0] * size[1]) / (rows * columns)));
+  return tf.mul(all, tf.tensor(shares, [1, down.length, right.length, 1], "float32"));
 }
 
 function finish(
@@ -156,15 +173,19 @@ function padWideStrides(
   x: Tensor4D,
   window: WindowSettings,
 ): { readonly input: Tensor4D; readonly padding: Padding } {
-  const { strides, padding } = window;
+  const { padding } = window;
   if (!hasWideStrides(window)) return { input: x, padding };
-  const [vertical, horizontal] = reachOf(window).map((size, axis): [number, number] => {
-    const stride = strides[axis] as number;
+  return { input: tf.pad(x, [[0, 0], ...samePadding(x, window), [0, 0]]), padding: "valid" };
+}
+
+/** Zeros before and after along height and width, as padding `same` puts them. */
+function samePadding(x: Tensor4D, window: Omit<WindowSettings, "padding">): [[number, number], [number, number]] {
+  return reachOf(window).map((size, axis): [number, number] => {
+    const stride = window.strides[axis] as number;
     const length = x.shape[axis + 1] as number;
     const total = Math.max(0, (Math.ceil(length / stride) - 1) * stride + size - length);
     return [Math.floor(total / 2), Math.ceil(total / 2)];
   }) as [[number, number], [number, number]];
-  return { input: tf.pad(x, [[0, 0], vertical, horizontal, [0, 0]]), padding: "valid" };
 }
 
 /** Whether a window with `same` padding steps over pixels, which tfjs pads wrongly on wasm. */

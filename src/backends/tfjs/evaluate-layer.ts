@@ -9,7 +9,7 @@ import type { Tensor, Tfjs } from "./shared-tfjs.js";
  *
  * @param inputs float32 tensors `[batch, ...row]`
  * @param weights in Keras's order, as `weightShapes` lists them
- * @param training present while training; gradients flow through every operation used then
+ * @param training present while training
  * @returns a tensor of its own, never one of the inputs
  */
 export function evaluateLayer(

@@ -1,17 +1,22 @@
 import type { Tensor1D, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core";
 import type { PreprocessMode } from "../../images/preprocess.js";
-import type { Layer } from "../../network/layer.js";
+import type { Layer, Size2D } from "../../network/layer.js";
 import type { WeightShape } from "../../network/layer-rules.js";
 import type { BinaryOperation, Operations, UnaryOperation } from "../operations.js";
 import { convolve, convolveDepthwise, convolveTransposed, pool } from "./convolution.js";
+import { type LayerNoise, perturb } from "./perturb.js";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
 
-/** What a layer needs while training, beyond its inputs and weights. */
+/** What one layer needs while training, beyond its inputs and weights. */
 export interface TrainingContext {
-  /** Dropout's mask: 0 or 1 / (1 - rate) for each value of a tensor of this shape. */
-  dropoutMask(shape: readonly number[], rate: number): Tensor;
-  /** Takes the statistics of this batch that a BatchNormalization saw, to move its own towards them. */
-  batchStatistics(layer: Layer<"BatchNormalization">, mean: Tensor, variance: Tensor): void;
+  /** Whether gradients are to flow through the layer, which they do not through all fused operations. */
+  readonly differentiated: boolean;
+  readonly noise: LayerNoise;
+  /**
+   * Takes the statistics of this batch that a BatchNormalization saw, to move its own towards them. Undefined for one that
+   * is not trained, which normalises as in inference.
+   */
+  readonly batchStatistics?: ((layer: Layer<"BatchNormalization">, mean: Tensor, variance: Tensor) => void) | undefined;
 }
 
 /** The weights of one layer: what they are, and their tensors in the same order. */
@@ -23,7 +28,7 @@ export interface LayerWeights {
 /**
  * The operations of one layer on tfjs's tensors.
  *
- * @param training present while training; gradients flow through every operation used then
+ * @param training present while training
  */
 export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: TrainingContext): Operations<Tensor> {
   const binaries: Readonly<Record<BinaryOperation, (a: Tensor, b: Tensor) => Tensor>> = {
@@ -54,7 +59,8 @@ export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: Train
   const rowOf = (x: Tensor, row: readonly (number | null)[]) =>
     row.map((size, at) => size ?? (x.shape[at + 1] as number));
 
-  const parts = { tf, weight, training: training !== undefined };
+  const differentiated = training?.differentiated ?? false;
+  const parts = { tf, weight, differentiated };
   return {
     rank: (x) => x.rank,
     constant: (values, shape) => tf.tensor([...values], [...shape], "float32"),
@@ -63,7 +69,8 @@ export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: Train
     binary: (operation, a, b) => binaries[operation](a, b),
     clip: (x, min, max) => (min === 0 && max === 6 ? tf.relu6(x) : tf.clipByValue(x, min, max)),
     leakyRelu: (x, slope) => tf.leakyRelu(x, slope),
-    greater: (x, than) => tf.cast(tf.greater(x, than), "float32"),
+    // Not tf.greater, which has no gradient. The difference is 0 for equal numbers only.
+    greater: (x, than) => tf.step(tf.sub(x, than)),
     softmax(x, axis) {
       if (axis === x.rank - 1) return tf.softmax(x);
       const order = Array.from({ length: x.rank }, (_, at) => at);
@@ -73,7 +80,8 @@ export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: Train
     reduce(operation, x, axes, keepdims) {
       const over = [...axes];
       if (operation === "mean") return tf.mean(x, over, keepdims);
-      return operation === "max" ? tf.max(x, over, keepdims) : tf.sum(x, over, keepdims);
+      if (operation === "sum") return tf.sum(x, over, keepdims);
+      return differentiated ? greatest(tf, x, over, keepdims) : tf.max(x, over, keepdims);
     },
     reshape: (x, row) => tf.reshape(x, [x.shape[0] as number, ...rowOf(x, row)]),
     expandDims: (x, axes) => axes.reduce<Tensor>((value, axis) => tf.expandDims(value, axis), x),
@@ -91,6 +99,7 @@ export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: Train
     concatenate: (xs, axis) => tf.concat([...xs], axis),
     repeat: (x, count) => tf.tile(x, [1, count, ...new Array<number>(x.rank - 2).fill(1)]),
     resize(x, to, interpolation) {
+      if (differentiated && "scale" in to && interpolation === "nearest") return repeatPixels(tf, x, to.scale);
       const image = x as Tensor4D;
       const [height, width] =
         "size" in to ? to.size : to.scale.map((factor, axis) => factor * (image.shape[axis + 1] as number));
@@ -102,13 +111,13 @@ export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: Train
     convolve: (x, settings, groups) => convolve(parts, x, settings, groups),
     convolveDepthwise: (x, settings) => convolveDepthwise(parts, x, settings),
     convolveTransposed: (x, settings) => convolveTransposed(parts, x, settings),
-    pool: (operation, x, window) => pool(tf, operation, x, window),
+    pool: (operation, x, window) => pool(parts, operation, x, window),
     multiplyMatrix(x, kernel, bias, activation) {
       const matrix = weight(kernel.name);
       const offset = bias === undefined ? undefined : weight(bias.name);
       const flat = x.rank === 2 ? x : tf.reshape(x, [-1, x.shape.at(-1) as number]);
       let product: Tensor;
-      if (training === undefined) {
+      if (!differentiated) {
         product = tf.fused.matMul({
           a: flat,
           b: matrix,
@@ -125,10 +134,37 @@ export function tfjsOperations(tf: Tfjs, weights: LayerWeights, training?: Train
     multiplyMatrices: (a, b) => tf.matMul(a, b),
     batchNormalize: (x, layer) => batchNormalize(tf, x, weights.tensors, layer, training),
     preprocess: (x, mode) => preprocess(tf, x, mode),
-    dropout: (x, rate) =>
-      training === undefined || rate === 0 ? tf.clone(x) : tf.mul(x, training.dropoutMask(x.shape, rate)),
+    perturb: (x, perturbation) => (training === undefined ? tf.clone(x) : perturb(tf, x, perturbation, training.noise)),
     identity: (x) => tf.clone(x),
   };
+}
+
+/** Each pixel several times along height and width, with a gradient that is right on every backend. */
+function repeatPixels(tf: Tfjs, x: Tensor, [down, right]: Size2D): Tensor {
+  const [batch, height, width, channels] = x.shape as [number, number, number, number];
+  const repeat = (value: Tensor, outer: number, count: number, inner: number): Tensor =>
+    tf.mul(tf.reshape(value, [outer, 1, inner]), tf.ones([1, count, 1]));
+  const rows = repeat(x, batch * height, down, width * channels);
+  const both = repeat(rows, batch * height * down * width, right, channels);
+  return tf.reshape(both, [batch, height * down, width * right, channels]);
+}
+
+/** The greatest value, whose gradient goes to all that are equal to it in equal parts, as in TensorFlow. */
+function greatest(tf: Tfjs, x: Tensor, axes: number[], keepdims: boolean): Tensor {
+  const ofAxes = tf.customGrad((value, save) => {
+    const all = value as Tensor;
+    const max = tf.max(all, axes, true);
+    (save as (tensors: Tensor[]) => void)([all, max]);
+    return {
+      value: keepdims ? max : tf.squeeze(max, axes),
+      gradFunc: (dy, saved) => {
+        const [values, top] = saved as [Tensor, Tensor];
+        const equal = tf.cast(tf.equal(values, top), "float32");
+        return tf.mul(equal, tf.div(tf.reshape(dy, top.shape), tf.sum(equal, axes, true)));
+      },
+    };
+  });
+  return ofAxes(x);
 }
 
 /** ImageNet's mean pixel, blue first, as the Caffe networks subtract it. */
@@ -161,8 +197,15 @@ function batchNormalize(
   const gamma = scale ? weights[0] : undefined;
   const beta = center ? weights[scale ? 1 : 0] : undefined;
   const flat = tf.reshape(x, [-1, x.shape.at(-1) as number]) as Tensor2D;
-  if (training === undefined) {
+  if (training?.batchStatistics === undefined) {
     const [mean, variance] = weights.slice(-2) as Tensor1D[];
+    if (training?.differentiated) {
+      // As factors and offsets, through which gradients take one multiplication.
+      const inverse = tf.rsqrt(tf.add(variance as Tensor1D, epsilon));
+      const factor = gamma === undefined ? inverse : tf.mul(inverse, gamma);
+      const shift = tf.mul(mean as Tensor1D, factor);
+      return tf.add(tf.mul(x, factor), beta === undefined ? tf.neg(shift) : tf.sub(beta, shift));
+    }
     return tf.reshape(
       tf.batchNorm(
         flat,

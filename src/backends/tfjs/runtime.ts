@@ -1,4 +1,3 @@
-import type { Layer } from "../../network/layer.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import type { Tfjs } from "./shared-tfjs.js";
 
@@ -11,6 +10,4 @@ export interface TfjsRuntime {
   readonly backend: string;
   /** Memory that must not run out, where it ends silently. */
   readonly memory?: MemoryBudget | undefined;
-  /** Why a layer's weights cannot be trained here, and what can; undefined if they can. */
-  refusesToTrain?(layer: Layer): string | undefined;
 }

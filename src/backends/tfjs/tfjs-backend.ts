@@ -1,5 +1,6 @@
-import type { Layer } from "../../network/layer.js";
-import type { TrainableBackend } from "../backend.js";
+import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
+import { inputGradient } from "./input-gradient.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { loadTfjs, startBackend, type Tfjs } from "./shared-tfjs.js";
@@ -17,12 +18,10 @@ export interface TfjsBackendDefinition {
   prepare(tf: Tfjs): Promise<void>;
   /** What to do once the backend runs, such as replacing kernels. Returns the backend's description. */
   started(tf: Tfjs): Promise<string>;
-  /** Why a layer's weights cannot be trained here, and what can; undefined if they can. */
-  refusesToTrain?(layer: Layer): string | undefined;
 }
 
 /** Makes a backend out of one of tfjs's. Nothing is loaded before `init`, which `load` calls too. */
-export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableBackend {
+export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableBackend & GradientBackend {
   const { name, backend, memory } = definition;
   let description = `${name}, not started yet`;
   let starting: Promise<TfjsRuntime> | undefined;
@@ -39,8 +38,7 @@ export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableB
     const tf = await loadTfjs();
     await startBackend(tf, backend, () => definition.prepare(tf));
     description = await definition.started(tf);
-    const refusesToTrain = definition.refusesToTrain;
-    return { tf, name, backend, memory, ...(refusesToTrain && { refusesToTrain }) };
+    return { tf, name, backend, memory };
   }
 
   return {
@@ -59,6 +57,10 @@ export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableB
     async loadForTraining(network, options) {
       options.signal?.throwIfAborted();
       return loadNetworkForTraining(await start(), network, options);
+    },
+    async inputGradient(network, inputs, seed, options = {}) {
+      options.signal?.throwIfAborted();
+      return inputGradient(await start(), network, inputs, seed, options);
     },
   };
 }

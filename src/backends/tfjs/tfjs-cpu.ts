@@ -1,5 +1,6 @@
 import { BackendUnavailableError } from "../../errors.js";
-import type { TrainableBackend } from "../backend.js";
+import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import { messageOf } from "./shared-tfjs.js";
 import { createTfjsBackend } from "./tfjs-backend.js";
 
@@ -10,7 +11,7 @@ import { createTfjsBackend } from "./tfjs-backend.js";
  * Needs the packages `@tensorflow/tfjs-core`, `@tensorflow/tfjs-layers` and `@tensorflow/tfjs-backend-cpu`; `init`
  * rejects with BackendUnavailableError where one is missing.
  */
-export function tfjsCpu(): TrainableBackend {
+export function tfjsCpu(): TrainableBackend & GradientBackend {
   return createTfjsBackend({
     name: "tfjs-cpu",
     backend: "cpu",

@@ -1,23 +1,17 @@
 import { ClosedError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
-import type { Layer } from "../../network/layer.js";
-import type { Network, Weight } from "../../network/network.js";
+import type { Network } from "../../network/network.js";
 import { validateNetwork } from "../../network/validate.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
 import { checkLayers } from "../check-layers.js";
 import { createSerialQueue } from "../serial-queue.js";
+import { type LayerPlan, peakBytes, planLayers, valueBytes } from "../training/layer-plan.js";
 import { wrapFailure } from "./backend-failure.js";
-import { evaluateLayer } from "./evaluate-layer.js";
-import { type LayerPlan, peakBytes, planLayers, valueBytes } from "./layer-plan.js";
+import { runLayers } from "./run-layers.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { onBackend, type Tensor } from "./shared-tfjs.js";
-
-/** Weights as tensors, by the layer that owns them, in Keras's order. */
-export type WeightTensors = ReadonlyMap<string, readonly Tensor[]>;
-
-/** Longest time in ms for which a run keeps the event loop waiting between two layers. */
-const longestTurn = 50;
+import { bytesOfWeights, disposeWeights, readTensor, uploadWeights, type WeightTensors } from "./weight-tensors.js";
 
 /** Loads a network for running. */
 export async function loadNetwork(
@@ -38,7 +32,7 @@ export async function loadNetwork(
   );
   let weights: WeightTensors;
   try {
-    weights = await onBackend(tf, backend, () => uploadWeights(runtime, plan.network));
+    weights = await onBackend(tf, backend, () => uploadWeights(runtime, plan.network.weights));
   } catch (error) {
     release?.();
     throw wrapFailure(error, `${runtime.name} could not take the weights of network "${network.name}"`);
@@ -72,51 +66,7 @@ export function refuseClosed(closed: Promise<void> | undefined, network: Network
   throw new ClosedError(`Network "${network.name}" was disposed and cannot be used any more. Load it again.`);
 }
 
-/** Bytes of all weights of a network. */
-export function bytesOfWeights(network: Network): number {
-  let bytes = 0;
-  for (const weights of network.weights.values()) for (const { array } of weights) bytes += array.data.byteLength;
-  return bytes;
-}
-
-/** Copies weights into tensors. To be called on the backend. */
-export function uploadWeights({ tf }: TfjsRuntime, network: Network): WeightTensors {
-  const tensors = new Map<string, readonly Tensor[]>();
-  try {
-    for (const [name, weights] of network.weights) tensors.set(name, weights.map(upload));
-  } catch (error) {
-    tf.dispose([...tensors.values()].flat());
-    throw error;
-  }
-  return tensors;
-
-  // A copy, as the plain cpu backend would go on to look at the network's own array.
-  function upload({ array }: Weight): Tensor {
-    return tf.tensor(array.data.slice(), [...array.shape], "float32");
-  }
-}
-
-/** Frees the tensors of weights. */
-export function disposeWeights({ tf }: TfjsRuntime, weights: WeightTensors): void {
-  tf.dispose([...weights.values()].flat());
-}
-
-/** Tensors of a layer's weights, its own or those it shares. */
-export function weightsOfLayer(weights: WeightTensors, layer: Layer): readonly Tensor[] {
-  return weights.get(layer.weightsOf ?? layer.name) ?? [];
-}
-
-/** Values of a tensor, copied out; frees nothing. */
-export async function readTensor(tensor: Tensor): Promise<NdArray<"float32">> {
-  // Some backends hand out the array that they go on to use, or another kind of array than the dtype says.
-  const data = new Float32Array(await tensor.data());
-  return { dtype: "float32", shape: [...tensor.shape], data };
-}
-
-/**
- * Runs a checked batch in inference mode, one layer at a time: values are freed after their last use, and between two
- * layers an abort is seen and the event loop gets its turn.
- */
+/** Runs a checked batch in inference mode. */
 export async function runBatch(
   runtime: TfjsRuntime,
   plan: LayerPlan,
@@ -126,35 +76,14 @@ export async function runBatch(
   { signal }: AbortOptions,
 ): Promise<readonly NdArray<"float32">[]> {
   signal?.throwIfAborted();
-  const { tf, backend } = runtime;
   const release = reserveActivations(runtime, plan, inputs, batch);
-  const values = new Map<string, Tensor>();
+  let values: ReadonlyMap<string, Tensor> = new Map();
   try {
-    let turnStarted = performance.now();
-    for (const [position, layer] of plan.network.layers.entries()) {
-      if (performance.now() - turnStarted > longestTurn) {
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        turnStarted = performance.now();
-      }
-      signal?.throwIfAborted();
-      const value = await onBackend(tf, backend, () =>
-        layer.className === "InputLayer"
-          ? uploadInput(runtime, batch[inputs.findIndex(({ name }) => name === layer.name)] as NdArray)
-          : tf.tidy(() =>
-              evaluateLayer(
-                tf,
-                layer,
-                layer.inputs.map((name) => values.get(name) as Tensor),
-                weightsOfLayer(weights, layer),
-              ),
-            ),
-      );
-      values.set(layer.name, value);
-      for (const name of plan.lastUses[position] ?? []) {
-        values.get(name)?.dispose();
-        values.delete(name);
-      }
-    }
+    values = await runLayers(runtime, plan, {
+      weights,
+      batch: (input) => batch[inputs.findIndex(({ name }) => name === input)] as NdArray,
+      signal,
+    });
     const results: NdArray<"float32">[] = [];
     for (const name of plan.outputs) results.push(await readTensor(values.get(name) as Tensor));
     signal?.throwIfAborted();
@@ -166,11 +95,6 @@ export async function runBatch(
     for (const value of values.values()) value.dispose();
     release?.();
   }
-}
-
-function uploadInput({ tf }: TfjsRuntime, { data, shape }: NdArray): Tensor {
-  const values = data instanceof Float32Array ? data : new Float32Array(data as Uint8Array);
-  return tf.tensor(values, [...shape], "float32");
 }
 
 function reserveActivations(

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { BackendUnavailableError } from "../../errors.js";
-import type { TrainableBackend } from "../backend.js";
+import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import { restoreUtilFunctions } from "./node-polyfills.node.js";
 import { messageOf, type Tfjs } from "./shared-tfjs.js";
 import { createTfjsBackend } from "./tfjs-backend.js";
@@ -34,7 +35,7 @@ interface TfjsNodeBackend {
  * @example
  * const head = await TransferHead.create({ inputShape: [25088], classLabels, backend: tfjsNode() });
  */
-export function tfjsNode(options: TfjsNodeOptions = {}): TrainableBackend {
+export function tfjsNode(options: TfjsNodeOptions = {}): TrainableBackend & GradientBackend {
   return createTfjsNode("tfjs-node", "@tensorflow/tfjs-node", false, options);
 }
 
@@ -42,7 +43,7 @@ export function tfjsNode(options: TfjsNodeOptions = {}): TrainableBackend {
  * As {@link tfjsNode}, on an NVIDIA GPU with the package `@tensorflow/tfjs-node-gpu`. Where that finds no GPU, `init`
  * rejects with BackendUnavailableError rather than run on the processor unnoticed.
  */
-export function tfjsNodeGpu(options: TfjsNodeOptions = {}): TrainableBackend {
+export function tfjsNodeGpu(options: TfjsNodeOptions = {}): TrainableBackend & GradientBackend {
   return createTfjsNode("tfjs-node-gpu", "@tensorflow/tfjs-node-gpu", true, options);
 }
 
@@ -51,7 +52,7 @@ function createTfjsNode(
   packageName: string,
   gpu: boolean,
   { module }: TfjsNodeOptions,
-): TrainableBackend {
+): TrainableBackend & GradientBackend {
   let library: TfjsNodeLibrary | undefined;
   return createTfjsBackend({
     name,

@@ -1,4 +1,5 @@
-import type { TrainableBackend } from "../backend.js";
+import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import { createWasmBackend } from "./wasm-backend.js";
 
 /**
@@ -6,6 +7,6 @@ import { createWasmBackend } from "./wasm-backend.js";
  * or at the folder that the app gave to `setWasmPaths` of `@tensorflow/tfjs-backend-wasm`. Threads are used on pages
  * that are cross-origin isolated.
  */
-export function tfjsWasm(): TrainableBackend {
+export function tfjsWasm(): TrainableBackend & GradientBackend {
   return createWasmBackend({ beforeStart: () => () => undefined });
 }

@@ -1,4 +1,5 @@
-import type { TrainableBackend } from "../backend.js";
+import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
 import { createWasmBackend } from "./wasm-backend.js";
 
 const events = ["uncaughtException", "unhandledRejection"] as const;
@@ -16,7 +17,7 @@ type Listener = (...parameters: unknown[]) => void;
  * @example
  * const extractor = await FeatureExtractor.create({ backbone: "squeezenet", backend: tfjsWasm() });
  */
-export function tfjsWasm(): TrainableBackend {
+export function tfjsWasm(): TrainableBackend & GradientBackend {
   return createWasmBackend({
     beforeStart() {
       const before = events.map((event) => new Set(process.listeners(event as "uncaughtException") as Listener[]));

@@ -1,146 +1,195 @@
 import type { Scalar } from "@tensorflow/tfjs-core";
 import { type NdArray, sizeOf } from "../../ndarray.js";
-import type { TrainingOptions } from "../backend.js";
-import { type AdamState, adamStep } from "./adam.js";
+import type { Layer } from "../../network/layer.js";
+import { createDropoutMasks } from "../dropout-masks.js";
+import { normalNoise } from "../normal-noise.js";
+import type { StepOptions, TrainingOptions } from "../trainable-backend.js";
+import type { TrainingPlan } from "../training/training-plan.js";
 import { evaluateLayer } from "./evaluate-layer.js";
+import { clipGradients } from "./gradient-clipping.js";
+import { meanLoss, outputOf } from "./losses.js";
 import type { TrainingContext } from "./operations.js";
+import type { OptimizerRule, WeightState } from "./optimizer.js";
+import { penalizedGradient, penalties } from "./penalties.js";
+import { runLayers } from "./run-layers.js";
 import type { TfjsRuntime } from "./runtime.js";
-import type { Tensor } from "./shared-tfjs.js";
-import { type WeightTensors, weightsOfLayer } from "./tfjs-network.js";
-import type { TrainableWeight, TrainingPlan } from "./training-plan.js";
+import { onBackend, type Tensor } from "./shared-tfjs.js";
+import { type TensorState, tensorOf } from "./training-state.js";
+import { weightsOfLayer } from "./weight-tensors.js";
 
-/** Everything that a step changes. A step makes a new one and takes its place only when it has gone well. */
-export interface TrainingState {
-  readonly weights: WeightTensors;
-  /** The optimizer's running means, one pair for each trainable weight. */
-  readonly slots: readonly Omit<AdamState, "value">[];
+/** What stays the same for all steps. */
+export interface StepParts {
+  readonly runtime: TfjsRuntime;
+  readonly training: TrainingPlan;
+  readonly options: TrainingOptions;
+  readonly rule: OptimizerRule;
 }
 
-/** Tensor of a trainable weight. */
-export function tensorOf(weights: WeightTensors, { layer, position }: TrainableWeight): Tensor {
-  return weights.get(layer)?.[position] as Tensor;
-}
-
-/** One step, all within one synchronous section. Returns new tensors; the old state stays valid until it is replaced. */
-export function takeStep(
-  runtime: TfjsRuntime,
-  training: TrainingPlan,
-  options: TrainingOptions,
-  state: TrainingState,
-  stepSize: number,
-  drawMask: (length: number, rate: number) => Float32Array,
-  xs: NdArray<"float32">,
-  ys: NdArray<"float32">,
-): {
+/** What a step leaves behind: tensors that are the caller's. */
+export interface StepTensors {
   readonly loss: Tensor;
   readonly outputs: Tensor;
-  readonly state: TrainingState;
+  readonly state: TensorState;
+  /** Those of the old state that the new one does not hold. */
   readonly replaced: readonly Tensor[];
-} {
+}
+
+/** Statistics of a batch that a BatchNormalization saw. */
+interface BatchStatistics {
+  readonly layer: string;
+  readonly momentum: number;
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+/** One step. Returns new tensors; the old state stays valid until the caller frees what is replaced. */
+export async function takeStep(
+  parts: StepParts,
+  state: TensorState,
+  xs: NdArray,
+  ys: NdArray<"float32">,
+  step: StepOptions,
+): Promise<StepTensors> {
+  const { runtime, training } = parts;
+  const { tf, backend } = runtime;
+  const statistics: BatchStatistics[] = [];
+  let frozen: ReadonlyMap<string, Tensor> = new Map();
+  try {
+    frozen = await runLayers(runtime, training.frozen, {
+      weights: state.weights,
+      batch: () => xs,
+      training: (layer) => contextOf(parts, state.step, layer, false, statistics),
+    });
+    return await onBackend(tf, backend, () => update(parts, state, frozen, ys, step, statistics));
+  } finally {
+    tf.dispose([...frozen.values()]);
+    tf.dispose(statistics.flatMap(({ mean, variance }) => [mean, variance]));
+  }
+}
+
+/** All that follows the layers that stand still, within one synchronous section. */
+function update(
+  parts: StepParts,
+  state: TensorState,
+  frozen: ReadonlyMap<string, Tensor>,
+  ys: NdArray<"float32">,
+  { learningRate, sampleWeights }: StepOptions,
+  statistics: BatchStatistics[],
+): StepTensors {
+  const { runtime, training, options, rule } = parts;
   const { tf } = runtime;
-  const statistics: { layer: string; momentum: number; mean: Tensor; variance: Tensor }[] = [];
-  const kept: Tensor[] = [];
-  const keep = <T extends Tensor>(tensor: T): T => {
-    kept.push(tf.keep(tensor));
-    return tensor;
-  };
-  const context: TrainingContext = {
-    dropoutMask: (shape, rate) => tf.tensor(drawMask(sizeOf(shape), rate), [...shape], "float32"),
-    batchStatistics: ({ name, weightsOf, config }, mean, variance) =>
-      void statistics.push({
-        layer: weightsOf ?? name,
-        momentum: config.momentum,
-        mean: keep(mean),
-        variance: keep(variance),
-      }),
-  };
-  const old = training.trainable.map((weight) => tensorOf(state.weights, weight));
+  const { trained } = training;
+  const old = trained.map((weight) => tensorOf(state.weights, weight));
+  const rate = learningRate ?? options.optimizer.learningRate;
   let outputs: Tensor | undefined;
   try {
-    const updated = tf.tidy(() => {
-      const x = tf.tensor(xs.data, [...xs.shape], "float32");
-      const y = tf.tensor(ys.data, [...ys.shape], "float32");
-      const computeLoss = () => {
-        const logits = computeLogits(runtime, training, state.weights, x, context);
-        outputs = keep(tf.softmax(logits));
-        return addPenalties(runtime, crossEntropy(runtime, logits, y), training, old, options.l2);
-      };
-      const { value: loss, grads } = tf.valueAndGrads(computeLoss)(old);
-      const results = old.map((value, index) => {
-        const { mean, square } = state.slots[index] as TrainingState["slots"][number];
-        const gradient = grads[index] as Tensor;
-        const next = adamStep(tf, { value, mean, square }, gradient, options.optimizer, stepSize);
-        if (grads.lastIndexOf(gradient) === index) gradient.dispose();
-        return next;
+    const result = tf.tidy(() => {
+      const targets = tf.tensor(ys.data, [...ys.shape], "float32");
+      const rowWeights = sampleWeights === undefined ? undefined : tf.tensor(sampleWeights.data);
+      const { loss: name, labelSmoothing = 0 } = options;
+      const { value, grads } = tf.valueAndGrads(() => {
+        const logits = computeLogits(parts, state, frozen, statistics);
+        outputs = tf.keep(outputOf(tf, name, logits));
+        return meanLoss(tf, name, labelSmoothing, logits, targets, rowWeights) as Scalar;
+      })(old as Tensor[]);
+      const gradients = clipGradients(
+        tf,
+        trained.map((weight, at) => penalizedGradient(tf, grads[at] as Tensor, old[at] as Tensor, weight)),
+        options.clipping ?? {},
+      );
+      const next = trained.map(({ learningRateFactor }, at) => {
+        const weight: WeightState = { value: old[at] as Tensor, slots: state.slots[at] as readonly Tensor[] };
+        const gradient = gradients[at] as Tensor;
+        const settings = { learningRate: Math.fround(rate * learningRateFactor), step: state.step + 1 };
+        const stepped = rule.next(tf, weight, gradient, settings);
+        gradient.dispose();
+        return stepped;
       });
-      return { loss, results, statistics: movedStatistics(runtime, state.weights, statistics) } as never;
+      const loss = tf.add(value, penalties(tf, old, trained));
+      return { loss, next, moved: movedStatistics(runtime, state, statistics) } as never;
     }) as unknown as {
       readonly loss: Tensor;
-      readonly results: readonly AdamState[];
-      readonly statistics: ReadonlyArray<readonly [string, Tensor, Tensor]>;
+      readonly next: readonly WeightState[];
+      readonly moved: ReadonlyArray<readonly [string, Tensor, Tensor]>;
     };
-    const weights = new Map([...state.weights].map(([name, tensors]) => [name, [...tensors]]));
-    const replaced: Tensor[] = state.slots.flatMap(({ mean, square }) => [mean, square]);
-    const replace = (layer: string, position: number, tensor: Tensor) => {
-      const tensors = weights.get(layer) as Tensor[];
-      replaced.push(tensors[position] as Tensor);
-      tensors[position] = tensor;
+    return {
+      loss: result.loss,
+      outputs: outputs as Tensor,
+      ...replaceState(training, state, result.next, result.moved),
     };
-    training.trainable.forEach(({ layer, position }, index) => {
-      replace(layer, position, (updated.results[index] as AdamState).value);
-    });
-    for (const [layer, mean, variance] of updated.statistics) {
-      const count = (weights.get(layer) as Tensor[]).length;
-      replace(layer, count - 2, mean);
-      replace(layer, count - 1, variance);
-    }
-    tf.dispose(kept.filter((tensor) => tensor !== outputs));
-    return { loss: updated.loss, outputs: outputs as Tensor, state: { weights, slots: updated.results }, replaced };
   } catch (error) {
-    tf.dispose(kept);
+    outputs?.dispose();
     throw error;
   }
 }
 
 function computeLogits(
-  { tf }: TfjsRuntime,
-  { plan, input, output, logits }: TrainingPlan,
-  weights: WeightTensors,
-  x: Tensor,
-  context: TrainingContext,
+  parts: StepParts,
+  { step, weights }: TensorState,
+  frozen: ReadonlyMap<string, Tensor>,
+  statistics: BatchStatistics[],
 ): Tensor {
-  const values = new Map<string, Tensor>([[input.name, x]]);
-  for (const layer of plan.network.layers) {
-    if (layer.name === input.name) continue;
+  const { runtime, training } = parts;
+  const values = new Map(frozen);
+  for (const layer of training.differentiated) {
     const from = layer.inputs.map((name) => values.get(name) as Tensor);
-    const applied = layer.name === output.name ? logits : layer;
-    values.set(layer.name, evaluateLayer(tf, applied, from, weightsOfLayer(weights, layer), context));
+    const applied = layer.name === training.output.name ? training.logits : layer;
+    const context = contextOf(parts, step, layer, true, statistics);
+    values.set(layer.name, evaluateLayer(runtime.tf, applied, from, weightsOfLayer(weights, layer), context));
   }
-  return values.get(output.name) as Tensor;
+  return values.get(training.output.name) as Tensor;
 }
 
-/** Mean over the batch of -sum(y * log(softmax(logits))), from the logits as Keras does, so that log(0) cannot come up. */
-function crossEntropy({ tf }: TfjsRuntime, logits: Tensor, y: Tensor): Tensor {
-  return tf.neg(tf.mean(tf.sum(tf.mul(y, tf.logSoftmax(logits)), -1)));
+function contextOf(
+  { runtime: { tf }, training, options }: StepParts,
+  step: number,
+  layer: Layer,
+  differentiated: boolean,
+  statistics: BatchStatistics[],
+): TrainingContext {
+  const seeds = [options.seed, step, training.positions.get(layer.name) as number];
+  return {
+    differentiated,
+    noise: {
+      mask: (shape, rate) => tf.tensor(createDropoutMasks(seeds).draw(sizeOf(shape), rate), [...shape], "float32"),
+      normal: (shape) => tf.tensor(normalNoise(seeds, sizeOf(shape)), [...shape], "float32"),
+    },
+    batchStatistics: training.isTrained(layer)
+      ? ({ name, weightsOf, config: { momentum } }, mean, variance) =>
+          void statistics.push({ layer: weightsOf ?? name, momentum, mean: tf.keep(mean), variance: tf.keep(variance) })
+      : undefined,
+  };
 }
 
-function addPenalties(
-  { tf }: TfjsRuntime,
-  loss: Tensor,
-  { trainable }: TrainingPlan,
-  values: readonly Tensor[],
-  l2: number,
-): Scalar {
-  if (l2 === 0) return loss as Scalar;
-  const kernels = values.filter((_, index) => trainable[index]?.penalized);
-  return kernels.reduce((sum, kernel) => tf.add(sum, tf.mul(tf.sum(tf.square(kernel)), l2)), loss) as Scalar;
+function replaceState(
+  { trained }: TrainingPlan,
+  state: TensorState,
+  next: readonly WeightState[],
+  moved: ReadonlyArray<readonly [string, Tensor, Tensor]>,
+): Pick<StepTensors, "state" | "replaced"> {
+  const weights = new Map([...state.weights].map(([name, tensors]) => [name, [...tensors]]));
+  const replaced: Tensor[] = [...state.slots.flat()];
+  const replace = (layer: string, position: number, tensor: Tensor) => {
+    const tensors = weights.get(layer) as Tensor[];
+    replaced.push(tensors[position] as Tensor);
+    tensors[position] = tensor;
+  };
+  trained.forEach(({ layer, position }, at) => {
+    replace(layer, position, (next[at] as WeightState).value);
+  });
+  for (const [layer, mean, variance] of moved) {
+    const count = (weights.get(layer) as Tensor[]).length;
+    replace(layer, count - 2, mean);
+    replace(layer, count - 1, variance);
+  }
+  return { state: { step: state.step + 1, weights, slots: next.map(({ slots }) => slots) }, replaced };
 }
 
 /** Moving means and variances after this batch, `moving * momentum + batch * (1 - momentum)`, in the order of use. */
 function movedStatistics(
   { tf }: TfjsRuntime,
-  weights: WeightTensors,
-  statistics: readonly { layer: string; momentum: number; mean: Tensor; variance: Tensor }[],
+  { weights }: TensorState,
+  statistics: readonly BatchStatistics[],
 ): ReadonlyArray<readonly [string, Tensor, Tensor]> {
   const moved = new Map<string, readonly [Tensor, Tensor]>();
   for (const { layer, momentum, mean, variance } of statistics) {

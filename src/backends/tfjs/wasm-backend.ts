@@ -1,6 +1,9 @@
 import { BackendUnavailableError } from "../../errors.js";
-import type { TrainableBackend } from "../backend.js";
+import type { GradientBackend } from "../gradient-backend.js";
+import type { TrainableBackend } from "../trainable-backend.js";
+import { registerConvolutionGradients } from "./convolution-gradients.js";
 import { registerFastBatchMatMul } from "./fast-batch-mat-mul.js";
+import { registerMaxPoolGradient } from "./max-pool-gradient.js";
 import { createMemoryBudget, type MemoryBudget } from "./memory-budget.js";
 import { messageOf, type Tfjs } from "./shared-tfjs.js";
 import { createTfjsBackend } from "./tfjs-backend.js";
@@ -21,7 +24,7 @@ export interface WasmHost {
 const heap: MemoryBudget = createMemoryBudget("the WebAssembly memory", 3 * 2 ** 30);
 
 /** Makes the wasm backend for a host. */
-export function createWasmBackend(host: WasmHost): TrainableBackend {
+export function createWasmBackend(host: WasmHost): TrainableBackend & GradientBackend {
   let library: WasmLibrary | undefined;
   let afterStart: (() => void) | undefined;
   return createTfjsBackend({
@@ -47,11 +50,9 @@ export function createWasmBackend(host: WasmHost): TrainableBackend {
     },
     async started(tf) {
       registerFastBatchMatMul(tf);
+      registerConvolutionGradients(tf);
+      registerMaxPoolGradient(tf);
       return describe(tf, library as WasmLibrary);
-    },
-    refusesToTrain(layer) {
-      if (layer.className !== "Conv2D" && layer.className !== "DepthwiseConv2D") return undefined;
-      return "has a kernel to train, and the wasm backend has no gradients of convolutions. Train it on tfjsNode() or tfjsNodeGpu(), or train a head on extracted features.";
     },
   });
 }

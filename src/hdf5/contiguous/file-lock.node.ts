@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { link, readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -12,16 +12,21 @@ const abandonedMilliseconds = 5000;
 interface Owner {
   readonly pid: number;
   readonly host: string;
+  /** When the process began, where the system tells: in a container that starts again a new process has the old number. */
+  readonly started?: string | undefined;
 }
 
 /**
  * Takes a lock file that only one writer can hold. The lock of a process of this machine that has ended is taken over.
  *
+ * @param takeOver takes the lock of a process of another machine over too, of which nobody here can tell whether it has
+ *   ended
  * @returns gives the lock back
  * @throws FileAccessError with reason `locked` if another writer holds it
  */
-export async function takeLock(path: string, target: string): Promise<() => Promise<void>> {
-  const text = JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner);
+export async function takeLock(path: string, target: string, takeOver = false): Promise<() => Promise<void>> {
+  const { pid } = process;
+  const text = JSON.stringify({ pid, host: hostname(), started: lookUp(pid)?.started } satisfies Owner);
   let missing: unknown;
   for (let attempt = 0; attempt < 500; attempt++) {
     try {
@@ -37,13 +42,15 @@ export async function takeLock(path: string, target: string): Promise<() => Prom
     const held = await readFile(path, "utf8").catch(() => undefined);
     if (held === undefined) continue;
     const owner = parseOwner(held);
-    if (owner && isAlive(owner)) {
+    const foreign = owner !== undefined && owner.host !== hostname();
+    if (owner && (foreign ? !takeOver : isAlive(owner))) {
+      const advice = foreign ? `pass \`takeOver: true\`, or delete "${path}"` : `delete "${path}"`;
       throw new FileAccessError(
-        `Cannot write "${target}": process ${owner.pid} on "${owner.host}" is writing it. If that process has ended, delete "${path}".`,
+        `Cannot write "${target}": process ${owner.pid} on "${owner.host}" is writing it. If that process has ended, ${advice}.`,
         { path: target, reason: "locked" },
       );
     }
-    await takeOver(path, held);
+    await removeLock(path, held);
   }
   // A folder that is there and takes no files, such as those of the system itself.
   if (missing !== undefined) throw fileAccessError("write", target, missing);
@@ -88,7 +95,7 @@ function asideOf(path: string): string {
  * Removes a dead owner's lock. One process at a time may do so, under a lock for just that: between looking and removing
  * the lock could otherwise have become somebody else's.
  */
-async function takeOver(path: string, held: string): Promise<void> {
+async function removeLock(path: string, held: string): Promise<void> {
   const turn = `${path}.turn`;
   try {
     await placeLock(turn, "");
@@ -116,13 +123,30 @@ function parseOwner(text: string): Owner | undefined {
   }
 }
 
-function isAlive(owner: Owner): boolean {
-  if (owner.host !== hostname()) return true;
+/** Whether a process of this machine still runs: one of the same number that began at another time is not it. */
+function isAlive({ pid, started }: Owner): boolean {
   try {
-    process.kill(owner.pid, 0);
-    return true;
+    process.kill(pid, 0);
   } catch (cause) {
     return !hasCode(cause, "ESRCH");
+  }
+  const now = lookUp(pid);
+  if (now?.state === "Z") return false;
+  return started === undefined || now === undefined || started === now.started;
+}
+
+/**
+ * The state of a process, `Z` of one that has ended and that nobody has asked for yet, and when it began, as Linux counts.
+ * `undefined` where the system does not tell.
+ */
+function lookUp(pid: number): { readonly state: string | undefined; readonly started: string | undefined } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name stands in brackets and may hold anything; behind it come the state first and the start as the twentieth.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0], started: fields[19] };
+  } catch {
+    return undefined;
   }
 }
 

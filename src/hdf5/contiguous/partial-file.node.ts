@@ -23,7 +23,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
   const journalPath = `${path}.partial.journal`;
   const replacementPath = `${path}.partial.replacement`;
   const markPath = `${path}.partial.completing`;
-  const unlock = await takeLock(`${path}.partial.lock`, target);
+  const unlock = await takeLock(`${path}.partial.lock`, target, options.takeOver);
   const writeWhole = createWriteWhole(target);
   const handles: FileHandle[] = [];
   let fresh = false;
@@ -67,6 +67,9 @@ export async function openPartialFile(target: string, options: PartialFileOption
       // Where the journal's disk refuses as well, there is nothing that could still be done.
       await journal.truncate(syncedEnd).catch(() => undefined);
     }
+
+    /** Whether the folder has told the disk of the two files. */
+    let named = false;
 
     const closeHandles = async () => {
       await rows.settle();
@@ -137,7 +140,12 @@ export async function openPartialFile(target: string, options: PartialFileOption
         rows.begin();
       },
       truncate: (size) => attempt(target, () => (replacement?.handle ?? data).truncate(size)),
-      sync: () => rows.sync(journal),
+      async sync() {
+        await rows.sync(journal);
+        // A disk that has the bytes but not the names would lose both files.
+        if (!named) await syncFolder(dirname(path));
+        named = true;
+      },
       check: () => rows.check(),
       async complete() {
         if (!options.overwrite && (await sizeOf(path)) !== undefined) {

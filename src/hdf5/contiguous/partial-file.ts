@@ -6,6 +6,8 @@ export interface PartialFileOptions {
   readonly description: Readonly<Record<string, unknown>>;
   readonly overwrite: boolean;
   readonly resume: boolean;
+  /** Whether the lock of a process of another machine is taken over. */
+  readonly takeOver: boolean;
   /** Bytes that the whole file will take, as far as known. */
   readonly expectedBytes: number;
 }

@@ -1,8 +1,9 @@
 import { InvalidArgumentError } from "../../errors.js";
 import { type Shape, sizeOf } from "../../ndarray.js";
 import { describeValue } from "../../options/check-option.js";
-import { checkLabels } from "../head-network.js";
-import { checkData, type Target, type TrainingData } from "../training-data.js";
+import { checkClassLabels } from "../head-network.js";
+import type { Target } from "../target.js";
+import { checkData, type TrainingData } from "../training-data.js";
 import { checkClassWeight, resolveClassWeight } from "./class-weight.js";
 import { type Minimum, minimize, minimizeVectors } from "./lbfgs.js";
 import { logisticObjective, parameterCount, unfoldPoint, unitsOf } from "./logistic-objective.js";
@@ -112,7 +113,7 @@ export function targetOf(
         `\`${name}\` does not say the shape of its rows: pass \`inputShape\`, such as [512].`,
       );
     }
-    checkLabels(classLabels);
+    checkClassLabels(classLabels, "classification");
     if (
       !Array.isArray(inputShape) ||
       inputShape.length === 0 ||
@@ -137,7 +138,8 @@ function countClasses(labels: ArrayLike<number>, { classLabels }: Target): Float
   return counts;
 }
 
-function checkClassCounts(name: string, counts: Float64Array, { classLabels }: Target): void {
+/** @throws InvalidArgumentError if a class has no rows */
+export function checkClassCounts(name: string, counts: Float64Array, { classLabels }: Target): void {
   const missing = classLabels.filter((_, label) => counts[label] === 0);
   if (missing.length === 0) return;
   if (missing.length === classLabels.length - 1) {

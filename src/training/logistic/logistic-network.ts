@@ -2,7 +2,7 @@ import { InvalidArgumentError, UnsupportedError } from "../../errors.js";
 import { sizeOf } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
 import { headNetwork } from "../head-network.js";
-import type { Target } from "../training-data.js";
+import type { Target } from "../target.js";
 import type { LogisticFit } from "./fit-logistic.js";
 import { unitsOf } from "./logistic-objective.js";
 

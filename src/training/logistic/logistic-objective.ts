@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../../errors.js";
 import { sizeOf } from "../../ndarray.js";
-import type { Target } from "../training-data.js";
+import type { Target } from "../target.js";
 import type { Objective } from "./lbfgs.js";
 import { addOuterProducts, scoreRows } from "./linear-kernel.js";
 import { logisticLoss } from "./logistic-loss.js";

@@ -1,6 +1,8 @@
 import { nextTurn } from "../../images/next-turn.node.js";
 import { sizeOf } from "../../ndarray.js";
-import { type CheckedBatch, checkedBatches, type Target, type TrainingData } from "../training-data.js";
+import { type CheckedBatch, checkedBatches } from "../checked-batches.js";
+import type { Target } from "../target.js";
+import type { TrainingData } from "../training-data.js";
 
 /** How long arithmetic may go on while everything else waits. */
 const turnMilliseconds = 15;

@@ -1,5 +1,5 @@
 import { sizeOf } from "../../ndarray.js";
-import type { Target } from "../training-data.js";
+import type { Target } from "../target.js";
 import type { RepeatedPasses } from "./repeated-passes.js";
 
 /** What is known of rows after one pass over them. */

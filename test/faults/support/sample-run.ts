@@ -6,6 +6,8 @@ export interface SampleRun {
   readonly name: string;
   /** Rows that come and such that are skipped. */
   readonly places: number;
+  /** Place of the first of them, where those before are for other shards. */
+  readonly first?: number;
   readonly options: HDF5DatasetWriterOptions;
 }
 
@@ -77,8 +79,10 @@ export async function writeSampleRun(
   progress: Progress = {},
 ): Promise<void> {
   const greatest = run.options.rowShape[0] === 16 ? 7 : 12;
-  for (let place = writer.rowsWritten + writer.rowsSkipped; place < run.places; ) {
-    const end = Math.min(run.places, place + 1 + Math.floor(random() * greatest));
+  const { first = 0 } = run;
+  const last = first + run.places;
+  for (let place = first + writer.rowsWritten + writer.rowsSkipped; place < last; ) {
+    const end = Math.min(last, place + 1 + Math.floor(random() * greatest));
     await addPlaces(run, writer, place, end);
     place = end;
     if (random() < 0.6) {

@@ -31,6 +31,7 @@ export const namesOnPages = Object.entries({
   validation: "DatasetView",
   head: "TransferHead",
   model: "LogisticRegression",
+  classifier: "TransferModel",
   features: 'NdArray<"float32">',
 })
   .map(([name, type]) => `declare const ${name}: import("cnn-transfer").${type};\n`)

@@ -24,15 +24,20 @@ export interface LayerPlan {
  */
 export function planLayers(network: Network, outputs: readonly string[]): LayerPlan {
   const needed = cut(network, outputs);
+  return { network: needed, outputs, lastUses: findLastUses(needed.layers, outputs) };
+}
+
+/** For each of some layers, by position: names of those whose values nobody among them takes after it, but the outputs. */
+export function findLastUses(layers: readonly Layer[], outputs: readonly string[]): readonly (readonly string[])[] {
   const lastUser = new Map<string, number>();
-  for (const [position, layer] of needed.layers.entries()) {
+  for (const [position, layer] of layers.entries()) {
     lastUser.set(layer.name, position);
     for (const input of layer.inputs) lastUser.set(input, position);
   }
   for (const output of outputs) lastUser.delete(output);
-  const lastUses: string[][] = needed.layers.map(() => []);
+  const lastUses: string[][] = layers.map(() => []);
   for (const [name, position] of lastUser) lastUses[position]?.push(name);
-  return { network: needed, outputs, lastUses };
+  return lastUses;
 }
 
 /** Bytes of each layer's value for a batch, from the shapes of the inputs' rows. */
@@ -66,7 +71,7 @@ export function peakBytes(plan: LayerPlan, bytes: ReadonlyMap<string, number>): 
  * Bytes that a layer composed of several operations holds beside its input and output: as many times its output as the
  * longest of its formulas has steps. Rather too much than too little, as too little is found out in the middle of a run.
  */
-function workspaceBytes(layer: Layer, bytes: ReadonlyMap<string, number>): number {
+export function workspaceBytes(layer: Layer, bytes: ReadonlyMap<string, number>): number {
   const own = bytes.get(layer.name) ?? 0;
   const activation = "activation" in layer.config && !isFusable(layer.config.activation) ? 8 * own : 0;
   switch (layer.className) {

@@ -1,0 +1,170 @@
+import { crc32 } from "../../../checksum/crc32.node.js";
+import { InvalidArgumentError, UnsupportedError } from "../../../errors.js";
+import type { NdArray } from "../../../ndarray.js";
+import type { Network } from "../../../network/network.js";
+import { weightsChecksum } from "../../../network/weights-checksum.js";
+import type { CalibrationOptions, Int8Calibration, QuantizationQuality } from "../../quantizing-backend.js";
+import type { OnnxGraph } from "../graph.js";
+import { ActivationHistogram, type ActivationRange, type RangeMethod, rangeMethods } from "./activation-range.js";
+import { qualityOf } from "./quality.js";
+import { planQuantization, type QuantizationPlan, quantizeGraph } from "./quantize-graph.js";
+
+/** Runs graphs on batches of their only input. */
+export interface GraphRunner {
+  /** Starts a session, has `action` run batches in it, and ends it. */
+  within<T>(
+    graph: OnnxGraph,
+    action: (run: (batch: NdArray) => Promise<readonly NdArray<"float32">[]>) => Promise<T>,
+  ): Promise<T>;
+}
+
+/** Pictures with which each layer alone is tried; its share of the error shows on few. */
+const fewBatches = 2;
+
+/**
+ * Finds ranges and judges them: each method's graph of integers runs on the judging batches, and the one with the
+ * smallest error is taken. Where that is not near enough, each kernel alone is put into integers, and those that lose
+ * most stay in float, as few as it takes: 1, 2, 4, ... up to half of them.
+ *
+ * @param graph in float, folded
+ * @throws UnsupportedError if that is not enough either, or there is no kernel
+ */
+export async function calibrate(
+  network: Network,
+  graph: OnnxGraph,
+  runner: GraphRunner,
+  options: CalibrationOptions,
+): Promise<Int8Calibration> {
+  const { rangeBatches, judgingBatches, signal, meanCosine = 0.998, minimumCosine = 0.99 } = options;
+  const plan = planQuantization(graph);
+  if (plan.kernels.length === 0) {
+    throw new UnsupportedError(
+      `Network "${network.name}" has no convolution or dense layer to compute in integers. Run it with \`precision: "float32"\`.`,
+    );
+  }
+  let done = 0;
+  let total = rangeBatches.length + (1 + rangeMethods.length) * judgingBatches.length;
+  const count = <T>(value: T): T => {
+    options.onProgress?.({ done: ++done, total });
+    return value;
+  };
+  const outputsOf = (wanted: OnnxGraph, batches: readonly NdArray[]) =>
+    runner.within(wanted, async (run) => {
+      const results: (readonly NdArray<"float32">[])[] = [];
+      for (const batch of batches) {
+        signal?.throwIfAborted();
+        results.push(count(await run(batch)));
+      }
+      return results;
+    });
+
+  const histograms = await observe(graph, plan, runner, rangeBatches, signal, count);
+  const expected = await outputsOf(graph, judgingBatches);
+  const judge = async (ranges: ReadonlyMap<string, ActivationRange>, inFloat: ReadonlySet<string>, batches: number) => {
+    const received = await outputsOf(quantizeGraph(graph, ranges, inFloat), judgingBatches.slice(0, batches));
+    return qualityOf(expected.slice(0, batches), received);
+  };
+  const isNear = (quality: QuantizationQuality) =>
+    quality.meanCosine >= meanCosine && quality.minimumCosine >= minimumCosine;
+
+  let best: { readonly method: RangeMethod; readonly quality: QuantizationQuality } | undefined;
+  for (const method of rangeMethods) {
+    const quality = await judge(rangesBy(histograms, method), new Set(), judgingBatches.length);
+    if (best === undefined || quality.relativeError < best.quality.relativeError) best = { method, quality };
+  }
+  const { method } = best as NonNullable<typeof best>;
+  let quality = (best as NonNullable<typeof best>).quality;
+  const ranges = rangesBy(histograms, method);
+  let inFloat: readonly string[] = [];
+  if (!isNear(quality)) {
+    const all = plan.kernels;
+    total += all.length * Math.min(fewBatches, judgingBatches.length);
+    const losses: { readonly kernel: string; readonly error: number }[] = [];
+    for (const kernel of all) {
+      const others = new Set(all.filter((other) => other !== kernel));
+      losses.push({ kernel, error: (await judge(ranges, others, fewBatches)).relativeError });
+    }
+    losses.sort((a, b) => (b.error >= a.error ? 1 : -1));
+    const half = Math.ceil(all.length / 2);
+    for (let kept = 1; inFloat.length < half && !isNear(quality); kept = Math.min(2 * kept, half)) {
+      total += judgingBatches.length;
+      inFloat = losses.slice(0, kept).map(({ kernel }) => kernel);
+      quality = await judge(ranges, new Set(inFloat), judgingBatches.length);
+    }
+  }
+  if (!isNear(quality)) {
+    throw new UnsupportedError(
+      `Network "${network.name}" loses too much in 8-bit integers: on ${quality.images} pictures its values have a mean cosine of ${quality.meanCosine.toFixed(4)} with those in float32 (at least ${meanCosine} is asked for), the worst ${quality.minimumCosine.toFixed(4)} (${minimumCosine}), with ${inFloat.length} of ${plan.kernels.length} kernels in float32. Run it with \`precision: "float32"\`, or give more pictures, or others.`,
+    );
+  }
+  return {
+    formatVersion: 1,
+    network: network.name,
+    checksum: quantizationChecksum(network, plan),
+    method,
+    ranges: Object.fromEntries([...ranges].map(([tensor, { least, greatest }]) => [tensor, [least, greatest]])),
+    inFloat,
+    images: rangeBatches.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0),
+    quality,
+  };
+}
+
+/**
+ * The graph of integers that a calibration stands for.
+ *
+ * @param graph in float, folded
+ * @throws InvalidArgumentError if the calibration is another network's
+ */
+export function applyCalibration(network: Network, graph: OnnxGraph, calibration: Int8Calibration): OnnxGraph {
+  const checksum = quantizationChecksum(network, planQuantization(graph));
+  if (calibration.formatVersion !== 1 || calibration.checksum !== checksum) {
+    throw new InvalidArgumentError(
+      `The calibration is of network "${calibration.network}" (crc32 ${calibration.checksum}), but "${network.name}" with these weights and outputs has crc32 ${checksum}. Calibrate it again.`,
+    );
+  }
+  const ranges = Object.entries(calibration.ranges).map(([tensor, [least, greatest]]) => {
+    if (least <= 0 && greatest >= 0 && Number.isFinite(greatest - least)) return [tensor, { least, greatest }] as const;
+    throw new InvalidArgumentError(
+      `The calibration of "${network.name}" has the range [${least}, ${greatest}] for "${tensor}": expected finite numbers around 0. Calibrate it again.`,
+    );
+  });
+  return quantizeGraph(graph, new Map(ranges), new Set(calibration.inFloat));
+}
+
+/** CRC-32 of the weights and of the names of what is computed in integers. */
+export function quantizationChecksum(network: Network, { kernels, tensors }: QuantizationPlan): string {
+  const text = JSON.stringify([weightsChecksum(network), kernels, tensors]);
+  return crc32(new TextEncoder().encode(text)).toString(16).padStart(8, "0");
+}
+
+async function observe(
+  graph: OnnxGraph,
+  { tensors }: QuantizationPlan,
+  runner: GraphRunner,
+  batches: readonly NdArray[],
+  signal: AbortSignal | undefined,
+  count: <T>(value: T) => T,
+): Promise<ReadonlyMap<string, ActivationHistogram>> {
+  const histograms = new Map(tensors.map((tensor) => [tensor, new ActivationHistogram()]));
+  const looked = tensors.map((name) => ({ name, elementType: "float32", shape: undefined }) as const);
+  await runner.within({ ...graph, outputs: looked }, async (run) => {
+    for (const batch of batches) {
+      signal?.throwIfAborted();
+      const values = count(await run(batch));
+      for (const [i, histogram] of [...histograms.values()].entries()) histogram.add(values[i]?.data as Float32Array);
+    }
+  });
+  return histograms;
+}
+
+function rangesBy(
+  histograms: ReadonlyMap<string, ActivationHistogram>,
+  method: RangeMethod,
+): ReadonlyMap<string, ActivationRange> {
+  const ranges = new Map<string, ActivationRange>();
+  for (const [tensor, histogram] of histograms) {
+    const range = histogram.range(method);
+    if (range) ranges.set(tensor, range);
+  }
+  return ranges;
+}

@@ -1,0 +1,222 @@
+import { ClosedError } from "../../../errors.js";
+import { type NdArray, sizeOf } from "../../../ndarray.js";
+import type { Network, NetworkWeights, Weight } from "../../../network/network.js";
+import type { RowShape } from "../../../network/row-shape.js";
+import { inferShapes } from "../../../network/shapes.js";
+import { validateNetwork } from "../../../network/validate.js";
+import { checkInputs, expectedInputs } from "../../check-inputs.js";
+import { createDropoutMasks } from "../../dropout-masks.js";
+import { normalNoise } from "../../normal-noise.js";
+import { createSerialQueue } from "../../serial-queue.js";
+import type { StepOptions, TrainableNetwork, TrainingOptions, TrainingState } from "../../trainable-backend.js";
+import { checkState } from "../../training/check-state.js";
+import { checkStepOptions, checkTargets, checkTrainingOptions } from "../../training/training-options.js";
+import { planTraining, type TrainingPlan } from "../../training/training-plan.js";
+import type { SessionSettings } from "../session-thread.node.js";
+import { noiseRow } from "./forward-graph.js";
+import { rateOf } from "./optimizer-nodes.js";
+import { TrainingSession, type ValuesOf, valuesOf, weightsOf } from "./training-session.node.js";
+import type { ThreadFeed } from "./training-thread.node.js";
+
+/** Loads a network for training in a thread of its own. */
+export async function loadNetworkForTraining(
+  network: Network,
+  options: TrainingOptions,
+  settings: SessionSettings,
+): Promise<TrainableNetwork> {
+  checkTrainingOptions(options);
+  const training = planTraining({ name: "onnx" }, network, options);
+  let session = await TrainingSession.start(training, options, settings);
+  if (options.signal?.aborted) {
+    await session.close();
+    options.signal.throwIfAborted();
+  }
+
+  const inputs = expectedInputs(network);
+  const floatInputs = inputs.map((input) => ({ ...input, dtype: "float32" as const }));
+  const outputShape = inferShapes(training.plan.network).get(training.output.name) ?? [];
+  const queue = createSerialQueue();
+  let steps = 0;
+  let closed: Promise<void> | undefined;
+
+  function refuseClosed(): void {
+    if (closed) throw new ClosedError("The network was disposed of and cannot be trained. Load it once more.");
+  }
+
+  /** Starts anew where weights differ that the graph holds as constants; else only the variables are written. */
+  async function replace(weights: NetworkWeights, state: TrainingState | undefined): Promise<void> {
+    const values = state === undefined ? weightsOf(weights) : valuesOf(state);
+    const changing = new Set(session.graph.variables.map(({ layer, weight }) => JSON.stringify([layer, weight])));
+    const isKept = (layer: string, { name, array }: Weight) =>
+      changing.has(JSON.stringify([layer, name])) ||
+      areEqual(array.data, weightsOf(session.network.weights)(layer, name, undefined));
+    if ([...weights].every(([layer, own]) => own.every((weight) => isKept(layer, weight)))) {
+      await session.write((layer, name, slot) => (slot && !state ? undefined : values(layer, name, slot)));
+      return;
+    }
+    const next = state ?? { step: steps, weights, slots: slotsOf(training, session.graph.slots, await session.read()) };
+    const anew = await TrainingSession.start(withWeights(training, weights), options, settings, next);
+    await session.close();
+    session = anew;
+  }
+
+  return {
+    inputShapes: inputs.map(({ shape }) => shape),
+    outputs: training.plan.outputs,
+    async run(batch, runOptions = {}) {
+      refuseClosed();
+      runOptions.signal?.throwIfAborted();
+      checkInputs(inputs, batch);
+      const feeds = batch.map(({ data, shape }, at) =>
+        feed(inputs[at]?.name ?? "", data.slice() as Float32Array, shape),
+      );
+      return queue.add(async () => {
+        runOptions.signal?.throwIfAborted();
+        const values = await session.run(feeds);
+        runOptions.signal?.throwIfAborted();
+        return values;
+      });
+    },
+    async step(xs, ys, stepOptions = {}) {
+      refuseClosed();
+      const rows = checkInputs(xs.dtype === "float32" ? floatInputs : inputs, [xs]);
+      checkTargets(network, rows, outputShape, ys);
+      checkStepOptions(network, rows, stepOptions);
+      const batch = batchFeeds(session, xs, ys, stepOptions);
+      return queue.add(async () => {
+        const result = await session.step([...batch, ...stepFeeds(session, training, options, steps, xs, stepOptions)]);
+        steps += 1;
+        return result;
+      });
+    },
+    async readWeights() {
+      refuseClosed();
+      return queue.add(async () => readWeights(session.network, await session.read()));
+    },
+    async setWeights(weights) {
+      refuseClosed();
+      validateNetwork({ ...training.plan.network, weights });
+      const copy = copyWeights(weights);
+      await queue.add(() => replace(copy, undefined));
+    },
+    async readState() {
+      refuseClosed();
+      return queue.add(async () => {
+        const values = await session.read();
+        const slots = slotsOf(training, session.graph.slots, values);
+        return { step: steps, weights: readWeights(session.network, values), slots };
+      });
+    },
+    async setState(state) {
+      refuseClosed();
+      checkState(training, session.graph.slots, state);
+      const weights = copyWeights(state.weights);
+      const slots = new Map([...state.slots].map(([slot, values]) => [slot, copyWeights(values)]));
+      await queue.add(async () => {
+        await replace(weights, { step: state.step, weights, slots });
+        steps = state.step;
+      });
+    },
+    dispose() {
+      closed ??= queue.add(() => session.close());
+      return closed;
+    },
+  };
+}
+
+function feed(name: string, data: Float32Array | Uint8Array, dims: readonly number[]): ThreadFeed {
+  return { name, data, dims };
+}
+
+/** What a batch brings along, copied. */
+function batchFeeds(
+  { graph: { inputs } }: TrainingSession,
+  xs: NdArray,
+  ys: NdArray<"float32">,
+  { sampleWeights }: StepOptions,
+): readonly ThreadFeed[] {
+  const [rows = 1, ...row] = ys.shape;
+  // The mean of the losses is taken over all axes but the last.
+  const count = sizeOf([rows, ...row.slice(0, -1)]);
+  const shares = Float32Array.from({ length: rows }, (_, at) => (sampleWeights?.data[at] ?? 1) / count);
+  return [
+    feed(inputs.xs, new Float32Array(xs.data as Float32Array | Uint8Array), xs.shape),
+    feed(inputs.ys, ys.data.slice(), ys.shape),
+    feed(inputs.shares, shares, [rows, ...row.map(() => 1)]),
+  ];
+}
+
+/** What a step brings along beside its batch. */
+function stepFeeds(
+  { graph: { noise, rates } }: TrainingSession,
+  training: TrainingPlan,
+  { optimizer, seed }: TrainingOptions,
+  steps: number,
+  xs: NdArray,
+  { learningRate = optimizer.learningRate }: StepOptions,
+): readonly ThreadFeed[] {
+  const [rows = 1, ...row] = xs.shape;
+  const shapes: ReadonlyMap<string, RowShape> =
+    noise.length === 0 ? new Map() : inferShapes(training.plan.network, [row]);
+  return [
+    ...rates.map(({ tensor, name, factor }) =>
+      feed(tensor, Float32Array.of(rateOf(name, optimizer, Math.fround(learningRate * factor), steps + 1)), []),
+    ),
+    ...noise.map(({ tensor, layer, noise: of }) => {
+      const shape = [rows, ...(noiseRow(of, shapes.get(layer) ?? []) as readonly number[])];
+      const seeds = [seed, steps, training.positions.get(layer) as number];
+      const length = sizeOf(shape);
+      const numbers = of.kind === "mask" ? createDropoutMasks(seeds).draw(length, of.rate) : normalNoise(seeds, length);
+      return feed(tensor, numbers, shape);
+    }),
+  ];
+}
+
+function readWeights({ weights }: Network, values: ValuesOf): NetworkWeights {
+  return new Map(
+    [...weights].map(([layer, own]) => [
+      layer,
+      own.map(({ name, array: { dtype, shape, data } }) => ({
+        name,
+        array: { dtype, shape: [...shape], data: values(layer, name, undefined) ?? data.slice() },
+      })),
+    ]),
+  );
+}
+
+/** The optimizer's running values, by slot and layer. */
+function slotsOf(
+  { plan, trained }: TrainingPlan,
+  slots: readonly string[],
+  values: ValuesOf,
+): ReadonlyMap<string, NetworkWeights> {
+  return new Map(
+    slots.map((slot) => {
+      const ofSlot = new Map<string, Weight[]>();
+      for (const { layer, name, position } of trained) {
+        const shape = plan.network.weights.get(layer)?.[position]?.array.shape ?? [];
+        const data = values(layer, name, slot) as Float32Array;
+        ofSlot.set(layer, [...(ofSlot.get(layer) ?? []), { name, array: { dtype: "float32", shape, data } }]);
+      }
+      return [slot, ofSlot];
+    }),
+  );
+}
+
+function withWeights(training: TrainingPlan, weights: NetworkWeights): TrainingPlan {
+  const { plan } = training;
+  return { ...training, plan: { ...plan, network: { ...plan.network, weights } } };
+}
+
+function copyWeights(weights: NetworkWeights): NetworkWeights {
+  return new Map(
+    [...weights].map(([layer, own]) => [
+      layer,
+      own.map(({ name, array }) => ({ name, array: { ...array, data: array.data.slice() } })),
+    ]),
+  );
+}
+
+function areEqual(a: Float32Array, b: Float32Array | undefined): boolean {
+  return a === b || (b !== undefined && a.length === b.length && a.every((value, at) => Object.is(value, b[at])));
+}

@@ -1,0 +1,134 @@
+import type { Worker } from "node:worker_threads";
+import { BackendError } from "../../../errors.js";
+import { ExitGuard } from "../exit-guard.node.js";
+import { reasonOf, startThread } from "../session-thread.node.js";
+
+/** Values that come back from the thread. */
+export interface ThreadArray {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/** Values that go to the thread under the name of a graph's input. */
+export interface ThreadFeed {
+  readonly name: string;
+  readonly data: Float32Array | Uint8Array;
+  readonly dims: readonly number[];
+}
+
+/** A graph's variable with the values that it starts from. */
+export interface ThreadVariable {
+  readonly name: string;
+  /** Whether the graph takes the whole. */
+  readonly isInput: boolean;
+  /** What the graph takes and returns apart: rows of the whole, along its first axis. */
+  readonly parts: readonly {
+    readonly name: string;
+    readonly next: string;
+    readonly start: number;
+    readonly count: number;
+  }[];
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+}
+
+/** What the thread can be asked for. */
+export type ThreadRequest =
+  | {
+      readonly type: "load";
+      readonly model: Uint8Array;
+      readonly sessionOptions: object;
+      readonly variables: readonly ThreadVariable[];
+      /** Outputs that a step returns. */
+      readonly results: readonly string[];
+    }
+  | {
+      readonly type: "prepare";
+      readonly model: Uint8Array;
+      readonly sessionOptions: object;
+      /** Variables that inference takes. */
+      readonly variables: readonly string[];
+      readonly outputs: readonly string[];
+    }
+  | { readonly type: "step" | "run"; readonly feeds: readonly ThreadFeed[] }
+  | { readonly type: "read" }
+  | { readonly type: "write"; readonly values: readonly (Float32Array | undefined)[] };
+
+interface Waiting {
+  readonly resolve: (arrays: readonly ThreadArray[]) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+type Answer = { readonly id: number; readonly arrays?: readonly ThreadArray[]; readonly reason?: string };
+
+/**
+ * A thread that holds the weights of a training and takes its steps. It keeps the process alive only while something
+ * waits for it.
+ */
+export class TrainingThread {
+  readonly #worker: Worker;
+  readonly #guard = new ExitGuard();
+  readonly #exited: Promise<void>;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 0;
+  #end: BackendError | undefined;
+
+  /** @throws BackendError if the thread does not start */
+  constructor() {
+    this.#worker = startThread(new URL("./training-worker.mjs", import.meta.url), this.#guard);
+    this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
+    this.#worker.unref();
+    this.#worker.on("message", (answer: Answer) => this.#receive(answer));
+    this.#worker.on("error", (error: unknown) => this.#stop(reasonOf(error), error));
+    this.#worker.on("exit", (code) => this.#stop(`it exited with code ${code}`));
+  }
+
+  /**
+   * Asks the thread for something. Requests are served in order. The buffers go to the thread and are gone afterwards.
+   *
+   * @param what what is being done, for the message of an error
+   * @throws BackendError if ONNX Runtime fails, or the thread ends
+   */
+  request(what: string, request: ThreadRequest, buffers: readonly ArrayBufferLike[]): Promise<readonly ThreadArray[]> {
+    if (this.#end) return Promise.reject(this.#end);
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#waiting.set(id, {
+        resolve,
+        reject: (reason) => reject(typeof reason === "string" ? new BackendError(`${what}: ${reason}.`) : reason),
+      });
+      this.#worker.ref();
+      this.#guard.watch(true);
+      this.#worker.postMessage({ id, request }, buffers as ArrayBuffer[]);
+    });
+  }
+
+  /** Frees the weights and ends the thread. */
+  async close(): Promise<void> {
+    if (this.#end) return;
+    this.#worker.ref();
+    this.#worker.postMessage({ id: this.#nextId++, request: { type: "close" } });
+    await this.#exited;
+  }
+
+  #receive({ id, arrays, reason }: Answer): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) {
+      this.#worker.unref();
+      this.#guard.watch(false);
+    }
+    if (arrays !== undefined) waiting?.resolve(arrays);
+    else waiting?.reject(reason ?? "no reason came");
+  }
+
+  #stop(reason: string, cause?: unknown): void {
+    this.#guard.watch(false);
+    this.#end ??= new BackendError(
+      `The thread that trains with ONNX Runtime ended: ${reason}. Load the network again, with the last state that was read.`,
+      { cause },
+    );
+    for (const { reject } of this.#waiting.values()) reject(this.#end);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,154 @@
+import { InvalidNetworkError, ShapeMismatchError, UnsupportedError } from "../../errors.js";
+import type { NdArray } from "../../ndarray.js";
+import type { Network } from "../../network/network.js";
+import { inferShapes } from "../../network/shapes.js";
+import { validateNetwork } from "../../network/validate.js";
+import type { AbortOptions } from "../backend.js";
+import { checkInputs, expectedInputs } from "../check-inputs.js";
+import { checkLayers } from "../check-layers.js";
+import { planLayers, valueBytes } from "../training/layer-plan.js";
+import { wrapFailure } from "./backend-failure.js";
+import { gradientFault } from "./differentiable-layers.js";
+import { evaluateLayer } from "./evaluate-layer.js";
+import type { TfjsRuntime } from "./runtime.js";
+import { loadTfjsLayers, messageOf, onBackend, type Tensor } from "./shared-tfjs.js";
+import {
+  bytesOfWeights,
+  disposeWeights,
+  readTensor,
+  uploadWeights,
+  type WeightTensors,
+  weightsOfLayer,
+} from "./weight-tensors.js";
+
+/**
+ * {@link GradientBackend.inputGradient} on tfjs. Layers run as in inference: dropout does nothing, and batch normalisation
+ * takes its moving statistics. There tfjs parts its fused operations by itself, so that gradients flow.
+ */
+export async function inputGradient(
+  runtime: TfjsRuntime,
+  network: Network,
+  inputs: readonly NdArray<"float32">[],
+  seed: NdArray<"float32">,
+  { signal }: AbortOptions,
+): Promise<NdArray<"float32">> {
+  const { tf, name, backend } = runtime;
+  signal?.throwIfAborted();
+  checkLayers(network, name);
+  validateNetwork(network);
+  const rows = checkInputs(expectedInputs(network), inputs);
+  const [output, ...others] = network.outputs;
+  if (output === undefined || others.length > 0) {
+    throw new InvalidNetworkError(
+      `Cannot differentiate network "${network.name}": it has ${network.outputs.length} outputs, expected 1. Cut it to the one.`,
+    );
+  }
+  refuseWrongGradients(runtime, network);
+  checkSeed(network, output, inputs, seed, rows);
+  await loadTfjsLayers();
+  const release = reserve(runtime, network, output, inputs, rows);
+  let weights: WeightTensors | undefined;
+  let gradient: Tensor | undefined;
+  try {
+    signal?.throwIfAborted();
+    weights = await onBackend(tf, backend, () => uploadWeights(runtime, network.weights));
+    const own = weights;
+    gradient = await onBackend(tf, backend, () => differentiate(runtime, network, output, own, inputs, seed));
+    signal?.throwIfAborted();
+    return await readTensor(gradient);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw explain(error, network, name);
+  } finally {
+    gradient?.dispose();
+    if (weights !== undefined) disposeWeights(runtime, weights);
+    release?.();
+  }
+}
+
+function differentiate(
+  { tf }: TfjsRuntime,
+  network: Network,
+  output: string,
+  weights: WeightTensors,
+  inputs: readonly NdArray<"float32">[],
+  seed: NdArray<"float32">,
+): Tensor {
+  return tf.tidy(() => {
+    const upload = ({ data, shape }: NdArray<"float32">) => tf.tensor(data.slice(), [...shape], "float32");
+    const given = new Map(network.inputs.map((name, index) => [name, upload(inputs[index] as NdArray<"float32">)]));
+    const [first = ""] = network.inputs;
+    const weighted = (x: Tensor) => {
+      const values = new Map<string, Tensor>([...given, [first, x]]);
+      for (const layer of network.layers) {
+        if (layer.className === "InputLayer") continue;
+        const from = layer.inputs.map((name) => values.get(name) as Tensor);
+        values.set(layer.name, evaluateLayer(tf, layer, from, weightsOfLayer(weights, layer)));
+      }
+      return tf.sum(tf.mul(values.get(output) as Tensor, upload(seed)));
+    };
+    return tf.grad(weighted)(given.get(first) as Tensor);
+  });
+}
+
+function refuseWrongGradients(runtime: TfjsRuntime, network: Network): void {
+  for (const layer of network.layers) {
+    const found = gradientFault(runtime, layer);
+    if (found === undefined) continue;
+    const { fault, instead } = found;
+    throw new UnsupportedError(
+      `Cannot differentiate network "${network.name}" on ${runtime.name}: layer "${layer.name}" (${layer.className}) ${fault}. Choose a layer behind it${instead === undefined ? "" : `, or use ${instead}`}.`,
+    );
+  }
+}
+
+function checkSeed(
+  network: Network,
+  output: string,
+  inputs: readonly NdArray[],
+  seed: NdArray<"float32">,
+  rows: number,
+): void {
+  const shapes = inferShapes(
+    network,
+    inputs.map(({ shape }) => shape.slice(1)),
+  );
+  const expected = [rows, ...(shapes.get(output) ?? [])];
+  if (seed.shape.join() === expected.join()) return;
+  throw new ShapeMismatchError(
+    `Cannot differentiate network "${network.name}": the seed has the shape [${seed.shape.join(", ")}], but its output "${output}" has [${expected.join(", ")}].`,
+    { expected, received: seed.shape },
+  );
+}
+
+/** All values of the way forward are kept for the way back, and each has a gradient. */
+function reserve(
+  { memory, name }: TfjsRuntime,
+  network: Network,
+  output: string,
+  inputs: readonly NdArray[],
+  rows: number,
+): (() => void) | undefined {
+  if (memory === undefined) return undefined;
+  const plan = planLayers(network, [output]);
+  const shapes = new Map(network.inputs.map((input, index) => [input, inputs[index]?.shape.slice(1) ?? []]));
+  const values = [...valueBytes(plan, shapes, rows).values()].reduce((sum, bytes) => sum + bytes, 0);
+  return memory.reserve(
+    `Cannot differentiate a batch of ${rows} of network "${network.name}" on ${name}`,
+    [
+      { what: "weights, held twice", bytes: 2 * bytesOfWeights(network) },
+      { what: "activations and their gradients", bytes: 3 * values },
+    ],
+    "Use smaller batches, a later layer, or tfjsNode(), which takes all of the machine's memory.",
+  );
+}
+
+function explain(error: unknown, network: Network, name: string): unknown {
+  const [, kernel] = /Kernel '(\w+)' not registered/.exec(messageOf(error)) ?? [];
+  if (kernel === undefined)
+    return wrapFailure(error, `${name} failed while it differentiated network "${network.name}"`);
+  return new UnsupportedError(
+    `Cannot differentiate network "${network.name}" on ${name}: it has no ${kernel}. Choose a layer nearer to the output, or use tfjsNode() or tfjsCpu().`,
+    { cause: error },
+  );
+}

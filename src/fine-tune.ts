@@ -1,0 +1,91 @@
+import { checkBackend } from "./backends/check-backend.js";
+import type { TrainableBackend } from "./backends/trainable-backend.js";
+import type { CacheFolder } from "./fine-tuning/cache-folder.node.js";
+import { kerasNotes } from "./fine-tuning/encode-model.js";
+import type { ModelParts } from "./fine-tuning/model-parts.js";
+import { pictureRows } from "./fine-tuning/picture-rows.js";
+import { planCache } from "./fine-tuning/plan-cache.js";
+import { type OptimizerState, type TrainingRows, trainModel } from "./fine-tuning/train-model.js";
+import { planModelTraining } from "./fine-tuning/training-plan.js";
+import type { LabelledPictures, TransferFitOptions } from "./fine-tuning/transfer-model-options.js";
+import { openFrozenFeatures } from "./frozen-features.js";
+import { encodeKerasModel } from "./keras/write-model.js";
+import type { EpochLog } from "./training/history.js";
+
+/** A model that is to be trained, and what is to be done with what it comes to. */
+export interface FineTuning {
+  readonly parts: ModelParts;
+  readonly backend: TrainableBackend;
+  /** Where the optimizer goes on; undefined if it begins. */
+  readonly optimizer: OptimizerState | undefined;
+  readonly history: readonly EpochLog[];
+  /** Ends all work when the model is closed. */
+  readonly stop: AbortSignal;
+  /** A folder for what is computed once; the model's own if no path is given. */
+  readonly openFolder: (path: string | undefined) => Promise<CacheFolder>;
+  readonly onHistory: (history: readonly EpochLog[]) => void;
+  readonly onEnd: (parts: ModelParts, optimizer: OptimizerState) => void;
+}
+
+/**
+ * Trains a model for some epochs: on pictures, or on what its frozen part gives for them where that is computed once.
+ *
+ * @throws as `TransferModel.fit` does
+ */
+export async function fineTune(
+  model: FineTuning,
+  pictures: LabelledPictures,
+  options: TransferFitOptions,
+): Promise<readonly EpochLog[]> {
+  const { batchSize, sampling, augment, onFeatures, frozenBackend, validation: held, ...loop } = options;
+  const signal = options.signal === undefined ? model.stop : AbortSignal.any([model.stop, options.signal]);
+  signal.throwIfAborted();
+  if (frozenBackend !== undefined) checkBackend(frozenBackend, "frozenBackend");
+  const training = planModelTraining(model.parts, model.parts.network, options);
+  const { optimizer } = training;
+  const parts: ModelParts = { ...model.parts, training: { ...model.parts.training, optimizer } };
+  const { pictures: prepared, preprocess } = parts;
+  const { seed } = training;
+  const rows = {
+    train: await pictureRows("train", pictures, prepared, {
+      batchSize,
+      sampling,
+      augment,
+      shuffle: true,
+      seed,
+      signal,
+    }),
+    validation: held && (await pictureRows("validation", held, prepared, { batchSize, shuffle: false, seed, signal })),
+  };
+  const run = {
+    ...model,
+    parts,
+    training,
+    options: { ...loop, signal },
+    encode: (network: ModelParts["network"]) => encodeKerasModel(network, kerasNotes({ ...parts, network })),
+    onEnd: (network: ModelParts["network"], optimizer: OptimizerState) => model.onEnd({ ...parts, network }, optimizer),
+  };
+  const plan = planCache(parts, rows, options);
+  if (plan === undefined) {
+    const plain = { train: rows.train.data, validation: rows.validation?.data, [Symbol.asyncDispose]: async () => {} };
+    return trainModel({ ...run, part: undefined, openRows: async () => plain });
+  }
+  const { split } = plan;
+  const openRows = async (): Promise<TrainingRows> => {
+    const folder = await model.openFolder(typeof options.cache === "string" ? options.cache : undefined);
+    const shared = { split, preprocess, pictures: prepared, folder, backend: frozenBackend, onFeatures, signal };
+    const train = await openFrozenFeatures({ ...shared, ...plan.train });
+    try {
+      const validation = plan.validation && (await openFrozenFeatures({ ...shared, ...plan.validation }));
+      const close = async (): Promise<void> => {
+        await train.close();
+        await validation?.close();
+      };
+      return { train, validation, [Symbol.asyncDispose]: close };
+    } catch (error) {
+      await train.close();
+      throw error;
+    }
+  };
+  return trainModel({ ...run, part: split.tail, openRows });
+}

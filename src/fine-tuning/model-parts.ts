@@ -1,0 +1,156 @@
+import type { TrainingOptions } from "../backends/trainable-backend.js";
+import { InvalidArgumentError, UnsupportedError } from "../errors.js";
+import { resolvePretrained, sizeOfPictures } from "../extraction/extraction-model.js";
+import { type PictureOptions, resolvePictureOptions } from "../extraction/picture-options.js";
+import type { KerasSource } from "../keras/keras-source.js";
+import { type KerasNetwork, loadKeras } from "../keras/load-keras.js";
+import { formatShape } from "../network/layer-shape.js";
+import type { Network } from "../network/network.js";
+import { inferShapes } from "../network/shapes.js";
+import { takePictures } from "../network/take-pixels.js";
+import { checkClassLabels, headNetwork } from "../training/head-network.js";
+import type { HeadMetadata, LearningOptions } from "../training/head-options.js";
+import { checkMetadata, trainingOptions } from "../training/head-parts.js";
+import { assembleNetwork, baseNetwork } from "./assemble-network.js";
+import { type ModelFacts, readFacts, splitMetadata } from "./model-facts.js";
+import { layersFrom } from "./trained-layers.js";
+import type { LoadModelOptions, TransferModelOptions } from "./transfer-model-options.js";
+
+/** What a model is made of, before a backend has it. */
+export interface ModelParts extends ModelFacts {
+  /** The whole network, for prepared float32 pixels, as Keras has it. */
+  readonly network: Network;
+  readonly classLabels: readonly string[];
+  /** How pictures are decoded and brought to the network's size. */
+  readonly pictures: PictureOptions;
+  readonly metadata: HeadMetadata;
+  /** How it learns, apart from single layers. */
+  readonly training: TrainingOptions;
+  /** Names of the layers that are trained. */
+  readonly trained: readonly string[];
+  /** Why it can predict but not `fit`; undefined if it can. */
+  readonly untrainable: string | undefined;
+}
+
+/** The parts of a new model. @throws as `TransferModel.create` does */
+export async function newModel(options: TransferModelOptions): Promise<ModelParts> {
+  const { head, classLabels, unfreezeFrom, pooling } = options;
+  const training = trainingOptions(options, "classification", options.seed);
+  const settled = resolvePictureOptions(options);
+  const made = ["classLabels", "hidden", "activation", "batchNormalization", "dropout", "normalize"] as const;
+  const both = head && made.find((option) => options[option] !== undefined);
+  if (both !== undefined) {
+    throw new InvalidArgumentError(`\`${both}\` was given beside \`head\`, which has that already: pass one of them.`);
+  }
+  const labels = head?.classLabels ?? classLabels;
+  if (labels === undefined) {
+    throw new InvalidArgumentError("Neither `classLabels` nor `head` was given: pass the names of the classes.");
+  }
+  checkClassLabels(labels, "classification");
+  const metadata = checkMetadata(options.metadata ?? {});
+  splitMetadata(metadata, "refuse");
+  const ready = await head?.network();
+  const headFor = (inputShape: readonly number[]) =>
+    ready ?? headNetwork({ ...options, inputShape, classLabels: labels, seed: training.seed });
+  const assemble = (network: Network, layers: readonly string[], imageSize: readonly [number, number]) => {
+    const layer = options.layer ?? onlyOutput(network, layers);
+    const base = baseNetwork(network, { layer, pooling, imageSize });
+    return { ...assembleNetwork(base, headFor(base.featureShape), `${network.name}_transfer`), base };
+  };
+  const { network, layers, preprocess, imageSize } = await resolvePretrained(
+    // For a network of one's own the seed is that of the head alone.
+    { ...options, seed: options.weights === "random" ? training.seed : undefined },
+    (topology, settings) => assemble(topology, settings.layers, settings.imageSize),
+  );
+  const assembly = assemble(network, layers, imageSize);
+  checkClassifier(assembly.network, labels);
+  return {
+    training,
+    network: assembly.network,
+    headFrom: assembly.headFrom,
+    classLabels: [...labels],
+    preprocess,
+    pictures: { ...settled, size: imageSize },
+    metadata,
+    trained: trainedFrom(assembly.network, unfreezeFrom, assembly.headFrom),
+    untrainable: undefined,
+  };
+}
+
+/** The parts of a model in a Keras file. @throws as `TransferModel.load` does */
+export async function readModel(source: KerasSource, options: LoadModelOptions): Promise<ModelParts> {
+  const model = await loadKeras(source, { engine: options.engine, signal: options.signal });
+  const { name, layers, inputs, outputs, weights } = model;
+  const found: Network = { name, layers, inputs, outputs, weights };
+  const { facts, metadata } = splitMetadata(model.metadata ?? {}, "take");
+  const { preprocess, headFrom, ...pictures } = readFacts(facts, options);
+  const imageSize = sizeOfPictures(found, options.imageSize);
+  const network = takePictures(found, imageSize);
+  const classLabels = options.classLabels ?? model.classLabels;
+  if (classLabels === undefined) {
+    throw new InvalidArgumentError(
+      "The model's file holds no class labels, as Keras saves none: pass `classLabels`, their names in the order of the outputs.",
+    );
+  }
+  checkClassLabels(classLabels, "classification");
+  checkClassifier(network, classLabels);
+  const still = new Set(model.frozen);
+  return {
+    training: trainingOptions(learningOf(model, options), "classification", options.seed),
+    network,
+    headFrom: headFrom === undefined ? undefined : layersFrom(network, headFrom, "headFrom")[0],
+    classLabels: [...classLabels],
+    preprocess,
+    pictures: { ...resolvePictureOptions(pictures), size: imageSize },
+    metadata,
+    trained: [...network.weights.keys()].filter((layer) => !still.has(layer)),
+    untrainable:
+      model.l2 === undefined && options.l1 === undefined && options.l2 === undefined
+        ? "Cannot train this model as Keras would: its layers have penalties other than one for all kernels. Pass `l2` or `l1` to train it with that penalty instead."
+        : undefined,
+  };
+}
+
+/** How a loaded model learns: what options say, else what its file says. */
+function learningOf({ compile, l1 = 0, l2 = 0 }: KerasNetwork, options: LoadModelOptions): LearningOptions {
+  const told = options.l1 !== undefined || options.l2 !== undefined;
+  const penalties = told ? { l1: options.l1, l2: options.l2 } : { l1, l2 };
+  if (options.optimizer !== undefined || compile === undefined) return { ...options, ...penalties };
+  // A learning rate alone is that of the file's optimizer.
+  const { learningRate: rate, ...optimizer } = compile.optimizer;
+  const { learningRate = rate, clipping = compile.clipping } = options;
+  return { ...options, ...penalties, optimizer, learningRate, clipping };
+}
+
+/** Names of the layers with weights from one on, or from the head on if that comes first. */
+export function trainedFrom(network: Network, from: string | number | undefined, headFrom: string): readonly string[] {
+  const names = new Set(layersFrom(network, headFrom, "headFrom"));
+  for (const name of from === undefined ? [] : layersFrom(network, from, "unfreezeFrom")) names.add(name);
+  return [...network.weights.keys()].filter((name) => names.has(name));
+}
+
+function onlyOutput({ name }: Network, layers: readonly string[]): string {
+  const [layer, ...more] = layers;
+  if (layer !== undefined && more.length === 0) return layer;
+  throw new InvalidArgumentError(
+    `Network "${name}" has ${layers.length} outputs: say with \`layer\` which layer the head is put behind.`,
+  );
+}
+
+function checkClassifier(network: Network, classLabels: readonly string[]): void {
+  const [output, ...more] = network.outputs;
+  const last = network.layers.find((layer) => layer.name === output);
+  const activation =
+    last?.className === "Dense" || last?.className === "Activation" ? last.config.activation : undefined;
+  const isSoftmax = activation === "softmax" || last?.className === "Softmax";
+  const shape = inferShapes(network).get(output ?? "") ?? [];
+  if (more.length > 0 || !isSoftmax || shape.length !== 1) {
+    throw new UnsupportedError(
+      `Network "${network.name}" does not tell classes apart: it ends in ${network.outputs.length} outputs, the first in layer "${output}" (${last?.className}) of shape ${formatShape(shape)}. Expected one output with a softmax over the classes.`,
+    );
+  }
+  if (shape[0] === classLabels.length) return;
+  throw new InvalidArgumentError(
+    `Network "${network.name}" tells ${shape[0]} classes apart, but there are ${classLabels.length} class labels: expected one for each.`,
+  );
+}

@@ -1,0 +1,204 @@
+import type { AbortOptions } from "./backends/backend.js";
+import { InvalidArgumentError } from "./errors.js";
+import type { NdArray, Shape } from "./ndarray.js";
+import { checkOneOf, describeValue } from "./options/check-option.js";
+import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
+import { checkFeatures } from "./training/float32-rows.js";
+import { targetOf } from "./training/logistic/fit-logistic.js";
+import { type RepeatedPasses, repeatedPasses } from "./training/logistic/repeated-passes.js";
+import { predictedClasses } from "./training/metrics.js";
+import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
+import { type NearRow, nearestRows } from "./training/nearest-rows.js";
+import type { Target } from "./training/target.js";
+import type { TrainingData } from "./training/training-data.js";
+
+/** Options of {@link KNeighborsClassifier.fit}. */
+export interface KNeighborsOptions extends AbortOptions {
+  /** How many of the nearest rows have a say. @default 5 */
+  readonly neighbors?: number | undefined;
+  /** Whether each has the same say, or one over its distance. @default "uniform" */
+  readonly weights?: "uniform" | "distance" | undefined;
+  /** `"euclidean"` looks at lengths too, `"cosine"` at directions only. @default "cosine" */
+  readonly metric?: "cosine" | "euclidean" | undefined;
+  /** Rows up to this many bytes stay in memory between predictions; 0 keeps none. @default 268435456 (256 MiB) */
+  readonly cacheBytes?: number | undefined;
+  /** Names of the classes. @default those of the data */
+  readonly classLabels?: readonly string[] | undefined;
+  /** Shape of one row. @default that of the data */
+  readonly inputShape?: Shape | undefined;
+}
+
+interface Settings {
+  readonly neighbors: number;
+  readonly weights: "uniform" | "distance";
+  readonly metric: "cosine" | "euclidean";
+}
+
+/** Cosine distances below this are what rounding leaves of 0. */
+const cosineRounding = 1e-14;
+
+/**
+ * The k nearest rows have a vote: a classifier for tiny sets, which learns nothing and can explain itself by pictures.
+ * Equal to scikit-learn 1.9's `KNeighborsClassifier`, whose `metric` is "euclidean" by default; of rows that are equally far,
+ * the one that comes first in a pass counts as the nearer.
+ *
+ * Rows stay where they are: those that fit into `cacheBytes` in memory, others are read again, in one pass, for each call
+ * and for each batch of `evaluate`. The data has to stay open.
+ *
+ * @example
+ * const model = await KNeighborsClassifier.fit(train, { neighbors: 5 });
+ * console.log((await model.evaluate(validation)).toString());
+ */
+export class KNeighborsClassifier {
+  readonly #passes: RepeatedPasses;
+  readonly #labels: Int32Array;
+  readonly #target: Target;
+  readonly #settings: Settings;
+
+  /** Shape of one row of features. */
+  readonly inputShape: Shape;
+  /** Names of the classes, in the order of the probabilities. */
+  readonly classLabels: readonly string[];
+
+  private constructor(passes: RepeatedPasses, labels: Int32Array, target: Target, settings: Settings) {
+    this.#passes = passes;
+    this.#labels = labels;
+    this.#target = target;
+    this.#settings = settings;
+    this.inputShape = target.inputShape;
+    this.classLabels = target.classLabels;
+  }
+
+  /**
+   * Goes over the rows once, checks them, and remembers their classes.
+   *
+   * @throws InvalidArgumentError for options out of range, fewer rows than `neighbors`, data that is empty, a class out of
+   * range, or features that are NaN or infinite
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
+   */
+  static async fit(data: TrainingData, options: KNeighborsOptions = {}): Promise<KNeighborsClassifier> {
+    const { neighbors = 5, weights = "uniform", metric = "cosine", cacheBytes = 2 ** 28, signal } = options;
+    if (!Number.isInteger(neighbors) || neighbors < 1) {
+      throw new InvalidArgumentError(
+        `\`neighbors\` is ${describeValue(neighbors)}: expected an integer of at least 1.`,
+      );
+    }
+    checkOneOf("weights", weights, ["uniform", "distance"]);
+    checkOneOf("metric", metric, ["cosine", "euclidean"]);
+    if (!(cacheBytes >= 0)) {
+      throw new InvalidArgumentError(
+        `\`cacheBytes\` is ${describeValue(cacheBytes)}: expected a number of bytes, 0 to keep no rows in memory.`,
+      );
+    }
+    const target = targetOf("data", data, options);
+    if (neighbors > data.length) {
+      throw new InvalidArgumentError(
+        `\`neighbors\` is ${neighbors}, but \`data\` has ${data.length} rows. Ask fewer neighbours, or give more rows.`,
+      );
+    }
+    // Later passes belong to later calls, which have signals of their own.
+    const passes = repeatedPasses("data", data, target, cacheBytes, undefined);
+    const labels = new Int32Array(data.length);
+    let rows = 0;
+    signal?.throwIfAborted();
+    for await (const { classes } of passes.pass()) {
+      signal?.throwIfAborted();
+      labels.set(classes, rows);
+      rows += classes.length;
+    }
+    return new KNeighborsClassifier(passes, labels, target, { neighbors, weights, metric });
+  }
+
+  /**
+   * For each row of features `[rows, ...inputShape]` the index of the most probable class, `[rows]`.
+   *
+   * @throws InvalidArgumentError if a feature is NaN or infinite, or with "cosine" a row is all zeros
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`
+   */
+  async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"int32">> {
+    const data = predictedClasses(await this.#probabilities("predict", xs, options.signal));
+    return { dtype: "int32", shape: [data.length], data };
+  }
+
+  /**
+   * Each class's part of the neighbours' votes, `[rows, classes]`, for features `[rows, ...inputShape]`.
+   *
+   * @throws InvalidArgumentError if a feature is NaN or infinite, or with "cosine" a row is all zeros
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`
+   */
+  async predictProbabilities(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float64">> {
+    return this.#probabilities("predictProbabilities", xs, options.signal);
+  }
+
+  /**
+   * For each row of features `[rows, ...inputShape]` the most probable classes, the best first.
+   *
+   * @throws InvalidArgumentError if `top` is not a positive integer, a feature is NaN or infinite, or with "cosine" a row is all zeros
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`
+   */
+  async classify(
+    xs: NdArray,
+    options: AbortOptions & {
+      /** How many classes, at most. @default 5 */
+      readonly top?: number | undefined;
+    } = {},
+  ): Promise<readonly (readonly ClassProbability[])[]> {
+    const top = checkTop(options.top);
+    return mostProbable(await this.#probabilities("classify", xs, options.signal), this.classLabels, top);
+  }
+
+  /**
+   * Predicts every row once and compares with its class, as `TransferHead.evaluate` does. Probabilities of 0 are common
+   * here: each such row adds 87.3 to the sum behind the loss.
+   *
+   * @throws InvalidArgumentError if data is empty, has other classes, a class out of range, or features that are NaN,
+   * infinite, or with "cosine" all zeros
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
+   */
+  async evaluate(data: TrainingData, options: AbortOptions = {}): Promise<Evaluation> {
+    return evaluatePredictor(
+      async (xs, signal) => {
+        const probabilities = await this.#probabilities("evaluate", xs, signal);
+        return { probabilities, classes: predictedClasses(probabilities) };
+      },
+      "data",
+      data,
+      this.#target,
+      { penalty: 0, signal: options.signal },
+    );
+  }
+
+  async #probabilities(method: string, xs: NdArray, signal: AbortSignal | undefined): Promise<NdArray<"float64">> {
+    const queries = checkFeatures(method, xs, this.inputShape);
+    const { neighbors, metric } = this.#settings;
+    const rows = {
+      rowShape: this.inputShape,
+      [Symbol.asyncIterator]: () => this.#batches(),
+    };
+    const near = await nearestRows(rows, queries, { top: neighbors, metric, signal });
+    const classes = this.classLabels.length;
+    const data = new Float64Array(near.length * classes);
+    for (const [row, found] of near.entries()) this.#vote(found, data.subarray(row * classes, (row + 1) * classes));
+    return { dtype: "float64", shape: [near.length, classes], data };
+  }
+
+  /** Rows by their place in the pass, by which their classes are known. */
+  async *#batches() {
+    for await (const { xs } of this.#passes.pass()) yield { xs };
+  }
+
+  #vote(near: readonly NearRow[], votes: Float64Array): void {
+    const { weights, metric } = this.#settings;
+    const least = metric === "cosine" ? cosineRounding : 0;
+    // Rows that are the same as the one asked about, if there are any, decide alone.
+    const same = weights === "distance" ? near.filter(({ distance }) => distance <= least) : [];
+    let sum = 0;
+    for (const { index, distance } of same.length > 0 ? same : near) {
+      const vote = same.length > 0 || weights === "uniform" ? 1 : 1 / distance;
+      const label = this.#labels[index] as number;
+      votes[label] = (votes[label] as number) + vote;
+      sum += vote;
+    }
+    for (const [label, vote] of votes.entries()) votes[label] = vote / sum;
+  }
+}

@@ -1,0 +1,192 @@
+import type { AbortOptions } from "./backends/backend.js";
+import { InvalidArgumentError } from "./errors.js";
+import type { NdArray, Shape } from "./ndarray.js";
+import { checkBoolean } from "./options/check-option.js";
+import { checkedBatches } from "./training/checked-batches.js";
+import { type ClassMeans, classMeans } from "./training/class-means.js";
+import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
+import { checkFeatures } from "./training/float32-rows.js";
+import { checkClassCounts, targetOf } from "./training/logistic/fit-logistic.js";
+import { logisticClasses, logisticProbabilities } from "./training/logistic/logistic-loss.js";
+import { scoreInTurns } from "./training/logistic/score-in-turns.js";
+import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
+import type { Target } from "./training/target.js";
+import type { TrainingData } from "./training/training-data.js";
+import { unitRows } from "./training/unit-rows.js";
+
+/** Options of {@link NearestCentroid.fit}. */
+export interface NearestCentroidOptions extends AbortOptions {
+  /**
+   * Brings every row to length 1 first, so that directions count and lengths do not, as scikit-learn's `Normalizer`.
+   * @default false
+   */
+  readonly normalize?: boolean | undefined;
+  /** Names of the classes. @default those of the data */
+  readonly classLabels?: readonly string[] | undefined;
+  /** Shape of one row. @default that of the data */
+  readonly inputShape?: Shape | undefined;
+}
+
+/** A function of features that is linear: one score for each class. */
+interface Scores {
+  /** `[classes, features]` */
+  readonly weights: Float64Array;
+  /** `[classes]` */
+  readonly offsets: Float64Array;
+}
+
+/**
+ * The nearest class mean: a classifier for tiny sets, one row of a class is enough. It has no settings, is fitted in one
+ * pass, and new classes cost one row of memory each.
+ *
+ * Equal to scikit-learn 1.9's `NearestCentroid`: the predicted class is the one whose mean is nearest. Probabilities are
+ * a softmax over -distance^2, with each feature divided by its standard deviation within the classes; so the most probable class may,
+ * as in scikit-learn, now and then be another than the predicted one.
+ *
+ * Method: T. Mensink, J. Verbeek, F. Perronnin, G. Csurka, "Distance-Based Image Classification: Generalizing to New
+ * Classes at Near-Zero Cost", PAMI 35 (2013).
+ *
+ * @example
+ * const model = await NearestCentroid.fit(train, { normalize: true });
+ * console.log((await model.evaluate(validation)).toString());
+ */
+export class NearestCentroid {
+  readonly #target: Target;
+  readonly #prepare: (name: string, xs: NdArray<"float32">) => NdArray<"float32">;
+  readonly #nearness: Scores;
+  readonly #odds: Scores;
+
+  /** Shape of one row of features. */
+  readonly inputShape: Shape;
+  /** Names of the classes, in the order of the probabilities. */
+  readonly classLabels: readonly string[];
+  /** `[classes, features]`: scikit-learn's `centroids_`. */
+  readonly centroids: NdArray<"float64">;
+
+  private constructor(target: Target, normalize: boolean, { means, deviations }: ClassMeans) {
+    this.#target = target;
+    this.#prepare = normalize ? unitRows : (_, xs) => xs;
+    const classes = target.classLabels.length;
+    this.#nearness = scoresOf(
+      means,
+      deviations.map(() => 1),
+    );
+    this.#odds = scoresOf(
+      means,
+      // A feature that is the same in all rows of a class is not divided.
+      deviations.map((deviation) => (deviation === 0 ? 1 : deviation)),
+    );
+    this.inputShape = target.inputShape;
+    this.classLabels = target.classLabels;
+    this.centroids = { dtype: "float64", shape: [classes, means.length / classes], data: means };
+  }
+
+  /**
+   * Finds the mean of each class in one pass.
+   *
+   * @throws InvalidArgumentError for data that is empty, a class without rows or out of range, features that are NaN or infinite,
+   * rows that are all the same, or with `normalize` a row of zeros
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
+   */
+  static async fit(data: TrainingData, options: NearestCentroidOptions = {}): Promise<NearestCentroid> {
+    const { normalize = false, signal } = options;
+    checkBoolean("normalize", normalize);
+    const target = targetOf("data", data, options);
+    const prepare = (xs: NdArray<"float32">) => (normalize ? unitRows("data", xs) : xs);
+    const found = await classMeans(checkedBatches("data", data, target, signal), target, prepare);
+    checkClassCounts("data", found.counts, target);
+    const width = found.deviations.length;
+    const isSame = found.means.every((mean, at) => mean === found.means[at % width]);
+    if (isSame && found.deviations.every((deviation) => deviation === 0)) {
+      throw new InvalidArgumentError(
+        "All rows of `data` are the same: no class is nearer than another. Check the features.",
+      );
+    }
+    return new NearestCentroid(target, normalize, found);
+  }
+
+  /**
+   * For each row of features `[rows, ...inputShape]` the index of the class whose mean is nearest, `[rows]`.
+   *
+   * @throws InvalidArgumentError if a feature is NaN or infinite, or with `normalize` a row is all zeros
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`
+   */
+  async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"int32">> {
+    const rows = this.#prepare("xs", checkFeatures("predict", xs, this.inputShape));
+    const data = await this.#classes(rows, options.signal);
+    return { dtype: "int32", shape: [data.length], data };
+  }
+
+  /**
+   * Probabilities of the classes, `[rows, classes]`, for features `[rows, ...inputShape]`.
+   *
+   * @throws InvalidArgumentError if a feature is NaN or infinite, or with `normalize` a row is all zeros
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`
+   */
+  async predictProbabilities(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float64">> {
+    const rows = this.#prepare("xs", checkFeatures("predictProbabilities", xs, this.inputShape));
+    return this.#probabilities(rows, options.signal);
+  }
+
+  /**
+   * For each row of features `[rows, ...inputShape]` the most probable classes, the best first.
+   *
+   * @throws InvalidArgumentError if `top` is not a positive integer, a feature is NaN or infinite, or with `normalize` a row is all zeros
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`
+   */
+  async classify(
+    xs: NdArray,
+    options: AbortOptions & {
+      /** How many classes, at most. @default 5 */
+      readonly top?: number | undefined;
+    } = {},
+  ): Promise<readonly (readonly ClassProbability[])[]> {
+    const top = checkTop(options.top);
+    const rows = this.#prepare("xs", checkFeatures("classify", xs, this.inputShape));
+    return mostProbable(await this.#probabilities(rows, options.signal), this.classLabels, top);
+  }
+
+  /**
+   * Predicts every row once and compares with its class, as `TransferHead.evaluate` does.
+   *
+   * @throws InvalidArgumentError if data is empty, has other classes, a class out of range, or features that are NaN,
+   * infinite, or with `normalize` all zeros
+   * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
+   */
+  async evaluate(data: TrainingData, options: AbortOptions = {}): Promise<Evaluation> {
+    return evaluatePredictor(
+      async (xs, signal) => {
+        const rows = this.#prepare("data", xs);
+        const classes = await this.#classes(rows, signal);
+        return { probabilities: await this.#probabilities(rows, signal), classes };
+      },
+      "data",
+      data,
+      this.#target,
+      { penalty: 0, signal: options.signal },
+    );
+  }
+
+  async #classes(rows: NdArray<"float32">, signal: AbortSignal | undefined): Promise<Int32Array> {
+    const { weights, offsets } = this.#nearness;
+    return logisticClasses(await scoreInTurns(rows, weights, offsets, signal), offsets.length);
+  }
+
+  async #probabilities(rows: NdArray<"float32">, signal: AbortSignal | undefined): Promise<NdArray<"float64">> {
+    const { weights, offsets } = this.#odds;
+    const data = logisticProbabilities(await scoreInTurns(rows, weights, offsets, signal), offsets.length);
+    return { dtype: "float64", shape: [data.length / offsets.length, offsets.length], data };
+  }
+}
+
+/** -distance^2 of x and a mean is 2 x.mean - mean.mean, but for x.x, which is the same for all classes. */
+function scoresOf(means: Float64Array, scales: Float64Array): Scores {
+  const width = scales.length;
+  const weights = means.map((mean, at) => (2 * mean) / (scales[at % width] as number) ** 2);
+  const offsets = new Float64Array(means.length / width);
+  for (const [at, mean] of means.entries()) {
+    const label = Math.floor(at / width);
+    offsets[label] = (offsets[label] as number) - (mean / (scales[at % width] as number)) ** 2;
+  }
+  return { weights, offsets };
+}

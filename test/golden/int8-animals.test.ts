@@ -1,0 +1,89 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  FeatureExtractor,
+  type FeatureExtractorOptions,
+  HDF5DatasetGenerator,
+  HDF5DatasetWriter,
+  imageFolder,
+  LogisticRegression,
+  mobilenet,
+  onnx,
+} from "../../src/index.js";
+
+const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
+const animals = path.join(shared, "animals");
+const weightsOf = (file: string) => path.join(shared, "weights", file);
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "int8-animals-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Share of the photographs that logistic regression tells right, each in the fold of ten that it was not trained on. */
+async function accuracyWith(extractor: FeatureExtractor, name: string): Promise<number> {
+  const images = await imageFolder(animals);
+  const file = path.join(folder, `${name}.hdf5`);
+  const { featureShape: rowShape, attributes } = extractor;
+  const { classLabels, length: rows } = images;
+  await using writer = await HDF5DatasetWriter.create(file, { rows, rowShape, classLabels, attributes });
+  await extractor.extractTo(writer, images);
+  await writer.close();
+  await using data = await HDF5DatasetGenerator.open(file, { batchSize: 300 });
+  const { best } = await LogisticRegression.gridSearch(data, { Cs: [1], folds: 10, standardize: true });
+  return best.mean;
+}
+
+const squeezenet: FeatureExtractorOptions = {
+  backbone: "squeezenet",
+  weights: weightsOf("squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+};
+
+describe.skipIf(!existsSync(animals))("photographs in 8-bit integers (skipped where ../shared/data is missing)", () => {
+  test.each([
+    { name: "squeezenet", options: squeezenet },
+    { name: "vgg-mini", options: { backbone: "vgg-mini" } as const },
+  ])(
+    "$name gives features as near to float32 as is asked for, and half of a hundredth of the photographs at most is told worse",
+    async ({ name, options }) => {
+      await using exact = await FeatureExtractor.create({ ...options, backend: onnx() });
+      await using rounded = await FeatureExtractor.create({
+        ...options,
+        backend: onnx(),
+        precision: "int8",
+        calibration: await imageFolder(animals),
+        calibrationPath: path.join(folder, `${name}.json`),
+      });
+      const quality = rounded.calibration?.quality;
+      expect(quality?.meanCosine).toBeGreaterThanOrEqual(0.998);
+      expect(quality?.minimumCosine).toBeGreaterThanOrEqual(0.99);
+      const before = await accuracyWith(exact, name);
+      const after = await accuracyWith(rounded, `${name}-int8`);
+      expect(before).toBeGreaterThan(0.75);
+      expect(after).toBeGreaterThanOrEqual(before - 0.005);
+    },
+    120_000,
+  );
+
+  test("a small mobilenet loses too much and is refused, with the figures", async () => {
+    await expect(
+      FeatureExtractor.create({
+        backbone: mobilenet({ alpha: 0.25 }),
+        weights: weightsOf("mobilenet_2_5_224_tf_no_top.h5"),
+        backend: onnx(),
+        precision: "int8",
+        calibration: await imageFolder(animals),
+        calibrationPath: path.join(folder, "mobilenet.json"),
+      }),
+    ).rejects.toMatchObject({
+      name: "UnsupportedError",
+      message: expect.stringMatching(/loses too much.*mean cosine of 0\.9[89].*14 of 27 kernels in float32/u),
+    });
+    expect(existsSync(path.join(folder, "mobilenet.json"))).toBe(false);
+  }, 120_000);
+});
