@@ -19,11 +19,12 @@ export interface TrainingNotes {
 /** Finds in a model's config, and in how it was compiled, how it was trained. */
 export function trainingNotes({ origins, topology, composed }: FlatModel, training: Json | undefined): TrainingNotes {
   const weighted = weightShapes(topology);
-  const penalty = commonPenalty(origins.map(({ entry }) => entry.config));
-  const ownLayers = [...composed.values()].some(({ isOwn }) => isOwn);
+  const common = commonPenalty(origins.map(({ entry }) => entry.config));
+  const isOwn = [...composed.values()].some((layer) => layer.isOwn);
+  const isNone = common?.l1 === 0 && common.l2 === 0;
   return {
     // What a custom layer puts on its kernels is not known.
-    ...(ownLayers && (penalty?.l1 !== 0 || penalty.l2 !== 0) ? { l1: undefined, l2: undefined } : penalty),
+    ...(isOwn && !isNone ? undefined : common),
     compile: readCompileConfig(training),
     frozen: origins
       .filter(({ trainable }) => !trainable)
