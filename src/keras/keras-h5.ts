@@ -122,7 +122,10 @@ const metrics: ReadonlySet<string> = new Set([
 ]);
 
 /** How a model is compiled, where tfjs can be told; it would fail to load a model with a word that it does not know. */
-function toTfjsTraining({ loss, optimizer, metrics: names = [] }: CompileConfig): LoadedTfjsModel["trainingConfig"] {
+function toTfjsTraining(compile: CompileConfig): LoadedTfjsModel["trainingConfig"] {
+  const { loss, optimizer, clipping, metrics: names = [] } = compile;
+  // tfjs clips nothing: trained on without, the model would go another way than it did.
+  if (clipping !== undefined) return undefined;
   if (!losses.has(loss) || !names.every((name) => metrics.has(name))) return undefined;
   const { learningRate: learning_rate } = optimizer;
   const written = (class_name: string, config: JsonObject) => ({
@@ -140,6 +143,8 @@ function toTfjsTraining({ loss, optimizer, metrics: names = [] }: CompileConfig)
       const { rho, momentum, epsilon, centered } = optimizer;
       return written("RMSProp", { decay: rho, momentum, epsilon, centered });
     }
+    case "adamw":
+      return undefined;
   }
 }
 

@@ -83,7 +83,7 @@ function toClass(optimizer: OptimizerConfig): KerasObject {
 /**
  * How a model was compiled, from the `training_config` of a legacy file or the `compile_config` of a `.keras` one.
  * Undefined where that is more than a {@link CompileConfig} can say: losses of one's own or several of them, a schedule of
- * learning rates, another optimizer, weight decay of one that is not AdamW. Of metrics only those that have a name are kept.
+ * learning rates, another optimizer, weight decay of another than Adam. Of metrics only those that have a name are kept.
  */
 export function readCompileConfig(training: Json | undefined): CompileConfig | undefined {
   if (!isJsonObject(training)) return undefined;
@@ -125,29 +125,24 @@ function readOptimizer(value: Json | undefined): OptimizerConfig | undefined {
   // Late versions of Keras 2 write their own optimizers as custom ones.
   const className = value.class_name.replace(/^Custom>/, "");
   if (config.amsgrad === true || (config.decay ?? 0) !== 0) return undefined;
-  if (className !== "AdamW" && (config.weight_decay ?? null) !== null) return undefined;
+  const weightDecay = config.weight_decay ?? null;
+  const isAdam = className === "Adam" || className === "AdamW";
+  if (weightDecay !== null && !(isAdam && typeof weightDecay === "number")) return undefined;
   const number = (name: string, fallback: number): number =>
     typeof config[name] === "number" ? (config[name] as number) : fallback;
   const learningRate = config.learning_rate ?? config.lr;
   if (typeof learningRate !== "number") return undefined;
   switch (className) {
     case "Adam":
-      return {
-        name: "adam",
+    case "AdamW": {
+      const adam = {
         learningRate,
         beta1: number("beta_1", 0.9),
         beta2: number("beta_2", 0.999),
         epsilon: number("epsilon", 1e-7),
       };
-    case "AdamW":
-      return {
-        name: "adamw",
-        learningRate,
-        beta1: number("beta_1", 0.9),
-        beta2: number("beta_2", 0.999),
-        epsilon: number("epsilon", 1e-7),
-        weightDecay: number("weight_decay", 0.004),
-      };
+      return weightDecay === null ? { name: "adam", ...adam } : { name: "adamw", ...adam, weightDecay };
+    }
     case "SGD":
       return { name: "sgd", learningRate, momentum: number("momentum", 0), nesterov: config.nesterov === true };
     case "RMSprop":

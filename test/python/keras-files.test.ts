@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { loadKeras } from "../../src/keras/load-keras.js";
 import { saveKeras } from "../../src/keras/save-keras.js";
+import type { CompileConfig } from "../../src/keras/training-config.js";
 import { type NdArray, sizeOf } from "../../src/ndarray.js";
 import type { Network, Topology } from "../../src/network/network.js";
 import { randomWeights } from "../../src/network/random-weights.js";
@@ -24,6 +25,13 @@ interface Result {
 
 const fixtures = fileURLToPath(new URL("../fixtures/keras-files/", import.meta.url));
 const names = (JSON.parse(readFileSync(`${fixtures}cases.json`, "utf8")) as { name: string }[]).map(({ name }) => name);
+
+/** What Keras's Adam cannot say. */
+const adamW: CompileConfig = {
+  loss: "categorical_crossentropy",
+  optimizer: { name: "adamw", learningRate: 0.03125, beta1: 0.75, beta2: 0.999, epsilon: 1e-7, weightDecay: 0.125 },
+  clipping: { globalClipnorm: 2 },
+};
 
 let folder: string;
 beforeAll(async () => {
@@ -58,6 +66,8 @@ describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
   const networks = new Map<string, () => Promise<Network>>([
     ...names.map((name) => [name, () => loadKeras(`${fixtures}${name}.keras`)] as const),
     ["unordered", async () => unordered()],
+    // Keras 2 finds AdamW under another name than Keras 3.
+    ...(keras === "keras" ? [["adamw-chain", () => loadKeras(`${fixtures}keras3-chain.keras`)] as const] : []),
   ]);
 
   beforeAll(async () => {
@@ -66,7 +76,7 @@ describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
       const network = await makeNetwork();
       for (const format of ["h5", "keras"]) {
         const file = path.join(folder, `${keras}-${name}.${format}`);
-        await saveKeras(network, file);
+        await saveKeras(network, file, name === "adamw-chain" ? { compile: adamW } : {});
         jobs.push({
           ...(await predictions(network)),
           name: `${name}.${format}`,
@@ -95,6 +105,10 @@ describe.each(["keras", "tf_keras"])("a file of ours in %s", (keras) => {
   const files = [...networks.keys()].flatMap((name) => [`${name}.h5`, `${name}.keras`]);
   test.each(files)("%s: loads without a warning and predicts the same", (name) => {
     expect(results.get(name)?.error).toBeLessThan(1e-5);
+  });
+
+  test.runIf(keras === "keras").each(["adamw-chain.h5", "adamw-chain.keras"])("%s: has decay and clipping", (name) => {
+    expect(results.get(name)?.optimizer).toMatchObject({ weight_decay: 0.125, global_clipnorm: 2, beta_1: 0.75 });
   });
 
   test.each(files.filter((name) => name.includes("chain")))("%s: is compiled, so that fit goes on", (name) => {

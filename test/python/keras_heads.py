@@ -10,6 +10,8 @@ import warnings
 
 import numpy as np
 
+KEYS = ("learning_rate", "beta_1", "beta_2", "epsilon", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue")
+
 
 def array(values):
     return np.array(values["data"], "float32").reshape(values["shape"])
@@ -47,7 +49,7 @@ def check(job):
             "loss": loss,
             "accuracy": accuracy,
             "history": history,
-            "optimizer": {k: float(v) for k, v in model.optimizer.get_config().items() if k in ("learning_rate", "beta_1", "beta_2", "epsilon")},
+            "optimizer": {k: float(v) for k, v in model.optimizer.get_config().items() if k in KEYS and v is not None},
             "resavedPredictions": [float(v) for v in np.ravel(model.predict(x, verbose=0))],
         }
     return result

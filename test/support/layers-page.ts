@@ -65,8 +65,9 @@ Activations: ${activationNames.map((name) => `\`${name}\``).join(", ")}, and \`{
 - Layers that act while training only (dropout, noise, \`Random*\`) pass their input on where a network is run.
 - \`Resizing\` and \`UpSampling2D\`: \`nearest\` and \`bilinear\`. \`data_format="channels_first"\` is not in this table.
 - \`GroupNormalization\` and \`BatchNormalization\` act on the last axis.
-- Training on a tfjs backend knows Dense, Conv2D, DepthwiseConv2D and BatchNormalization with weights, Dropout, and all layers
-  without weights that do not act while training only.
+- Training on a tfjs backend knows all of them, with the gradients of TensorFlow, but for these: \`ActivityRegularization\`, and
+  \`Random*\`, whose pictures can be varied before they come in; and \`Resizing\` and bilinear \`UpSampling2D\` where gradients
+  have to flow through them, which is where a layer before them is trained.
 `;
 }
 

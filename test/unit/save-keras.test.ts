@@ -63,12 +63,29 @@ describe("saveKeras", () => {
     });
   });
 
-  test("keeps another optimizer and other metrics", async () => {
-    const compile = {
-      loss: "mse",
-      optimizer: { name: "sgd", learningRate: 0.5, momentum: 0.25, nesterov: true },
-      metrics: ["mae"],
-    } as const;
+  const sgd = { name: "sgd", learningRate: 0.5, momentum: 0.25, nesterov: true } as const;
+  test.each([
+    ["SGD and other metrics", { loss: "mse", optimizer: sgd, metrics: ["mae"] }],
+    ["clipnorm", { loss: "mse", optimizer: sgd, clipping: { clipnorm: 0.5 }, metrics: [] }],
+    ["global clipnorm", { loss: "mse", optimizer: sgd, clipping: { globalClipnorm: 2 }, metrics: [] }],
+    ["clipvalue", { loss: "mse", optimizer: sgd, clipping: { clipvalue: 0.1 }, metrics: [] }],
+    [
+      "AdamW",
+      {
+        loss: "mse",
+        optimizer: { name: "adamw", learningRate: 0.5, beta1: 0.8, beta2: 0.9, epsilon: 1e-5, weightDecay: 0.125 },
+        metrics: [],
+      },
+    ],
+    [
+      "RMSprop",
+      {
+        loss: "mse",
+        optimizer: { name: "rmsprop", learningRate: 0.5, rho: 0.8, momentum: 0.5, epsilon: 1e-5, centered: true },
+        metrics: [],
+      },
+    ],
+  ] as const)("keeps how it was compiled: %s", async (_, compile) => {
     for (const name of ["a.h5", "a.keras"]) {
       await saveKeras(await loadKeras(chain), join(folder, name), { compile });
       expect((await loadKeras(join(folder, name))).compile).toEqual(compile);
