@@ -136,7 +136,7 @@ test("an empty list of candidates is refused", () => {
   }
 });
 
-test("the defaults are ordered from fast to slow and never fall back to tfjs-cpu", () => {
+test("the defaults stand in the documented order and never fall back to tfjs-cpu", () => {
   const names = (backends: readonly Backend[]) => backends.map(({ name }) => name);
   expect(names(defaultBackends())).toEqual(["onnx", "tfjs-node-gpu", "tfjs-node", "tfjs-wasm"]);
   expect(names(defaultTrainableBackends())).toEqual(["tfjs-node-gpu", "onnx", "tfjs-node", "tfjs-wasm"]);

@@ -2,8 +2,10 @@ import { describe, expect, test } from "vitest";
 import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
 import type { GradientClipping, OptimizerConfig, TrainableBackend } from "../../src/backends/trainable-backend.js";
-import type { NetworkWeights } from "../../src/network/network.js";
-import { headNetwork } from "../support/head-network.js";
+import { isCnnTransferError } from "../../src/errors.js";
+import type { Layer } from "../../src/network/layer.js";
+import type { Network, NetworkWeights } from "../../src/network/network.js";
+import { headNetwork, imageNetwork } from "../support/head-network.js";
 import { headTraining } from "../support/head-training.js";
 
 /** A weight of so many values that it is updated in several parts. */
@@ -83,6 +85,28 @@ describe("training on onnx", () => {
     expect(hidden(await head.readWeights())).toBe(2 * (hidden(network.weights) ?? 0));
     expect((await head.readState()).step).toBe(4);
     for (const each of both) await each.dispose();
+  });
+
+  test("refuses gradients that need pictures of a known size, by layer and operator; below the lowest trained layer it takes any", async () => {
+    const { network, xs, ys } = imageNetwork({
+      className: "AveragePooling2D",
+      config: { poolSize: [2, 2], strides: [2, 2], padding: "same" },
+    });
+    const [input, ...rest] = network.layers as readonly [Layer<"InputLayer">, ...Layer[]];
+    const free: Network = {
+      ...network,
+      layers: [{ ...input, config: { shape: [null, null, 2], dtype: "float32" } }, ...rest],
+    };
+    await expect(onnx().loadForTraining(free, headTraining)).rejects.toSatisfy(
+      (error) =>
+        isCnnTransferError(error, "UnsupportedError") &&
+        ['"between"', "AveragePool", "known size"].every((word) => error.message.includes(word)),
+    );
+    const layers = new Map([["convolution", { trainable: false }]]);
+    const head = await onnx().loadForTraining(free, { ...headTraining, layers });
+    const known = await onnx().loadForTraining(network, { ...headTraining, layers });
+    expect(await head.step(xs, ys)).toEqual(await known.step(xs, ys));
+    await Promise.all([head.dispose(), known.dispose()]);
   });
 
   test("leaves the event loop free while it computes", async () => {

@@ -107,6 +107,7 @@ export class TrainingThread {
   async close(): Promise<void> {
     if (this.#end) return;
     this.#worker.ref();
+    this.#guard.watch(true);
     this.#worker.postMessage({ id: this.#nextId++, request: { type: "close" } });
     await this.#exited;
   }
