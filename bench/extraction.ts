@@ -14,7 +14,7 @@ import { median, printTable } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
 
 const batchSize = 32;
-const rounds = 3;
+const allRounds = 3;
 const photographs = fileURLToPath(new URL("../../shared/data/animals", import.meta.url));
 const squeezenetWeights = fileURLToPath(
   new URL("../../shared/data/weights/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5", import.meta.url),
@@ -24,18 +24,20 @@ const squeezenetWeights = fileURLToPath(
  * A folder of JPEG files to a closed HDF5 file, in turns with the steps of it measured alone and with the same in Python;
  * what fast decoding gains; and memory over many pictures.
  */
-export async function extraction(): Promise<void> {
+export async function extraction({ quick }: { readonly quick: boolean }): Promise<void> {
   const temporary = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
   try {
     const folder = existsSync(photographs) ? photographs : path.join(temporary, "drawn");
     if (folder !== photographs) await drawAnimals(folder, 100, 0);
     const images = await imageFolder(folder);
     const paths = images.images.flatMap(({ image }) => (typeof image === "string" ? [image] : []));
-    for (const measured of extractedNetworks) {
+    for (const each of quick ? extractedNetworks.slice(1) : extractedNetworks) {
+      const measured = quick ? { ...each, pictures: 150 } : each;
       const linked = path.join(temporary, measured.backbone);
       await linkPictures(paths, measured.pictures, linked);
-      await extractionOf(measured, paths, linked, path.join(temporary, `${measured.backbone}.hdf5`));
+      await extractionOf(measured, paths, linked, path.join(temporary, `${measured.backbone}.hdf5`), quick);
     }
+    if (quick) return;
     await fastDecoding(
       paths,
       path.join(temporary, "large"),
@@ -68,15 +70,17 @@ async function extractionOf(
   paths: readonly string[],
   folder: string,
   file: string,
+  quick: boolean,
 ): Promise<void> {
   const { backbone, pictures } = measured;
+  const rounds = quick ? 1 : allRounds;
   const images = await imageFolder(folder);
   const meter = await createStepMeter(measured, paths.slice(0, Math.min(pictures, paths.length)), batchSize);
   const measuredRounds: Round[] = [];
   for (let round = 0; round < rounds; round++) {
     const steps = await meter.measure();
     const job = await wholeJob(measured, images, file);
-    const keras = (await kerasPipeline("extraction", backbone, folder))?.imagesPerSecond;
+    const keras = quick ? undefined : (await kerasPipeline("extraction", backbone, folder))?.imagesPerSecond;
     measuredRounds.push({ steps, job, keras });
   }
   await meter.dispose();

@@ -12,16 +12,19 @@ import {
 } from "cnn-transfer";
 import { kerasPipeline } from "./keras.js";
 import { type MeasuredNetwork, measuredNetworks } from "./networks.js";
+import { gigaflopsOf, peakGigaflops } from "./peak.js";
 import { fastest, printTable, type Row } from "./report.js";
 
 const builtTfjsNode = fileURLToPath(new URL("../.tfjs-node/node_modules/@tensorflow/tfjs-node", import.meta.url));
 
 /** Networks without top, uint8 pixels in, pooled features out: each backend and batch size, beside Keras. */
-export async function forward(): Promise<void> {
-  for (const measured of measuredNetworks) await forwardOf(measured);
+export async function forward({ quick }: { readonly quick: boolean }): Promise<void> {
+  const peak = await peakGigaflops();
+  for (const measured of measuredNetworks) await forwardOf(measured, peak, quick);
 }
 
-async function forwardOf({ backbone, weights, size, layer, times }: MeasuredNetwork): Promise<void> {
+async function forwardOf(measured: MeasuredNetwork, peak: number, quick: boolean): Promise<void> {
+  const { backbone, weights, size, layer, times } = measured;
   const network = await createNetwork(backbone, { weights, imageSize: size });
   const { network: features } = featureNetwork(network, {
     layers: [layer],
@@ -30,14 +33,21 @@ async function forwardOf({ backbone, weights, size, layer, times }: MeasuredNetw
     imageSize: size,
   });
   const [height, width] = size;
-  const rows: Row[] = [];
+  const work = gigaflopsOf(network);
+  const rows: Row[] = [
+    {
+      what: "limit: a product of large matrices on onnx",
+      figure: `${((work / peak) * 1000).toFixed(2)} ms/image`,
+      ratio: `${peak.toFixed(0)} GFLOP/s; the network has ${work.toFixed(2)} GFLOP`,
+    },
+  ];
   const best = new Map<number, number>();
   const plans: readonly (readonly [Backend, readonly number[]])[] = [
-    [onnx(), [1, 8, 32]],
+    [onnx(), quick ? [1, 8] : [1, 8, 32]],
     [existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode }) : tfjsNode(), [1, 8, 32]],
     [tfjsWasm(), [1, 8]],
   ];
-  for (const [backend, batchSizes] of plans) {
+  for (const [backend, batchSizes] of quick ? plans.slice(0, 1) : plans) {
     try {
       await backend.init();
     } catch (error) {
@@ -64,7 +74,7 @@ async function forwardOf({ backbone, weights, size, layer, times }: MeasuredNetw
     }
     await loaded.dispose();
   }
-  const keras = await kerasPipeline("forward", backbone);
+  const keras = quick ? undefined : await kerasPipeline("forward", backbone);
   for (const [batchSize, perImage] of Object.entries(keras ?? {})) {
     rows.push({
       what: `Keras on TensorFlow, batch ${batchSize}`,

@@ -5,8 +5,23 @@ export interface Row {
   readonly ratio?: string;
 }
 
+/** Lines under a heading. */
+export interface Table {
+  readonly heading: string;
+  readonly rows: readonly Row[];
+}
+
+/** Every table that was printed, in order. */
+const printed: Table[] = [];
+
+/** Takes the tables that were printed since the last call. */
+export function takeTables(): readonly Table[] {
+  return printed.splice(0);
+}
+
 /** Prints a table with aligned columns under a heading. */
 export function printTable(heading: string, rows: readonly Row[]): void {
+  printed.push({ heading, rows });
   const what = Math.max(...rows.map((row) => row.what.length));
   const figure = Math.max(...rows.map((row) => row.figure.length));
   console.log(`\n${heading}`);

@@ -5,6 +5,9 @@ import { forward } from "./forward.js";
 import { hdf5 } from "./hdf5.js";
 import { int8 } from "./int8.js";
 import { logistic } from "./logistic.js";
+import { watchNoise } from "./noise.js";
+import { takeTables } from "./report.js";
+import { type BenchResult, resultOf, writeResults } from "./results.js";
 import { training } from "./training.js";
 
 const { positionals: asked, values } = parseArgs({
@@ -13,6 +16,7 @@ const { positionals: asked, values } = parseArgs({
     gigabytes: { type: "string", default: "1" },
     rounds: { type: "string", default: "7" },
     batches: { type: "string", default: "1000" },
+    quick: { type: "boolean", default: false },
   },
 });
 const gigabytes = Number(values.gigabytes);
@@ -31,13 +35,14 @@ if (!Number.isInteger(batches) || batches < 10 || batches > 1_000_000) {
   process.exit(2);
 }
 
+const { quick } = values;
 const benches: Readonly<Record<string, () => Promise<void>>> = {
-  forward,
-  extraction,
-  int8,
-  hdf5: () => hdf5({ gigabytes, rounds }),
-  logistic,
-  training: () => training({ rounds, batches }),
+  forward: () => forward({ quick }),
+  extraction: () => extraction({ quick }),
+  int8: () => int8({ quick }),
+  hdf5: () => hdf5(quick ? { gigabytes: 0.1, rounds: 1 } : { gigabytes, rounds }),
+  logistic: () => logistic({ quick }),
+  training: () => training({ rounds: quick ? 3 : rounds, batches, quick }),
 };
 const unknown = asked.filter((name) => !(name in benches));
 if (unknown.length > 0) {
@@ -47,6 +52,16 @@ if (unknown.length > 0) {
 console.log(
   `${os.cpus()[0]?.model ?? "unknown processor"}, ${os.availableParallelism()} cores, Node ${process.version}`,
 );
+const results: Record<string, BenchResult> = {};
 for (const [name, bench] of Object.entries(benches)) {
-  if (asked.length === 0 || asked.includes(name)) await bench();
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  const noise = watchNoise();
+  noise.sample();
+  await bench();
+  noise.sample();
+  const result = resultOf(takeTables(), noise.result());
+  console.log(`\n${result.noise.verdict}`);
+  results[name] = result;
 }
+// A quick run shows that everything runs; as evidence it is too short.
+if (!quick) await writeResults(results);

@@ -42,18 +42,20 @@ type Step = () => Promise<number>;
 export async function training({
   rounds,
   batches,
+  quick,
 }: {
   readonly rounds: number;
   readonly batches: number;
+  readonly quick: boolean;
 }): Promise<void> {
-  const jobs = [headJob(32), headJob(128), blockJob(8)];
-  const keras = existsSync(python) ? startKeras() : undefined;
+  const jobs = quick ? [headJob(32)] : [headJob(32), headJob(128), blockJob(8)];
+  const keras = !quick && existsSync(python) ? startKeras() : undefined;
   try {
     for (const job of jobs) await compare(job, keras, rounds);
   } finally {
     keras?.stop();
   }
-  await holdMemory(headJob(32), batches);
+  if (!quick) await holdMemory(headJob(32), batches);
 }
 
 async function compare(job: Job, keras: ReturnType<typeof startKeras> | undefined, rounds: number): Promise<void> {
