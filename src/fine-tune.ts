@@ -13,6 +13,7 @@ import { openFrozenFeatures } from "./frozen-features.js";
 import { encodeKerasModel } from "./keras/write-model.js";
 import { planFit } from "./training/fit-plan.js";
 import type { EpochLog } from "./training/history.js";
+import { checkOutputFiles } from "./training/output-files.js";
 
 /** A model that is to be trained, and what is to be done with what it comes to. */
 export interface FineTuning {
@@ -81,6 +82,7 @@ export async function fineTune(
       encodeModel: () => run.encode(parts.network),
     },
   );
+  await checkOutputFiles(options);
   const plan = planCache(parts, rows, options);
   if (plan === undefined) {
     const plain = { ...data, [Symbol.asyncDispose]: async () => {} };
