@@ -1,5 +1,6 @@
 import { checkBackend } from "./backends/check-backend.js";
 import type { TrainableBackend } from "./backends/trainable-backend.js";
+import { FileAccessError, isCnnTransferError } from "./errors.js";
 import type { CacheFolder } from "./fine-tuning/cache-folder.node.js";
 import { kerasNotes } from "./fine-tuning/encode-model.js";
 import type { ModelParts } from "./fine-tuning/model-parts.js";
@@ -12,6 +13,7 @@ import { openFrozenFeatures } from "./frozen-features.js";
 import { encodeKerasModel } from "./keras/write-model.js";
 import { planFit } from "./training/fit-plan.js";
 import type { EpochLog } from "./training/history.js";
+import { checkOutputFiles } from "./training/output-files.js";
 
 /** A model that is to be trained, and what is to be done with what it comes to. */
 export interface FineTuning {
@@ -80,13 +82,14 @@ export async function fineTune(
       encodeModel: () => run.encode(parts.network),
     },
   );
+  await checkOutputFiles(options);
   const plan = planCache(parts, rows, options);
   if (plan === undefined) {
     const plain = { ...data, [Symbol.asyncDispose]: async () => {} };
     return trainModel({ ...run, part: undefined, openRows: async () => plain });
   }
   const { split } = plan;
-  const openRows = async (): Promise<TrainingRows> => {
+  const openCached = async (): Promise<TrainingRows> => {
     const folder = await model.openFolder(typeof options.cache === "string" ? options.cache : undefined);
     const shared = { split, preprocess, pictures: prepared, folder, backend: frozenBackend, onFeatures, signal };
     const train = await openFrozenFeatures({ ...shared, ...plan.train });
@@ -102,5 +105,23 @@ export async function fineTune(
       throw error;
     }
   };
+  const openRows = async (): Promise<TrainingRows> => {
+    try {
+      return await openCached();
+    } catch (error) {
+      throw typeof options.cache === "string" ? error : withAdvice(error);
+    }
+  };
   return trainModel({ ...run, part: split.tail, openRows });
+}
+
+/** Who has not named a folder need not know that there is one, nor what to do if its disk is full. */
+function withAdvice(error: unknown): unknown {
+  if (!isCnnTransferError(error, "FileAccessError") || error.reason !== "disk-full") return error;
+  const { message, path, reason } = error;
+  return new FileAccessError(
+    `${message} \`fit\` keeps there what the frozen part of the network gives for each picture: name a folder on a larger disk with \`cache\`, or pass \`cache: false\` to compute it in every epoch.`,
+    { path, reason },
+    { cause: error },
+  );
 }

@@ -13,3 +13,8 @@ export async function writeFileAtomically(
     `Cannot write "${path}": a browser has no file paths. Take the bytes from \`encode()\` and offer them as a download, or write them through the File System API.`,
   );
 }
+
+/** A browser has no file paths. @throws UnsupportedError always, saying what to do */
+export async function checkWritable(path: string): Promise<void> {
+  await writeFileAtomically(path, new Uint8Array(), { overwrite: true });
+}

@@ -34,6 +34,22 @@ export async function writeFileAtomically(path: string, bytes: Uint8Array, optio
   }
 }
 
+/**
+ * Checks that a file can be written, or replaced, so that this is not found out after long work: makes an empty temporary
+ * file in its folder and removes it. What is at the path stays as it is.
+ *
+ * @throws FileAccessError if the folder is missing, or the operating system refuses
+ */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    const temporary = `${await resolveTarget(path, true)}.${randomUUID()}.tmp`;
+    await (await open(temporary, "wx")).close();
+    await unlink(temporary);
+  } catch (cause) {
+    throw fileAccessError("write", path, cause);
+  }
+}
+
 /** The path to replace: that of the file itself where a link points to one. */
 async function resolveTarget(path: string, overwrite: boolean): Promise<string> {
   let target: string;

@@ -114,7 +114,10 @@ export interface TransferFitOptions extends Omit<FitOptions, "validation" | "tar
   readonly augment?: BatchOptions["augment"];
   /** Step size of this and later calls. @default the optimizer's */
   readonly learningRate?: number | undefined;
-  /** Step size for the layers of the backbone. @default that of the head */
+  /**
+   * Step size for the layers of the backbone where that of the head is `learningRate`. A schedule or plateau moves both in this
+   * proportion. @default that of the head
+   */
   readonly backboneLearningRate?: number | undefined;
   /** Factors of the step size for single layers, by name; they go before `backboneLearningRate`. */
   readonly learningRateFactors?: Readonly<Record<string, number>> | undefined;

@@ -17,7 +17,8 @@ export interface CheckpointOptions {
   /** Epochs from one checkpoint to the next; the last epoch has one in any case. @default 1 */
   readonly every?: number | undefined;
   /**
-   * Goes on from the file, with the same numbers as a training that was never stopped; begins anew where there is none.
+   * Goes on from the file, with the same numbers as a training that was never stopped; begins anew where there is none. Data of
+   * your own needs a method `batches({ pass })` for it, unless every pass has the same order.
    * @default false: a file that is there is an error
    */
   readonly resume?: boolean | undefined;

@@ -9,6 +9,7 @@ import type { FitContext, FitOptions, RunningTraining, TrainingCallback } from "
 import { epochLog, epochsDone, type FitPlan, type FitState, planFit, rateOf, startOfFit } from "./fit-plan.js";
 import type { EpochLog, TrainingProgress } from "./history.js";
 import { openHistoryFile } from "./history-file.js";
+import { checkOutputFiles } from "./output-files.js";
 import { prepareRowWeights, type WeighRows } from "./row-weights.js";
 import { taskRules } from "./target.js";
 import { type EpochSums, trainEpoch } from "./train-epoch.js";
@@ -37,6 +38,7 @@ export async function fitNetwork(
   context: FitContext,
 ): Promise<readonly EpochLog[]> {
   const plan = planFit(train, options, context);
+  await checkOutputFiles(options);
   const { signal } = options;
   const weigh = await prepareRowWeights(train, context.target, options, signal);
   const checkpoint =

@@ -15,7 +15,10 @@ export interface MonitorOptions {
 /** A figure that is watched. */
 export interface Monitor {
   readonly figure: EpochFigure;
-  /** Whether a value is better than the best so far, as Keras's callbacks judge; the first value is. */
+  /**
+   * Whether a value is better than the best so far, as Keras's callbacks judge; the first value is. NaN never is: in Keras a
+   * first NaN stays the best for ever.
+   */
   isBetter(value: number, best: number | undefined): boolean;
 }
 
@@ -41,7 +44,8 @@ export function createMonitor(option: string, options: MonitorOptions, figures: 
   const more = mode === "auto" ? monitor.toLowerCase().endsWith("accuracy") : mode === "max";
   return {
     figure: monitor,
-    isBetter: (value, best) => best === undefined || (more ? value - minDelta > best : value + minDelta < best),
+    isBetter: (value, best) =>
+      !Number.isNaN(value) && (best === undefined || (more ? value - minDelta > best : value + minDelta < best)),
   };
 }
 

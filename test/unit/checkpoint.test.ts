@@ -140,6 +140,23 @@ describe("a training that is resumed", () => {
   });
 });
 
+test.each<keyof FitOptions>(["checkpoint", "saveBest", "history"])(
+  "the file of `%s` is found not to be writable before the first batch",
+  async (option) => {
+    await using head = await create();
+    const file = path.join(folder, "missing", "file");
+    let batches = 0;
+    const onProgress = () => batches++;
+    await expect(head.fit(data, { onProgress, [option]: { path: file, monitor: "loss" } })).rejects.toMatchObject({
+      name: "FileAccessError",
+      reason: "missing",
+      path: file,
+    });
+    expect(batches).toBe(0);
+    expect(await readdir(folder)).toEqual(["features.hdf5"]);
+  },
+);
+
 describe("a checkpoint", () => {
   const checkpoint = {
     get path() {

@@ -241,6 +241,27 @@ describe("fitNetwork", () => {
     },
   );
 
+  test("takes an epoch whose validation loss is NaN for no better than others, also where it comes first", async () => {
+    const { network, steps } = scriptedNetwork({ weight: () => steps.length });
+    const put: NetworkWeights[] = [];
+    const broken: TrainableNetwork = {
+      ...network,
+      run: async (batch, options) => {
+        const [outputs] = await network.run(batch, options);
+        if (steps.length === 1) outputs?.data.fill(Number.NaN);
+        return outputs === undefined ? [] : [outputs];
+      },
+      setWeights: async (weights) => void put.push(weights),
+    };
+    const logs = await trainScripted(broken, data([0]), {
+      epochs: 3,
+      validation: data([0]),
+      earlyStopping: { patience: 5, restoreBest: true },
+    });
+    expect(logs.map(({ valLoss }) => Number.isNaN(valLoss))).toEqual([true, false, false]);
+    expect(put).toEqual([weightsOf(2)]);
+  });
+
   test("finds weights that the last step of an epoch has spoilt", async () => {
     const { network, steps } = scriptedNetwork({ weight: () => (steps.length === 1 ? Number.NaN : 0) });
     await expect(trainScripted(network, data([0]), { epochs: 1 })).rejects.toMatchObject({

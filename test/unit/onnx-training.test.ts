@@ -87,6 +87,33 @@ describe("training on onnx", () => {
     for (const each of both) await each.dispose();
   });
 
+  test("trains weights that begin with one array as weights of their own, also where one of them stands still", async () => {
+    const { network, xs, ys } = headNetwork({ hidden: 3, dropout: 0 });
+    const zeros = { dtype: "float32", shape: [3], data: new Float32Array(3) } as const;
+    const shared: Network = {
+      ...network,
+      weights: new Map(
+        [...network.weights].map(([layer, own]) => [
+          layer,
+          own.map((weight) => (weight.name === "bias" ? { ...weight, array: zeros } : weight)),
+        ]),
+      ),
+    };
+    for (const layers of [undefined, new Map([["hidden", { trainable: false }]])]) {
+      const train = async (backend: TrainableBackend) => {
+        const head = await backend.loadForTraining(shared, { ...headTraining, layers });
+        for (let i = 0; i < 3; i++) await head.step(xs, ys);
+        const [{ loss }, weights] = [await head.step(xs, ys), await head.readWeights()];
+        await head.dispose();
+        return [loss, ...["hidden", "predictions"].flatMap((name) => [...(weights.get(name)?.[1]?.array.data ?? [])])];
+      };
+      const [expected, actual] = [await train(tfjsWasm()), await train(onnx())];
+      expect(actual).toHaveLength(7);
+      for (const [at, value] of actual.entries()) expect(value).toBeCloseTo(expected[at] ?? Number.NaN, 5);
+    }
+    expect(zeros.data).toEqual(new Float32Array(3));
+  });
+
   test("refuses gradients that need pictures of a known size, by layer and operator; below the lowest trained layer it takes any", async () => {
     const { network, xs, ys } = imageNetwork({
       className: "AveragePooling2D",

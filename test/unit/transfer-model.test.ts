@@ -258,6 +258,18 @@ describe("what the frozen part gives, computed once", () => {
     expect(done).toEqual([]);
   });
 
+  test("is not computed for a fit whose files cannot be written", async () => {
+    await using model = await create(trained);
+    let computed = 0;
+    const onFeatures = () => computed++;
+    const history = { path: path.join(folder, "missing", "history.json") };
+    await expect(model.fit(train, { ...fitting, frozenBackend: backend, onFeatures, history })).rejects.toMatchObject({
+      name: "FileAccessError",
+      path: history.path,
+    });
+    expect(computed).toBe(0);
+  });
+
   test("leaves no files behind when the model is closed, if no folder was given", async () => {
     const own = path.join(folder, "temporary");
     await mkdir(own);

@@ -25,7 +25,7 @@ export async function loadNetworkForTraining(
   settings: SessionSettings,
 ): Promise<TrainableNetwork> {
   checkTrainingOptions(options);
-  const training = planTraining({ name: "onnx" }, network, options);
+  const training = planTraining({ name: "onnx" }, withOwnArrays(network), options);
   let session = await TrainingSession.start(training, options, settings);
   if (options.signal?.aborted) {
     await session.close();
@@ -206,6 +206,20 @@ function slotsOf(
 function withWeights(training: TrainingPlan, weights: NetworkWeights): TrainingPlan {
   const { plan } = training;
   return { ...training, plan: { ...plan, network: { ...plan.network, weights } } };
+}
+
+/**
+ * The network with an array for every weight. A graph knows its weights by their arrays: two that begin with the same one,
+ * such as one of zeros for all biases, would be one weight there.
+ */
+function withOwnArrays(network: Network): Network {
+  const taken = new Set<Float32Array>();
+  const own = ({ name, array }: Weight): Weight => {
+    const data = taken.has(array.data) ? array.data.slice() : array.data;
+    taken.add(data);
+    return { name, array: { ...array, data } };
+  };
+  return { ...network, weights: new Map([...network.weights].map(([layer, weights]) => [layer, weights.map(own)])) };
 }
 
 function copyWeights(weights: NetworkWeights): NetworkWeights {
