@@ -2,9 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { OnnxGraph } from "../../src/backends/onnx/graph.js";
 import { lower } from "../../src/backends/onnx/lower.js";
 import { foldIntoConvolutions } from "../../src/backends/onnx/quantization/fold-into-convolutions.js";
-import { planQuantization } from "../../src/backends/onnx/quantization/quantize-graph.js";
+import { qualityOf } from "../../src/backends/onnx/quantization/quality.js";
+import { planQuantization, quantizeGraph } from "../../src/backends/onnx/quantization/quantize-graph.js";
 import type { Int8Calibration } from "../../src/backends/quantizing-backend.js";
 import {
   auto,
@@ -236,6 +238,40 @@ describe("the parts of it", () => {
       await kept.dispose();
     },
   );
+
+  test("a filter of next to nothing keeps its bias, which would be more units than an int32 holds", () => {
+    const value = (name: string) => ({ name, elementType: "float32", shape: undefined }) as const;
+    const graph = {
+      inputs: [value("pixels")],
+      outputs: [value("sums")],
+      initializers: [
+        { name: "kernel", shape: [2, 1, 1, 1], data: Float32Array.of(1e-12, 0.5) },
+        { name: "bias", shape: [2], data: Float32Array.of(0.75, -0.25) },
+      ],
+      nodes: [
+        { operator: "Relu", inputs: ["pixels"], outputs: ["positive"], attributes: {} },
+        { operator: "Conv", inputs: ["positive", "kernel", "bias"], outputs: ["sums"], attributes: {} },
+      ],
+    };
+    const ranges = new Map([["positive", { least: 0, greatest: 6 }]]);
+    const { initializers } = quantizeGraph(graph as unknown as OnnxGraph, ranges, new Set());
+    const data = (name: string) => Array.from(initializers.find((one) => one.name === name)?.data ?? [], Number);
+    const units = data("sums/bias/int32/scale");
+    const biases = data("sums/bias/int32").map((integer, i) => integer * (units[i] as number));
+    expect(biases[0]).toBeCloseTo(0.75, 6);
+    expect(biases[1]).toBeCloseTo(-0.25, 4);
+    expect(data("sums/int8")).toEqual([0, 127]);
+  });
+
+  test("a value that is no number is the worst of all outputs and pictures", () => {
+    const row = (...values: number[]): NdArray<"float32"> => ({
+      dtype: "float32",
+      shape: [2, 1],
+      data: Float32Array.from(values),
+    });
+    const quality = qualityOf([[row(1, 1), row(1, 1)]], [[row(Number.NaN, 1), row(1, 1)]]);
+    expect(quality).toEqual({ meanCosine: NaN, minimumCosine: NaN, relativeError: NaN, images: 2 });
+  });
 
   test("batch normalisation and padding become part of convolutions without changing values", async () => {
     const { network } = await pooled("mobilenet");
