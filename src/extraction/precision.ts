@@ -7,6 +7,7 @@ import type { ImageSource, SourceImage } from "../images/image-source.js";
 import { loadImages } from "../images/load-images.js";
 import type { NdArray } from "../ndarray.js";
 import type { Network } from "../network/network.js";
+import { preprocessModesOf } from "../network/take-pixels.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
 import { checkOneOf, describeValue } from "../options/check-option.js";
 import { defaultCalibrationPath, readCalibrationText, writeCalibrationText } from "./calibration-file.node.js";
@@ -129,7 +130,8 @@ export async function loadInPrecision(backend: Backend, request: PrecisionReques
 
 function defaultPath({ network, outputs, pictures, cached, cacheDirectory }: PrecisionRequest): string | undefined {
   if (!cached) return undefined;
-  const which = crc32(new TextEncoder().encode(JSON.stringify([weightsChecksum(network), outputs, pictures.size])));
+  const facts = [weightsChecksum(network), outputs, preprocessModesOf(network), pictures.size];
+  const which = crc32(new TextEncoder().encode(JSON.stringify(facts)));
   return defaultCalibrationPath(`${network.name}.${which.toString(16).padStart(8, "0")}.int8.json`, cacheDirectory);
 }
 

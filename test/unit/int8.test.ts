@@ -148,6 +148,21 @@ describe("what cannot be in 8-bit integers is refused", () => {
     ).rejects.toMatchObject({ name: "InvalidArgumentError", message: expect.stringMatching(/crc32.*crc32/u) });
   });
 
+  test("a calibration for pixels that are prepared otherwise, wherever it is kept", async () => {
+    await using extractor = await FeatureExtractor.create({
+      ...int8(),
+      calibrationPath: undefined,
+      cacheDirectory: folder,
+    });
+    const { calibration } = extractor;
+    const otherwise = { ...vggMini, precision: "int8", preprocess: "tf", cacheDirectory: folder } as const;
+    await expect(FeatureExtractor.create({ ...otherwise, calibration })).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+      message: expect.stringMatching(/prepar.*Calibrate it again/su),
+    });
+    await expect(FeatureExtractor.create(otherwise)).rejects.toThrow(/needs pictures/u);
+  });
+
   test.each(["not JSON", "{}", '{"formatVersion":1,"checksum":"0","inFloat":[],"ranges":{"a":[0,null]}}'])(
     "a file that is no calibration: %s",
     async (text) => {
