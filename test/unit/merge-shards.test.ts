@@ -163,6 +163,14 @@ describe("refused, and nothing is left of the merged file:", () => {
     expect(await refusal([paths[4], paths[0], paths[2]] as string[])).toMatch(/of 5 shards 2 are missing: 1, 3/);
   });
 
+  test("a file that tells more shards than any list can have", async () => {
+    const images = shardOf(pictures(4), { index: 0, count: 2 ** 40 });
+    await writeRows(target, images);
+    const alone = path.join(folder, "alone.hdf5");
+    await rename(target, alone);
+    expect(await refusal([alone])).toMatch(/of 1099511627776 shards 1099511627775 are missing: 1, 2, .*, 10, \.\.\./);
+  });
+
   test("a shard that comes twice, by the names of both files", async () => {
     const { paths } = await writeJob(20, 2);
     const copy = path.join(folder, "copy.hdf5");
