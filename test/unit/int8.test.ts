@@ -2,11 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { encodeModel } from "../../src/backends/onnx/encode-model.js";
 import type { OnnxGraph } from "../../src/backends/onnx/graph.js";
 import { lower } from "../../src/backends/onnx/lower.js";
 import { foldIntoConvolutions } from "../../src/backends/onnx/quantization/fold-into-convolutions.js";
 import { qualityOf } from "../../src/backends/onnx/quantization/quality.js";
 import { planQuantization, quantizeGraph } from "../../src/backends/onnx/quantization/quantize-graph.js";
+import { Session } from "../../src/backends/onnx/session.node.js";
 import type { Int8Calibration } from "../../src/backends/quantizing-backend.js";
 import {
   auto,
@@ -93,6 +95,17 @@ describe("a network in 8-bit integers", () => {
     await using first = await FeatureExtractor.create({ ...options, cacheDirectory: folder });
     await using second = await FeatureExtractor.create({ ...vggMini, precision: "int8", cacheDirectory: folder });
     expect(second.calibration).toEqual(first.calibration);
+  });
+
+  test("is one for all runs that begin at the same moment, whatever pictures each has", async () => {
+    const others = imageList(Array.from({ length: 40 }, (_, seed) => picture(500 + seed)));
+    const [one, other] = await Promise.all(
+      [calibrating, others].map((calibration) => FeatureExtractor.create({ ...int8(), calibration })),
+    );
+    expect(other?.attributes).toEqual(one?.attributes);
+    expect(other?.calibration).toEqual(one?.calibration);
+    expect(JSON.parse(await readFile(int8().calibrationPath, "utf8"))).toEqual(one?.calibration);
+    await Promise.all([one?.close(), other?.close()]);
   });
 
   test("says in its attributes that it is another network than the one in float32", async () => {
@@ -289,13 +302,26 @@ describe("the parts of it", () => {
   });
 
   test("batch normalisation and padding become part of convolutions without changing values", async () => {
-    const { network } = await pooled("mobilenet");
+    const { network, pixels } = await pooled("mobilenet");
     const graph = lower(network, network.outputs);
     const folded = foldIntoConvolutions(graph);
     const operators = new Set(folded.nodes.map(({ operator }) => operator));
     expect(operators).not.toContain("BatchNormalization");
     expect(operators).not.toContain("Pad");
     expect(graph.nodes.map(({ operator }) => operator)).toContain("Pad");
+    const valuesOf = async (each: OnnxGraph) => {
+      const names = ({ inputs, outputs }: OnnxGraph) =>
+        [inputs, outputs].map((values) => values.map(({ name }) => name));
+      const [inputs = [], outputs = []] = names(each);
+      const session = await Session.start(
+        { bytes: encodeModel(each), inputs, outputs },
+        { threads: 1, spinning: false },
+      );
+      const [values] = await session.run([pixels]);
+      await session.dispose();
+      return values as NdArray<"float32">;
+    };
+    expect(relativeError(await valuesOf(folded), await valuesOf(graph))).toBeLessThan(1e-5);
   });
 
   test("a network without convolution or dense layer has nothing to round", async () => {
