@@ -313,6 +313,13 @@ describe("refused, and nothing is left of the merged file:", () => {
     expect(await refusal(paths[0] as never, {}, "InvalidArgumentError")).toMatch(/list of texts/);
   });
 
+  test("a target that is a shard by another spelling of its path, also where it may be replaced", async () => {
+    const { paths } = await writeJob(4, 1);
+    const respelled = `${path.join(folder, ".") + path.sep}.${path.sep}${path.basename(paths[0] as string)}`;
+    const error = await mergeShards(paths, respelled, { overwrite: true }).catch((cause: unknown) => cause);
+    expect(isCnnTransferError(error, "InvalidArgumentError")).toBe(true);
+  });
+
   test("a target that exists or was begun, unless it may be replaced", async () => {
     const { whole, paths } = await writeJob(20, 2);
     await using begun = await HDF5DatasetWriter.create(target, { rows: 2, rowShape: [4] });
