@@ -1,4 +1,5 @@
 import { FileAccessError, InvalidArgumentError, InvalidDatasetError, isCnnTransferError } from "./errors.js";
+import { isSameFile } from "./files/existing-file.node.js";
 import type { Compression } from "./hdf5/compression.js";
 import type { RowDType } from "./hdf5/convert-rows.js";
 import type { AttributeValue } from "./hdf5/dataset-attributes.js";
@@ -79,7 +80,8 @@ export async function mergeShards(
   checkTexts("paths", paths, '["animals-00000-of-00002.hdf5", "animals-00001-of-00002.hdf5"]');
   const [firstPath, ...otherPaths] = paths;
   if (firstPath === undefined) throw new InvalidArgumentError("Cannot merge: no shards were given. Pass all of a job.");
-  if (paths.includes(target)) {
+  const isTarget = await Promise.all(paths.map(async (path) => path === target || (await isSameFile(path, target))));
+  if (isTarget.includes(true)) {
     throw new InvalidArgumentError(`Cannot merge into "${target}": it is one of the shards. Choose another name.`);
   }
   const described: [ShardDescription, ...ShardDescription[]] = [await describe(firstPath, options)];

@@ -19,7 +19,7 @@ export interface Int8Calibration {
   readonly formatVersion: 1;
   /** Name of the network, for people. */
   readonly network: string;
-  /** CRC-32 of the network's weights and of what is computed in integers: it is for no other network. */
+  /** CRC-32 of the network's weights, of how it prepares pixels, and of what is computed in integers: it is for no other network. */
   readonly checksum: string;
   /** How the ranges were chosen: the way that gave the smallest error. */
   readonly method: "minmax" | "percentile" | "entropy";

@@ -11,7 +11,7 @@ export async function readCalibrationText(path: string): Promise<string | undefi
 }
 
 /** @throws UnsupportedError always */
-export async function writeCalibrationText(path: string, _text: string): Promise<void> {
+export async function keepCalibrationText(path: string, _text: string): Promise<string> {
   throw noFiles(path);
 }
 

@@ -7,9 +7,10 @@ import type { ImageSource, SourceImage } from "../images/image-source.js";
 import { loadImages } from "../images/load-images.js";
 import type { NdArray } from "../ndarray.js";
 import type { Network } from "../network/network.js";
+import { preprocessModesOf } from "../network/take-pixels.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
 import { checkOneOf, describeValue } from "../options/check-option.js";
-import { defaultCalibrationPath, readCalibrationText, writeCalibrationText } from "./calibration-file.node.js";
+import { defaultCalibrationPath, keepCalibrationText, readCalibrationText } from "./calibration-file.node.js";
 import type { PictureOptions } from "./picture-options.js";
 
 /** In which numbers the network computes. */
@@ -118,7 +119,11 @@ export async function loadInPrecision(backend: Backend, request: PrecisionReques
     const { rangeBatches, judgingBatches } = await readPictures(request, path);
     const options = { outputs, rangeBatches, judgingBatches, signal, onProgress: request.onCalibration };
     calibration = await backend.calibrate(network, options);
-    if (path !== undefined) await writeCalibrationText(path, `${JSON.stringify(calibration, undefined, 1)}\n`);
+    if (path !== undefined) {
+      // Of processes that begin together all use the one that was there first.
+      const text = `${JSON.stringify(calibration, undefined, 1)}\n`;
+      calibration = parseCalibration(path, await keepCalibrationText(path, text));
+    }
   }
   const loaded = await backend.loadQuantized(network, calibration, { outputs, signal });
   const checksum = crc32(new TextEncoder().encode(JSON.stringify(calibration)))
@@ -129,13 +134,17 @@ export async function loadInPrecision(backend: Backend, request: PrecisionReques
 
 function defaultPath({ network, outputs, pictures, cached, cacheDirectory }: PrecisionRequest): string | undefined {
   if (!cached) return undefined;
-  const which = crc32(new TextEncoder().encode(JSON.stringify([weightsChecksum(network), outputs, pictures.size])));
+  const facts = [weightsChecksum(network), outputs, preprocessModesOf(network), pictures.size];
+  const which = crc32(new TextEncoder().encode(JSON.stringify(facts)));
   return defaultCalibrationPath(`${network.name}.${which.toString(16).padStart(8, "0")}.int8.json`, cacheDirectory);
 }
 
 async function readCalibration(path: string): Promise<Int8Calibration | undefined> {
   const text = await readCalibrationText(path);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseCalibration(path, text);
+}
+
+function parseCalibration(path: string, text: string): Int8Calibration {
   let value: unknown;
   try {
     value = JSON.parse(text);

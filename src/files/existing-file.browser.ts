@@ -15,3 +15,8 @@ function refuse(path: string): never {
     `Cannot look for "${path}": a browser has no file paths. Leave out \`checkpoint\`, \`history\` and \`saveBest\`, and keep what \`encode()\` and the callbacks give.`,
   );
 }
+
+/** Whether two paths are the same: there are no files. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  return one === other;
+}

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile, realpath, stat } from "node:fs/promises";
 import { fileAccessError } from "../hdf5/file-access.node.js";
 
 /** Whether there is anything at a path. @throws FileAccessError if the operating system does not tell */
@@ -10,6 +10,12 @@ export async function isThere(path: string): Promise<boolean> {
     if (isMissing(cause)) return false;
     throw fileAccessError("look for", path, cause);
   }
+}
+
+/** Whether two paths lead to one file that is there. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [first, second] = await Promise.all([one, other].map((path) => realpath(path).catch(() => undefined)));
+  return first !== undefined && first === second;
 }
 
 /** The text of a UTF-8 file; undefined if there is none. @throws FileAccessError if it cannot be read */

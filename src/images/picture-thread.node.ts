@@ -79,7 +79,12 @@ export class PictureThread {
       });
       this.#worker.ref();
       const request: PictureRequest = { type: "prepare", id, image: sent.image, target };
-      this.#worker.postMessage(request, sent.transfer);
+      try {
+        this.#worker.postMessage(request, sent.transfer);
+      } catch {
+        // Such as a Blob of a file on disk, which Node sends to no other thread.
+        this.#take(id)?.resolve(false);
+      }
     });
   }
 

@@ -2,7 +2,7 @@ import { InvalidNetworkError } from "../errors.js";
 import type { PreprocessMode } from "../images/preprocess.js";
 import { freeName } from "./free-name.js";
 import type { Layer } from "./layer.js";
-import type { Network } from "./network.js";
+import type { Network, Topology } from "./network.js";
 
 /**
  * Fixes a network's only input to RGB pictures of one size.
@@ -68,4 +68,9 @@ function pictureInput(
     );
   }
   return { layer, shape };
+}
+
+/** How a network prepares raw pixels: the mode of each of its PreprocessInput layers. */
+export function preprocessModesOf(network: Topology): readonly PreprocessMode[] {
+  return network.layers.flatMap((layer) => (layer.className === "PreprocessInput" ? [layer.config.mode] : []));
 }

@@ -43,12 +43,14 @@ export function checkOneJob(
     }
     byIndex.set(index, shard);
   }
-  const missing = Array.from({ length: count }, (_, index) => index).filter((index) => !byIndex.has(index));
-  if (missing.length > 0) {
-    const shown = missing.slice(0, 10).join(", ");
+  const missing = count - byIndex.size;
+  if (missing > 0) {
+    // No list of all: a damaged file may tell any number.
+    const shown: number[] = [];
+    for (let index = 0; shown.length < Math.min(missing, 10); index++) if (!byIndex.has(index)) shown.push(index);
     throw new InvalidDatasetError(
       first.path,
-      `Cannot merge: of ${count} shards ${missing.length} are missing: ${shown}${missing.length > 10 ? ", ..." : ""}. Pass the files of all of them.`,
+      `Cannot merge: of ${count} shards ${missing} are missing: ${shown.join(", ")}${missing > 10 ? ", ..." : ""}. Pass the files of all of them.`,
     );
   }
   const [zero, ...others] = [...shards].sort((a, b) => a.facts.index - b.facts.index);

@@ -177,6 +177,15 @@ describe("two writers of one file", () => {
     expect(counts).toEqual(counts.map(() => 1));
   });
 
+  test("leave the lock of who has taken theirs over to them", async () => {
+    const lock = path.join(folder, "a.lock");
+    const giveBack = await takeLock(lock, lock);
+    const theirs = JSON.stringify({ pid: 1, host: "another machine" });
+    await writeFile(lock, theirs);
+    await giveBack();
+    expect(await readFile(lock, "utf8")).toBe(theirs);
+  });
+
   test("in two processes: one writes the file, the other is refused", async () => {
     for (let i = 0; i < 4; i++) {
       const target = path.join(folder, `${i}.hdf5`);

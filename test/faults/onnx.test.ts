@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { ExitGuard } from "../../src/backends/onnx/exit-guard.node.js";
 import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { Session } from "../../src/backends/onnx/session.node.js";
 import { isCnnTransferError } from "../../src/errors.js";
@@ -107,6 +108,20 @@ describe.skipIf(missing)(
     });
   },
 );
+
+test("a dozen threads at work make Node print no warning of a leak", async () => {
+  const warnings: string[] = [];
+  const listen = ({ name }: Error): number => warnings.push(name);
+  process.on("warning", listen);
+  const before = process.getMaxListeners();
+  const guards = Array.from({ length: 12 }, () => new ExitGuard());
+  for (const guard of guards) guard.watch(true);
+  for (const guard of guards) guard.watch(false);
+  await new Promise(setImmediate);
+  process.off("warning", listen);
+  expect(warnings).toEqual([]);
+  expect(process.getMaxListeners()).toBe(before);
+});
 
 describe("when the thread breaks", () => {
   const workerUrl = new URL("../support/failing-session-worker.mjs", import.meta.url);

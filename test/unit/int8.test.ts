@@ -2,9 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { encodeModel } from "../../src/backends/onnx/encode-model.js";
+import type { OnnxGraph } from "../../src/backends/onnx/graph.js";
 import { lower } from "../../src/backends/onnx/lower.js";
 import { foldIntoConvolutions } from "../../src/backends/onnx/quantization/fold-into-convolutions.js";
-import { planQuantization } from "../../src/backends/onnx/quantization/quantize-graph.js";
+import { qualityOf } from "../../src/backends/onnx/quantization/quality.js";
+import { planQuantization, quantizeGraph } from "../../src/backends/onnx/quantization/quantize-graph.js";
+import { Session } from "../../src/backends/onnx/session.node.js";
 import type { Int8Calibration } from "../../src/backends/quantizing-backend.js";
 import {
   auto,
@@ -93,6 +97,17 @@ describe("a network in 8-bit integers", () => {
     expect(second.calibration).toEqual(first.calibration);
   });
 
+  test("is one for all runs that begin at the same moment, whatever pictures each has", async () => {
+    const others = imageList(Array.from({ length: 40 }, (_, seed) => picture(500 + seed)));
+    const [one, other] = await Promise.all(
+      [calibrating, others].map((calibration) => FeatureExtractor.create({ ...int8(), calibration })),
+    );
+    expect(other?.attributes).toEqual(one?.attributes);
+    expect(other?.calibration).toEqual(one?.calibration);
+    expect(JSON.parse(await readFile(int8().calibrationPath, "utf8"))).toEqual(one?.calibration);
+    await Promise.all([one?.close(), other?.close()]);
+  });
+
   test("says in its attributes that it is another network than the one in float32", async () => {
     await using exact = await FeatureExtractor.create(vggMini);
     expect(exact.attributes).not.toHaveProperty("precision");
@@ -144,6 +159,21 @@ describe("what cannot be in 8-bit integers is refused", () => {
     await expect(
       FeatureExtractor.create({ ...vggMini, weights: "random", precision: "int8", calibration }),
     ).rejects.toMatchObject({ name: "InvalidArgumentError", message: expect.stringMatching(/crc32.*crc32/u) });
+  });
+
+  test("a calibration for pixels that are prepared otherwise, wherever it is kept", async () => {
+    await using extractor = await FeatureExtractor.create({
+      ...int8(),
+      calibrationPath: undefined,
+      cacheDirectory: folder,
+    });
+    const { calibration } = extractor;
+    const otherwise = { ...vggMini, precision: "int8", preprocess: "tf", cacheDirectory: folder } as const;
+    await expect(FeatureExtractor.create({ ...otherwise, calibration })).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+      message: expect.stringMatching(/prepar.*Calibrate it again/su),
+    });
+    await expect(FeatureExtractor.create(otherwise)).rejects.toThrow(/needs pictures/u);
   });
 
   test.each(["not JSON", "{}", '{"formatVersion":1,"checksum":"0","inFloat":[],"ranges":{"a":[0,null]}}'])(
@@ -237,14 +267,61 @@ describe("the parts of it", () => {
     },
   );
 
+  test("a filter of next to nothing keeps its bias, which would be more units than an int32 holds", () => {
+    const value = (name: string) => ({ name, elementType: "float32", shape: undefined }) as const;
+    const graph = {
+      inputs: [value("pixels")],
+      outputs: [value("sums")],
+      initializers: [
+        { name: "kernel", shape: [2, 1, 1, 1], data: Float32Array.of(1e-12, 0.5) },
+        { name: "bias", shape: [2], data: Float32Array.of(0.75, -0.25) },
+      ],
+      nodes: [
+        { operator: "Relu", inputs: ["pixels"], outputs: ["positive"], attributes: {} },
+        { operator: "Conv", inputs: ["positive", "kernel", "bias"], outputs: ["sums"], attributes: {} },
+      ],
+    };
+    const ranges = new Map([["positive", { least: 0, greatest: 6 }]]);
+    const { initializers } = quantizeGraph(graph as unknown as OnnxGraph, ranges, new Set());
+    const data = (name: string) => Array.from(initializers.find((one) => one.name === name)?.data ?? [], Number);
+    const units = data("sums/bias/int32/scale");
+    const biases = data("sums/bias/int32").map((integer, i) => integer * (units[i] as number));
+    expect(biases[0]).toBeCloseTo(0.75, 6);
+    expect(biases[1]).toBeCloseTo(-0.25, 4);
+    expect(data("sums/int8")).toEqual([0, 127]);
+  });
+
+  test("a value that is no number is the worst of all outputs and pictures", () => {
+    const row = (...values: number[]): NdArray<"float32"> => ({
+      dtype: "float32",
+      shape: [2, 1],
+      data: Float32Array.from(values),
+    });
+    const quality = qualityOf([[row(1, 1), row(1, 1)]], [[row(Number.NaN, 1), row(1, 1)]]);
+    expect(quality).toEqual({ meanCosine: NaN, minimumCosine: NaN, relativeError: NaN, images: 2 });
+  });
+
   test("batch normalisation and padding become part of convolutions without changing values", async () => {
-    const { network } = await pooled("mobilenet");
+    const { network, pixels } = await pooled("mobilenet");
     const graph = lower(network, network.outputs);
     const folded = foldIntoConvolutions(graph);
     const operators = new Set(folded.nodes.map(({ operator }) => operator));
     expect(operators).not.toContain("BatchNormalization");
     expect(operators).not.toContain("Pad");
     expect(graph.nodes.map(({ operator }) => operator)).toContain("Pad");
+    const valuesOf = async (each: OnnxGraph) => {
+      const names = ({ inputs, outputs }: OnnxGraph) =>
+        [inputs, outputs].map((values) => values.map(({ name }) => name));
+      const [inputs = [], outputs = []] = names(each);
+      const session = await Session.start(
+        { bytes: encodeModel(each), inputs, outputs },
+        { threads: 1, spinning: false },
+      );
+      const [values] = await session.run([pixels]);
+      await session.dispose();
+      return values as NdArray<"float32">;
+    };
+    expect(relativeError(await valuesOf(folded), await valuesOf(graph))).toBeLessThan(1e-5);
   });
 
   test("a network without convolution or dense layer has nothing to round", async () => {

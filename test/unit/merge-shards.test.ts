@@ -163,6 +163,14 @@ describe("refused, and nothing is left of the merged file:", () => {
     expect(await refusal([paths[4], paths[0], paths[2]] as string[])).toMatch(/of 5 shards 2 are missing: 1, 3/);
   });
 
+  test("a file that tells more shards than any list can have", async () => {
+    const images = shardOf(pictures(4), { index: 0, count: 2 ** 40 });
+    await writeRows(target, images);
+    const alone = path.join(folder, "alone.hdf5");
+    await rename(target, alone);
+    expect(await refusal([alone])).toMatch(/of 1099511627776 shards 1099511627775 are missing: 1, 2, .*, 10, \.\.\./);
+  });
+
   test("a shard that comes twice, by the names of both files", async () => {
     const { paths } = await writeJob(20, 2);
     const copy = path.join(folder, "copy.hdf5");
@@ -303,6 +311,13 @@ describe("refused, and nothing is left of the merged file:", () => {
     const error = await mergeShards(paths, paths[0] as string).catch((cause: unknown) => cause);
     expect(isCnnTransferError(error, "InvalidArgumentError")).toBe(true);
     expect(await refusal(paths[0] as never, {}, "InvalidArgumentError")).toMatch(/list of texts/);
+  });
+
+  test("a target that is a shard by another spelling of its path, also where it may be replaced", async () => {
+    const { paths } = await writeJob(4, 1);
+    const respelled = `${path.join(folder, ".") + path.sep}.${path.sep}${path.basename(paths[0] as string)}`;
+    const error = await mergeShards(paths, respelled, { overwrite: true }).catch((cause: unknown) => cause);
+    expect(isCnnTransferError(error, "InvalidArgumentError")).toBe(true);
   });
 
   test("a target that exists or was begun, unless it may be replaced", async () => {

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { openAsBlob, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
@@ -52,6 +53,18 @@ describe("pictures that are prepared in threads", () => {
       batches.map(({ skipped, ...batch }) => ({ ...batch, skipped: skipped.map(({ name }) => name) }));
     expect(withoutWords(there)).toEqual(withoutWords(here));
     expect([...part.subarray(0, 3)]).toEqual([9, 9, files[0]?.[0]]);
+  });
+
+  test("may be blobs of files on disk, which cannot be sent to a thread", async () => {
+    const file = path.join(tmpdir(), `blob-of-file-${process.pid}.png`);
+    await sharp({ create: { width: 12, height: 10, channels: 3, background: "teal" } })
+      .png()
+      .toFile(file);
+    const blob = await openAsBlob(file);
+    const [here] = await collect([blob], { workers: 0 });
+    const [inThread] = await collect([blob], { workers: 1 });
+    expect(inThread).toEqual(here);
+    await rm(file);
   });
 
   test("come in memory of their own, not in one that threads share", async () => {

@@ -23,6 +23,9 @@ export class ExitGuard {
   watch(wanted: boolean): void {
     if (wanted === this.#watching) return;
     this.#watching = wanted;
+    // Many threads at work are no leak, and Node would print a warning for the eleventh. 0 is no limit.
+    const limit = process.getMaxListeners();
+    if (limit !== 0) process.setMaxListeners(limit + (wanted ? 1 : -1));
     if (wanted) process.on("exit", this.#onExit);
     else process.off("exit", this.#onExit);
   }

@@ -32,7 +32,7 @@ export async function takeLock(path: string, target: string, takeOver = false): 
     try {
       await placeLock(path, text);
       await sweepAsides(path);
-      return () => unlink(path).catch(() => undefined);
+      return () => giveBack(path, text);
     } catch (cause) {
       // ENOENT: another writer has just taken the lock and swept what was prepared here, or the folder is missing.
       const swept = hasCode(cause, "ENOENT") && existsSync(dirname(path));
@@ -58,6 +58,12 @@ export async function takeLock(path: string, target: string, takeOver = false): 
     path: target,
     reason: "locked",
   });
+}
+
+/** Removes a lock unless it has been taken over: it is another writer's then, and keeps others out. */
+async function giveBack(path: string, text: string): Promise<void> {
+  const held = await readFile(path, "utf8").catch(() => undefined);
+  if (held === text) await unlink(path).catch(() => undefined);
 }
 
 /** Makes the lock appear with its content, so that nobody can find it empty and take it for a dead one. */

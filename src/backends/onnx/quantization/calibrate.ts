@@ -2,6 +2,7 @@ import { crc32 } from "../../../checksum/crc32.node.js";
 import { InvalidArgumentError, UnsupportedError } from "../../../errors.js";
 import type { NdArray } from "../../../ndarray.js";
 import type { Network } from "../../../network/network.js";
+import { preprocessModesOf } from "../../../network/take-pixels.js";
 import { weightsChecksum } from "../../../network/weights-checksum.js";
 import type { CalibrationOptions, Int8Calibration, QuantizationQuality } from "../../quantizing-backend.js";
 import type { OnnxGraph } from "../graph.js";
@@ -119,7 +120,7 @@ export function applyCalibration(network: Network, graph: OnnxGraph, calibration
   const checksum = quantizationChecksum(network, planQuantization(graph));
   if (calibration.formatVersion !== 1 || calibration.checksum !== checksum) {
     throw new InvalidArgumentError(
-      `The calibration is of network "${calibration.network}" (crc32 ${calibration.checksum}), but "${network.name}" with these weights and outputs has crc32 ${checksum}. Calibrate it again.`,
+      `The calibration is of network "${calibration.network}" (crc32 ${calibration.checksum}), but "${network.name}" with these weights, outputs and preparation of pixels has crc32 ${checksum}. Calibrate it again.`,
     );
   }
   const ranges = Object.entries(calibration.ranges).map(([tensor, [least, greatest]]) => {
@@ -131,9 +132,9 @@ export function applyCalibration(network: Network, graph: OnnxGraph, calibration
   return quantizeGraph(graph, new Map(ranges), new Set(calibration.inFloat));
 }
 
-/** CRC-32 of the weights and of the names of what is computed in integers. */
+/** CRC-32 of the weights, of how pixels are prepared, and of the names of what is computed in integers. */
 export function quantizationChecksum(network: Network, { kernels, tensors }: QuantizationPlan): string {
-  const text = JSON.stringify([weightsChecksum(network), kernels, tensors]);
+  const text = JSON.stringify([weightsChecksum(network), preprocessModesOf(network), kernels, tensors]);
   return crc32(new TextEncoder().encode(text)).toString(16).padStart(8, "0");
 }
 

@@ -25,23 +25,19 @@ export function qualityOf(
         const products = compare(a as Float32Array, b as Float32Array);
         images++;
         cosines += products.cosine;
-        // Written so that a value which is no number is the worst there is.
-        if (!(products.cosine >= minimum)) minimum = products.cosine;
+        minimum = Math.min(minimum, products.cosine);
         error += products.difference;
         length += products.length;
       }
     }
     worst.images = images;
-    worst.meanCosine = lesser(worst.meanCosine, cosines / images);
-    worst.minimumCosine = lesser(worst.minimumCosine, minimum);
+    // A value which is no number is the worst there is: `Math.min` and `Math.max` keep it.
+    worst.meanCosine = Math.min(worst.meanCosine, cosines / images);
+    worst.minimumCosine = Math.min(worst.minimumCosine, minimum);
     const relative = length === 0 ? (error === 0 ? 0 : Number.POSITIVE_INFINITY) : Math.sqrt(error / length);
-    if (!(relative <= worst.relativeError)) worst.relativeError = relative;
+    worst.relativeError = Math.max(worst.relativeError, relative);
   }
   return worst;
-}
-
-function lesser(a: number, b: number): number {
-  return b >= a ? a : b;
 }
 
 function compare(

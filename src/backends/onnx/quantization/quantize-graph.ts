@@ -10,6 +10,9 @@ const withoutKernel: readonly string[] = ["Add", "Concat", "MaxPool", "AveragePo
 /** Operators that a quantisation right behind them takes in. */
 const absorbed: readonly string[] = ["Relu", "Clip"];
 
+/** Greatest bias in units of the sums of products: half of an int32, whose other half is for the sum. */
+const greatestBias = 2 ** 30;
+
 /** Tensors of a float graph that become 8-bit integers, and the nodes that then compute with them. */
 export interface QuantizationPlan {
   /** Nodes with a kernel, by the name of their output. */
@@ -98,11 +101,13 @@ export function quantizeGraph(
       if (rounded.has(activation)) {
         const kernel = initializers.get(kernelName) as Initializer & { readonly data: Float32Array };
         const axis = node.operator === "Conv" ? filterAxis(kernel).axis : 1;
-        const quantized = quantizeKernel(kernel, axis);
+        const bias = biasName === undefined ? undefined : initializers.get(biasName)?.data;
+        const { scale } = parametersOf(activation);
+        // Of a filter of next to nothing the bias would be more units than an int32 holds: it gets larger units.
+        const leastScale = (filter: number) => Math.abs(Number(bias?.[filter] ?? 0)) / (greatestBias * scale);
+        const quantized = quantizeKernel({ ...kernel, name: output }, axis, leastScale);
         if (quantized) {
-          const { scale } = parametersOf(activation);
           inputs[1] = dequantized(quantized.integers, quantized.scales, node.operator === "Conv" ? 0 : 1);
-          const bias = biasName === undefined ? undefined : initializers.get(biasName)?.data;
           if (bias instanceof Float32Array) inputs[2] = dequantizedBias(output, bias, quantized.scales, scale);
         }
       }
@@ -133,19 +138,15 @@ export function quantizeGraph(
       add({ name: `${integers.name}/zero_point`, shape: [scales.length], data: new Int8Array(scales.length) }),
     ];
     const output = `${integers.name}/rounded`;
-    if (!added.has(integers.name)) {
-      const inputs = [add(integers), ...parameters];
-      nodes.push({ operator: "DequantizeLinear", inputs, outputs: [output], attributes: { axis: { int: axis } } });
-    }
+    const inputs = [add(integers), ...parameters];
+    nodes.push({ operator: "DequantizeLinear", inputs, outputs: [output], attributes: { axis: { int: axis } } });
     return output;
   }
 
   /** In the unit of the sums of products: scale of what goes in * scale of the filter. */
   function dequantizedBias(node: string, bias: Float32Array, scales: Float32Array, scale: number): string {
     const units = scales.map((filter) => filter * scale);
-    const integers = Int32Array.from(bias, (value, i) =>
-      Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.round(value / (units[i] as number)))),
-    );
+    const integers = Int32Array.from(bias, (value, i) => Math.round(value / (units[i] as number)));
     const inputs = [
       add({ name: `${node}/bias/int32`, shape: [bias.length], data: integers }),
       add({ name: `${node}/bias/int32/scale`, shape: [bias.length], data: units }),

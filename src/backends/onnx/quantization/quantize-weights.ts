@@ -14,11 +14,13 @@ export interface QuantizedKernel {
  * CVPR 2018, with the scales for each channel of Krishnamoorthi, arXiv:1806.08342.
  *
  * @param axis where the filters are, as the kernel lies in memory
- * @returns undefined if a value is not finite: then there are no such integers
+ * @param leastScale smallest scale that a filter may have; its weights are then fewer steps
+ * @returns undefined if a value or a least scale is not finite: then there are no such integers
  */
 export function quantizeKernel(
   kernel: Initializer & { readonly data: Float32Array },
   axis: number,
+  leastScale: (filter: number) => number = () => 0,
 ): QuantizedKernel | undefined {
   const { data, shape } = kernel;
   const filters = shape[axis] as number;
@@ -31,7 +33,8 @@ export function quantizeKernel(
     if (size > (scales[filter] as number)) scales[filter] = size;
   }
   for (let filter = 0; filter < filters; filter++) {
-    const scale = (scales[filter] as number) / 127;
+    const scale = Math.max((scales[filter] as number) / 127, leastScale(filter));
+    if (!Number.isFinite(scale)) return undefined;
     // Below this, a float32 of it has lost its precision.
     scales[filter] = scale > 1e-30 ? scale : 1;
   }
