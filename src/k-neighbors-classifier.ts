@@ -51,7 +51,7 @@ const cosineRounding = 1e-14;
  */
 export class KNeighborsClassifier {
   readonly #passes: RepeatedPasses;
-  readonly #labels: Int32Array;
+  readonly #rows: number;
   readonly #target: Target;
   readonly #settings: Settings;
 
@@ -60,9 +60,9 @@ export class KNeighborsClassifier {
   /** Names of the classes, in the order of the probabilities. */
   readonly classLabels: readonly string[];
 
-  private constructor(passes: RepeatedPasses, labels: Int32Array, target: Target, settings: Settings) {
+  private constructor(passes: RepeatedPasses, rows: number, target: Target, settings: Settings) {
     this.#passes = passes;
-    this.#labels = labels;
+    this.#rows = rows;
     this.#target = target;
     this.#settings = settings;
     this.inputShape = target.inputShape;
@@ -70,7 +70,7 @@ export class KNeighborsClassifier {
   }
 
   /**
-   * Goes over the rows once, checks them, and remembers their classes.
+   * Goes over the rows once, and checks them.
    *
    * @throws InvalidArgumentError for options out of range, fewer rows than `neighbors`, data that is empty, a class out of
    * range, or features that are NaN or infinite
@@ -98,15 +98,9 @@ export class KNeighborsClassifier {
     }
     // Later passes belong to later calls, which have signals of their own.
     const passes = repeatedPasses("data", data, target, cacheBytes, undefined);
-    const labels = new Int32Array(data.length);
-    let rows = 0;
     signal?.throwIfAborted();
-    for await (const { classes } of passes.pass()) {
-      signal?.throwIfAborted();
-      labels.set(classes, rows);
-      rows += classes.length;
-    }
-    return new KNeighborsClassifier(passes, labels, target, { neighbors, weights, metric });
+    for await (const _ of passes.pass()) signal?.throwIfAborted();
+    return new KNeighborsClassifier(passes, data.length, target, { neighbors, weights, metric });
   }
 
   /**
@@ -171,23 +165,31 @@ export class KNeighborsClassifier {
   async #probabilities(method: string, xs: NdArray, signal: AbortSignal | undefined): Promise<NdArray<"float64">> {
     const queries = checkFeatures(method, xs, this.inputShape);
     const { neighbors, metric } = this.#settings;
+    // Of this pass alone: data of one's own may come in another order each time.
+    const labels = new Int32Array(this.#rows);
     const rows = {
       rowShape: this.inputShape,
-      [Symbol.asyncIterator]: () => this.#batches(),
+      [Symbol.asyncIterator]: () => this.#batches(labels),
     };
     const near = await nearestRows(rows, queries, { top: neighbors, metric, signal });
     const classes = this.classLabels.length;
     const data = new Float64Array(near.length * classes);
-    for (const [row, found] of near.entries()) this.#vote(found, data.subarray(row * classes, (row + 1) * classes));
+    for (const [row, found] of near.entries())
+      this.#vote(found, labels, data.subarray(row * classes, (row + 1) * classes));
     return { dtype: "float64", shape: [near.length, classes], data };
   }
 
-  /** Rows by their place in the pass, by which their classes are known. */
-  async *#batches() {
-    for await (const { xs } of this.#passes.pass()) yield { xs };
+  /** Rows by their place in the pass, by which `labels` gets their classes. */
+  async *#batches(labels: Int32Array) {
+    let passed = 0;
+    for await (const { xs, classes } of this.#passes.pass()) {
+      labels.set(classes, passed);
+      passed += classes.length;
+      yield { xs };
+    }
   }
 
-  #vote(near: readonly NearRow[], votes: Float64Array): void {
+  #vote(near: readonly NearRow[], labels: Int32Array, votes: Float64Array): void {
     const { weights, metric } = this.#settings;
     const least = metric === "cosine" ? cosineRounding : 0;
     // Rows that are the same as the one asked about, if there are any, decide alone.
@@ -195,7 +197,7 @@ export class KNeighborsClassifier {
     let sum = 0;
     for (const { index, distance } of same.length > 0 ? same : near) {
       const vote = same.length > 0 || weights === "uniform" ? 1 : 1 / distance;
-      const label = this.#labels[index] as number;
+      const label = labels[index] as number;
       votes[label] = (votes[label] as number) + vote;
       sum += vote;
     }

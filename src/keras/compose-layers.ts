@@ -3,6 +3,7 @@ import type { Layer } from "../network/layer.js";
 import { inferLayerShape, type RowShape } from "../network/layer-shape.js";
 import type { Topology } from "../network/network.js";
 import { type WeightShape, weightShapes } from "../network/weight-shapes.js";
+import { compositionFault } from "./check-composition.js";
 import {
   type ComposedLayer,
   type ComposeLayer,
@@ -104,9 +105,8 @@ function checkedComposition(
     );
   };
   const composition = compose({ className: plainName(className), name, config, inputs, inputShapes });
-  if (!Array.isArray(composition?.layers)) {
-    return fail('expected { layers: [...], output: "name of one of them" }.');
-  }
+  const fault = compositionFault(composition);
+  if (fault !== undefined) return fail(fault);
   const { layers, output, weights = {} } = composition;
   const topology: Topology = {
     name,

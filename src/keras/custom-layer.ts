@@ -79,13 +79,18 @@ export interface PlacedLayer {
 /**
  * The function for a layer's class, if `customLayers` has one.
  *
- * @throws InvalidArgumentError if what it has is none
+ * @throws InvalidArgumentError if it is no object, or what it has is no function
  */
 export function composerOf(
   { className, registeredName }: ModelEntry,
   customLayers: CustomLayers | undefined,
 ): ComposeLayer | undefined {
   if (customLayers === undefined) return undefined;
+  if (typeof customLayers !== "object" || customLayers === null || Array.isArray(customLayers)) {
+    throw new InvalidArgumentError(
+      `\`customLayers\` is ${describeValue(customLayers)}: expected an object with a function for each class.`,
+    );
+  }
   const keys = [registeredName, className, plainName(className)];
   const key = keys.find((name) => name !== undefined && Object.hasOwn(customLayers, name));
   const compose: unknown = key === undefined ? undefined : customLayers[key];

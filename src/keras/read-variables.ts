@@ -46,6 +46,8 @@ async function locateIn(
   const custom = new Set(
     [...byClass].filter(([, [node]]) => node?.kind === "layer" && isCustom(node)).map(([key]) => key),
   );
+  // Those that were said to have no weights too: if the file has some for them, nothing may be lost.
+  for (const node of nodes) if (node.kind === "layer" && node.isOwn) custom.add(snakeCase(node.className));
   const stored =
     group === undefined ? new Map<string, string[]>() : await storedClasses(file, `${path}/${group}`, custom);
   for (const [key, ofClass] of byClass) {

@@ -1,6 +1,7 @@
 import type { NdArray, Shape } from "../ndarray.js";
 import type { Topology } from "../network/network.js";
 import { weightShapes } from "../network/weight-shapes.js";
+import { convertWeight } from "./check-composition.js";
 import type { PartWeight } from "./custom-layer.js";
 import type { ModelTree } from "./model-tree.js";
 import type { FlatModel } from "./read-topology.js";
@@ -34,6 +35,8 @@ export interface WeightLayer {
   readonly className: string;
   readonly trainable: boolean;
   readonly weights: readonly NeededWeight[];
+  /** Whether it is of the model's own class, with weights in the file that may lie in layers of its own. */
+  readonly isOwn?: boolean;
 }
 
 /** A model inside of a model: files of weights treat it as one layer. */
@@ -79,7 +82,8 @@ export function modelWeightNodes(flat: FlatModel, dialect: KernelDialect = {}): 
       const composed = flat.composed.get(layer);
       if (composed !== undefined) {
         const weights = composed.weights.map(customWeight);
-        return { kind: "layer", name, layer, className, trainable: origin?.trainable ?? true, weights };
+        const { isOwn } = composed;
+        return { kind: "layer", name, layer, className, trainable: origin?.trainable ?? true, weights, isOwn };
       }
       const weights = (needed.get(origin?.name ?? "") ?? []).map((weight) => ({
         ...weight,
@@ -93,6 +97,7 @@ export function modelWeightNodes(flat: FlatModel, dialect: KernelDialect = {}): 
 function customWeight({ name, shape, part, source }: PartWeight): NeededWeight {
   const { shape: storedShape, convert } = source;
   const isOther = storedShape !== undefined || convert !== undefined;
-  const stored = isOther ? { shape: storedShape ?? shape, restore: convert ?? ((array) => array) } : undefined;
+  const restore = (array: NdArray<"float32">) => convertWeight(source, array);
+  const stored = isOther ? { shape: storedShape ?? shape, restore } : undefined;
   return { name, shape, stored, custom: { part, source } };
 }

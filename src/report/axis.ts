@@ -20,6 +20,7 @@ export function roundTicks(low: number, high: number, count = 5): Ticks {
 
 /** A mark's value with the digits that tell it from its neighbours. */
 export function tickText(value: number, step: number): string {
+  if (value === 0 && step < 1e-4) return "0";
   if (value !== 0 && (Math.abs(value) >= 1e6 || step < 1e-4)) return value.toExponential(1);
   return value.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
 }

@@ -27,7 +27,7 @@ export interface PredictViewsOptions extends AbortOptions, LoadImageOptions {
 
 /** What was said of pictures, each looked at several times. */
 export interface ViewPredictions extends Omit<Predictions, "trueClasses"> {
-  /** For each picture the index of its class; undefined if the source has no labels. */
+  /** For each picture the index of its class; undefined unless the source has a label for every picture. */
   readonly trueClasses: Int32Array | undefined;
   /** `[pictures, classes]`: mean of the probabilities of a picture's views. */
   readonly probabilities: NdArray<"float64">;

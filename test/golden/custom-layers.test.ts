@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { encodeKerasModel, loadKeras } from "../../src/index.js";
 import type { ComposeLayer, CustomLayers, LayerComposition } from "../../src/keras/custom-layer.js";
+import type { NdArray } from "../../src/ndarray.js";
 import { countParameters } from "../../src/network/summary.js";
 import { expectOutputs, type Values } from "../support/expect-outputs.js";
 import { layer } from "../support/layers.js";
@@ -139,6 +140,31 @@ describe.each(cases)("a model of $name with layers of its own classes", ({ name,
     ["weights for no layer", override("Gate", extraWeights), /"gate" \(Gate\).*"slope"/],
     ["no function", { ...customLayers, Gate: "Multiply" }, /customLayers.*"Gate"/],
     ["nothing", override("Gate", (() => undefined) as unknown as ComposeLayer), /"gate" \(Gate\).*expected/],
+    ["a list in the place of all", ["Gate"], /customLayers.*expected an object/],
+    ["no layer among the layers", giving({ layers: [null], output: "a" }), /"gate" \(Gate\).*layers\[0\].*null/],
+    [
+      "a layer without inputs",
+      giving({ layers: [{ className: "Identity", name: "a", config: {} }], output: "a" }),
+      /layers\[0\]/,
+    ],
+    ["a class that JavaScript knows", giving(one("constructor")), /"gate" \(Gate\).*constructor.*not known/],
+    ["no output", giving({ ...one("Identity"), output: undefined }), /"gate" \(Gate\).*output/],
+    ["no list of weights", giving({ ...one("Identity"), weights: null }), /"gate" \(Gate\).*weights.*null/],
+    [
+      "weights that are no paths",
+      giving({ ...one("Identity"), weights: { a: [{}] } }),
+      /"gate" \(Gate\).*weights.*"a"/,
+    ],
+    [
+      "weights that come to nothing",
+      override(
+        "ScaledResidual",
+        converted(() => undefined),
+      ),
+      /"alpha".*undefined/,
+    ],
+    ["weights that come to a plain list", override("ScaledResidual", converted(plainList)), /"alpha".*Float32Array/],
+    ["no weights where the file has some", override("Mixer", () => one("Identity", "input")), /does not hold.*mixer/],
   ])("is refused with %s", async (_, others, message) => {
     for (const end of [".h5", ".keras"]) {
       await expect(
@@ -151,6 +177,24 @@ describe.each(cases)("a model of $name with layers of its own classes", ({ name,
 function override(className: string, compose: ComposeLayer): CustomLayers {
   return { ...customLayers, [className === "Mixer" ? "mine>Mixer" : className]: compose };
 }
+
+function giving(composition: unknown): CustomLayers {
+  return override("Gate", () => composition as LayerComposition);
+}
+
+function one(className: string, input = "input_0"): LayerComposition {
+  const only = { ...layer("Identity", "a", [input], {}), className } as LayerComposition["layers"][number];
+  return { layers: [only], output: "a" };
+}
+
+function converted(convert: () => unknown): ComposeLayer {
+  return (custom) => ({
+    ...scaledResidual(custom),
+    weights: { scale: [{ variable: "alpha", shape: [], convert: convert as () => NdArray<"float32"> }] },
+  });
+}
+
+const plainList = () => ({ dtype: "float32", shape: [4], data: [1, 2, 3, 4] });
 
 function mixerOf(units: number): ComposeLayer {
   return (custom) => {

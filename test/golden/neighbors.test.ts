@@ -74,6 +74,21 @@ describe("the nearest neighbours vote as in scikit-learn's KNeighborsClassifier"
     expect(passes).toBeGreaterThan(4);
   });
 
+  test("also when data of one's own comes in another order in each pass", async () => {
+    const [expected] = golden.neighbors;
+    if (!expected) throw new Error("no case");
+    let start = 0;
+    const turning: TrainingData = {
+      ...train,
+      async *[Symbol.asyncIterator]() {
+        start = (start + 30) % 90;
+        yield* part(start, 90, 41);
+        if (start > 0) yield* part(0, start, 41);
+      },
+    };
+    await compare(await KNeighborsClassifier.fit(turning, { ...expected, cacheBytes: 0 }), expected);
+  });
+
   test("and rows kept in memory are read once", async () => {
     let passes = 0;
     const read: TrainingData = {

@@ -337,6 +337,7 @@ describe("axes", () => {
     [1, 0.25, "1.0"],
     [20, 20, "20"],
     [3e7, 1e7, "3.0e+7"],
+    [0, 1e-120, "0"],
   ])("write %f in steps of %f as %s", (value, step, text) => {
     expect(tickText(value, step)).toBe(text);
   });

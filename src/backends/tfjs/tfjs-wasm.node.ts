@@ -6,13 +6,13 @@ const events = ["uncaughtException", "unhandledRejection"] as const;
 type Listener = (...parameters: unknown[]) => void;
 
 /**
- * tfjs on WebAssembly: runs wherever Node or a browser does, trains heads, needs no native library. Some eleven times
- * slower than onnx() at running VGG16, some two to five times slower than tfjsNode() at training a head.
+ * tfjs on WebAssembly: runs wherever Node or a browser does, trains, needs no native library. Some ten times slower than
+ * onnx() at running VGG16; two to five times slower than tfjsNode() at training a head, more at training convolutions.
  *
- * In Node its packages are dependencies of this library. Starting it replaces one kernel of the wasm backend, for the
- * whole process, by an equal but faster one (a matrix product with transposed operands). The memory of WebAssembly ends
- * at 4 GB without an error, so loading, running and training reject with UnsupportedError before 3 GB are passed.
- * Convolutions are run but not trained here; `loadForTraining` refuses them with UnsupportedError.
+ * In Node its packages are dependencies of this library. Starting it gives the wasm backend, for the whole process, a faster
+ * matrix product with transposed operands, the gradients of convolutions that it lacks, and a right one of max pooling. The memory
+ * of WebAssembly ends at 4 GB without an error, so loading, running and training reject with UnsupportedError before 3 GB
+ * are passed.
  *
  * @example
  * const extractor = await FeatureExtractor.create({ backbone: "squeezenet", backend: tfjsWasm() });
