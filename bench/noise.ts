@@ -4,7 +4,7 @@ import os from "node:os";
 export interface Noise {
   /** Slowest run of the same arithmetic / fastest one; 1 on a machine that does nothing else. */
   readonly spread: number;
-  /** Processes that wanted a core when the bench began, on average over a minute. */
+  /** Processes that wanted a core in the minute before the first bench. */
   readonly load: number;
   readonly verdict: string;
 }
@@ -12,9 +12,12 @@ export interface Noise {
 /** From here on, differences of a tenth say nothing. */
 const noisySpread = 1.15;
 
-/** Watches a machine: `sample` before, between and after what is measured. */
-export function watchNoise(): { sample(): void; result(): Noise } {
-  const [load = 0] = os.loadavg();
+/**
+ * Watches a machine: `sample` before, between and after what is measured.
+ *
+ * @param load processes that wanted a core before this program did
+ */
+export function watchNoise(load: number): { sample(): void; result(): Noise } {
   const times: number[] = [];
   return {
     sample() {

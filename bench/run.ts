@@ -52,10 +52,11 @@ if (unknown.length > 0) {
 console.log(
   `${os.cpus()[0]?.model ?? "unknown processor"}, ${os.availableParallelism()} cores, Node ${process.version}`,
 );
+const [load = 0] = os.loadavg();
 const results: Record<string, BenchResult> = {};
 for (const [name, bench] of Object.entries(benches)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
-  const noise = watchNoise();
+  const noise = watchNoise(load);
   noise.sample();
   await bench();
   noise.sample();
