@@ -4,6 +4,7 @@ import { extraction } from "./extraction.js";
 import { forward } from "./forward.js";
 import { hdf5 } from "./hdf5.js";
 import { int8 } from "./int8.js";
+import { kerasFiles } from "./keras-files.js";
 import { logistic } from "./logistic.js";
 import { watchNoise } from "./noise.js";
 import { takeTables } from "./report.js";
@@ -42,6 +43,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   int8: () => int8({ quick }),
   hdf5: () => hdf5(quick ? { gigabytes: 0.1, rounds: 1 } : { gigabytes, rounds }),
   logistic: () => logistic({ quick }),
+  "keras-files": kerasFiles,
   training: () => training({ rounds: quick ? 3 : rounds, batches, quick }),
 };
 const unknown = asked.filter((name) => !(name in benches));

@@ -8,14 +8,16 @@ interface ClassAndConfig {
   readonly config: JsonObject;
 }
 
-const classNames: ReadonlyMap<string, string> = new Map([
+/** Classes of Keras 1 that have another name later. */
+export const keras1Classes: ReadonlyMap<string, string> = new Map([
   ["Convolution1D", "Conv1D"],
   ["Convolution2D", "Conv2D"],
   ["AtrousConvolution2D", "Conv2D"],
   ["SeparableConvolution2D", "SeparableConv2D"],
 ]);
 
-const mergeClasses: ReadonlyMap<string, string> = new Map([
+/** What the modes of Keras 1's Merge are later. */
+export const mergeClasses: ReadonlyMap<string, string> = new Map([
   ["sum", "Add"],
   ["mul", "Multiply"],
   ["ave", "Average"],
@@ -54,7 +56,8 @@ const old: ReadonlySet<string> = new Set([...settings.keys(), "nb_row", "nb_col"
  * @throws UnsupportedError for what later versions do not have
  */
 export function modernLayer(className: string, name: string, config: JsonObject): ClassAndConfig {
-  const isOld = classNames.has(className) || className === "Merge" || Object.keys(config).some((key) => old.has(key));
+  const isOld =
+    keras1Classes.has(className) || className === "Merge" || Object.keys(config).some((key) => old.has(key));
   const refuse = (key: string): never => {
     throw new UnsupportedError(
       `Layer "${name}" (${className}) of the Keras model has \`${key}\` ${show(config[key])}, which Keras 2 and 3 do not have and which cannot be run here.`,
@@ -85,7 +88,7 @@ export function modernLayer(className: string, name: string, config: JsonObject)
       [left, right],
     ];
   }
-  return { className: classNames.get(className) ?? className, config: modern };
+  return { className: keras1Classes.get(className) ?? className, config: modern };
 }
 
 function penalty(value: Json): Json {

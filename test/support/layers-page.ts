@@ -1,4 +1,5 @@
 import { withKerasLayers } from "../../src/keras/keras-layers.js";
+import { keras1Classes, mergeClasses } from "../../src/keras/keras1-layer.js";
 import { toKerasLayer } from "../../src/keras/layer-config.js";
 import { readableClasses } from "../../src/keras/read-layer.js";
 import { activationNames } from "../../src/network/activation.js";
@@ -33,6 +34,41 @@ const onlyKeras3 = new Set([
   "RandomShear",
 ]);
 
+/** Classes of Keras 1.2.2 that still have their name. */
+const sameInKeras1 = new Set([
+  "Activation",
+  "ActivityRegularization",
+  "AveragePooling1D",
+  "AveragePooling2D",
+  "BatchNormalization",
+  "Cropping1D",
+  "Cropping2D",
+  "Dense",
+  "Dropout",
+  "ELU",
+  "Flatten",
+  "GaussianDropout",
+  "GaussianNoise",
+  "GlobalAveragePooling1D",
+  "GlobalAveragePooling2D",
+  "GlobalMaxPooling1D",
+  "GlobalMaxPooling2D",
+  "InputLayer",
+  "LeakyReLU",
+  "MaxPooling1D",
+  "MaxPooling2D",
+  "Permute",
+  "RepeatVector",
+  "Reshape",
+  "SpatialDropout1D",
+  "SpatialDropout2D",
+  "ThresholdedReLU",
+  "UpSampling1D",
+  "UpSampling2D",
+  "ZeroPadding1D",
+  "ZeroPadding2D",
+]);
+
 /** The page of layers of the documentation, from the code that reads, runs and writes them. */
 export function layersPage(): string {
   const rows = [...new Set<string>([...layerClassNames, ...readableClasses])].map((name) => {
@@ -40,6 +76,7 @@ export function layersPage(): string {
     const runs = (layerClassNames as readonly string[]).includes(name);
     return [
       name,
+      readable ? inKeras1(name) : "-",
       readable && !onlyKeras3.has(name) ? "yes" : "-",
       readable && !onlyKeras2.has(name) ? "yes" : "-",
       runs ? "yes" : `as ${runAs(name)}`,
@@ -50,13 +87,14 @@ export function layersPage(): string {
   const table = [
     [
       "layer",
+      "read from Keras 1",
       "read from Keras 2",
       "read from Keras 3",
       "onnx, `toOnnx`",
       "tfjs backends, `toLayersModel`",
       "written as",
     ],
-    ["---", "---", "---", "---", "---", "---"],
+    ["---", "---", "---", "---", "---", "---", "---"],
     ...rows,
   ];
   return `# Layers
@@ -102,4 +140,12 @@ function written(className: LayerClassName): string {
     .slice(inputs.length)
     .map((each) => toKerasLayer(each).class_name)
     .join(", ");
+}
+
+/** What a layer is called in Keras 1, where it is there. */
+function inKeras1(name: string): string {
+  if (sameInKeras1.has(name)) return "yes";
+  const older = [...keras1Classes].filter(([, later]) => later === name).map(([own]) => own);
+  const modes = [...mergeClasses].filter(([, later]) => later === name).map(([mode]) => `Merge, ${mode}`);
+  return [...older, ...modes].join(", ") || "-";
 }
