@@ -13,7 +13,7 @@ pictures=$(realpath "${1:-../shared/data/animals}")
 for program in munged slurmctld slurmd sbatch; do
   command -v "$program" >/dev/null || { echo "$program is missing: apt-get install slurm-wlm munge" >&2; exit 1; }
 done
-work=$(mktemp -d /tmp/slurm-array.XXXXXX)
+work=$(mktemp -d -t slurm-array.XXXXXX)
 pids=()
 
 clean_up() {
