@@ -1,7 +1,8 @@
 import { type Shape, sizeOf } from "../ndarray.js";
 import { cut } from "../network/cut.js";
-import type { Layer, LayerClassName } from "../network/layer.js";
+import type { Layer } from "../network/layer.js";
 import { isAugmentation } from "../network/layers/augmentation.js";
+import { isRegularization } from "../network/layers/regularization.js";
 import type { Network, NetworkWeights } from "../network/network.js";
 import { inferShapes } from "../network/shapes.js";
 
@@ -16,18 +17,6 @@ export interface SplitNetwork {
   /** Shape of one row of its values. */
   readonly shape: Shape;
 }
-
-/** Kinds of layers that do something else while training than else. */
-const actsInTraining: ReadonlySet<LayerClassName> = new Set<LayerClassName>([
-  "Dropout",
-  "SpatialDropout1D",
-  "SpatialDropout2D",
-  "GaussianDropout",
-  "AlphaDropout",
-  "GaussianNoise",
-  "ActivityRegularization",
-  "StochasticDepth",
-]);
 
 /**
  * Divides a network behind the last layer that everything trained depends on alone, and that depends on nothing that is
@@ -67,7 +56,7 @@ export function isLateSplit({ shape }: SplitNetwork, imageSize: readonly [number
 function standsStill(layer: Layer, network: Network, isFrozen: (layer: string) => boolean): boolean {
   const owner = layer.weightsOf ?? layer.name;
   if (network.weights.has(owner) && !isFrozen(owner)) return false;
-  return !actsInTraining.has(layer.className) && !isAugmentation(layer.className);
+  return !isRegularization(layer.className) && !isAugmentation(layer.className);
 }
 
 /** Names of the layers behind one layer; undefined if something else leads to the outputs too. */

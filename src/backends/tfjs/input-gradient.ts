@@ -1,6 +1,7 @@
 import { BackendError, InvalidNetworkError, ShapeMismatchError, UnsupportedError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
-import type { Layer, LayerClassName } from "../../network/layer.js";
+import type { Layer } from "../../network/layer.js";
+import { isRegularization } from "../../network/layers/regularization.js";
 import type { Network } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
 import { validateNetwork } from "../../network/validate.js";
@@ -22,18 +23,6 @@ import {
   type WeightTensors,
   weightsOfLayer,
 } from "./weight-tensors.js";
-
-/** Layers that act at random while training, and here as in inference: they pass their value on. */
-const passing: readonly LayerClassName[] = [
-  "Dropout",
-  "SpatialDropout1D",
-  "SpatialDropout2D",
-  "GaussianDropout",
-  "AlphaDropout",
-  "GaussianNoise",
-  "ActivityRegularization",
-  "StochasticDepth",
-];
 
 /**
  * {@link GradientBackend.inputGradient} on tfjs. Layers run as in inference: dropout does nothing, and batch normalisation
@@ -107,7 +96,7 @@ function differentiate(
 
 /** How a layer runs so that gradients flow through it, as in inference otherwise. */
 function contextOf(layer: Layer): TrainingContext | undefined {
-  if (passing.includes(layer.className)) return undefined;
+  if (isRegularization(layer.className)) return undefined;
   return { differentiated: true, noise };
 }
 

@@ -1,4 +1,4 @@
-import type { Layer } from "../layer.js";
+import type { Layer, LayerClassName } from "../layer.js";
 import type { ShapeRules } from "../layer-rules.js";
 import type { RowShape } from "../row-shape.js";
 import { onlyInput, requireRate, spatialInput } from "./check-shape.js";
@@ -33,6 +33,11 @@ export const regularizationShapes: ShapeRules<RegularizationConfigs> = {
     return onlyInput(layer, inputs);
   },
 };
+
+/** Whether a layer acts while training only, and else passes its input on. */
+export function isRegularization(className: LayerClassName): boolean {
+  return Object.hasOwn(regularizationShapes, className);
+}
 
 function dropped(
   layer: Layer<"Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "GaussianDropout" | "AlphaDropout">,
