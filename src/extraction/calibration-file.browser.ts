@@ -11,6 +11,11 @@ export async function readCalibrationText(path: string): Promise<string | undefi
 }
 
 /** @throws UnsupportedError always */
+export async function prepareCalibrationFile(path: string): Promise<void> {
+  throw noFiles(path);
+}
+
+/** @throws UnsupportedError always */
 export async function keepCalibrationText(path: string, _text: string): Promise<string> {
   throw noFiles(path);
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readFile, rename, unlink, writeFile } from "node:fs/promises";
+import { link, mkdir, rename, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { kerasModelsFolder } from "../backbones/keras-models-folder.node.js";
-import { FileAccessError } from "../errors.js";
+import { checkWritable } from "../files/atomic-file.node.js";
+import { readTextIfThere } from "../files/existing-file.node.js";
 import { fileAccessError } from "../hdf5/file-access.node.js";
 
 /** Where the calibration of a network with these weights is kept: beside the weights. */
@@ -11,17 +12,19 @@ export function defaultCalibrationPath(fileName: string, cacheDirectory: string 
 }
 
 /** Text of a calibration file; undefined if there is none. @throws FileAccessError if it cannot be read */
-export async function readCalibrationText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new FileAccessError(
-      `Cannot read the calibration "${path}": ${(cause as Error).message}. Make it readable, or give another \`calibrationPath\`.`,
-      { path, reason: "not-permitted" },
-      { cause },
-    );
-  }
+export function readCalibrationText(path: string): Promise<string | undefined> {
+  return readTextIfThere(path);
+}
+
+/**
+ * Makes the folder for a calibration file, and checks that the file can be written there before minutes are spent on it.
+ *
+ * @throws FileAccessError if it cannot
+ */
+export async function prepareCalibrationFile(path: string): Promise<void> {
+  // Where the folder cannot be made, the check says so.
+  await mkdir(dirname(path), { recursive: true }).catch(() => undefined);
+  await checkWritable(path);
 }
 
 /**
@@ -31,8 +34,6 @@ export async function readCalibrationText(path: string): Promise<string | undefi
  * @throws FileAccessError if it cannot be written
  */
 export async function keepCalibrationText(path: string, text: string): Promise<string> {
-  // Where the folder cannot be made, writing says so.
-  await mkdir(dirname(path), { recursive: true }).catch(() => undefined);
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await writeFile(temporary, text, { flag: "wx", flush: true });

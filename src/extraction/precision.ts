@@ -10,7 +10,12 @@ import type { Network } from "../network/network.js";
 import { preprocessModesOf } from "../network/take-pixels.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
 import { checkOneOf, describeValue } from "../options/check-option.js";
-import { defaultCalibrationPath, keepCalibrationText, readCalibrationText } from "./calibration-file.node.js";
+import {
+  defaultCalibrationPath,
+  keepCalibrationText,
+  prepareCalibrationFile,
+  readCalibrationText,
+} from "./calibration-file.node.js";
 import type { PictureOptions } from "./picture-options.js";
 
 /** In which numbers the network computes. */
@@ -116,6 +121,7 @@ export async function loadInPrecision(backend: Backend, request: PrecisionReques
   if (request.calibration !== undefined && !isSource(request.calibration)) calibration = request.calibration;
   else if (path !== undefined) calibration = await readCalibration(path);
   if (calibration === undefined) {
+    if (path !== undefined && request.calibration !== undefined) await prepareCalibrationFile(path);
     const { rangeBatches, judgingBatches } = await readPictures(request, path);
     const options = { outputs, rangeBatches, judgingBatches, signal, onProgress: request.onCalibration };
     calibration = await backend.calibrate(network, options);

@@ -161,6 +161,27 @@ describe("what cannot be in 8-bit integers is refused", () => {
     ).rejects.toMatchObject({ name: "InvalidArgumentError", message: expect.stringMatching(/crc32.*crc32/u) });
   });
 
+  test("a calibration for pictures of another size", async () => {
+    await using extractor = await FeatureExtractor.create(int8());
+    const { calibration } = extractor;
+    await expect(
+      FeatureExtractor.create({ ...vggMini, imageSize: [96, 96], precision: "int8", calibration }),
+    ).rejects.toMatchObject({ name: "InvalidArgumentError", message: expect.stringMatching(/Calibrate it again/u) });
+  });
+
+  test("a place where no calibration can be kept, before one is made", async () => {
+    await writeFile(path.join(folder, "file"), "");
+    const seen: number[] = [];
+    await expect(
+      FeatureExtractor.create({
+        ...int8(),
+        calibrationPath: path.join(folder, "file", "vgg-mini.int8.json"),
+        onCalibration: ({ done }) => seen.push(done),
+      }),
+    ).rejects.toMatchObject({ name: "FileAccessError" });
+    expect(seen).toEqual([]);
+  });
+
   test("a calibration for pixels that are prepared otherwise, wherever it is kept", async () => {
     await using extractor = await FeatureExtractor.create({
       ...int8(),

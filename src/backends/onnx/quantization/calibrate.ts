@@ -132,9 +132,20 @@ export function applyCalibration(network: Network, graph: OnnxGraph, calibration
   return quantizeGraph(graph, new Map(ranges), new Set(calibration.inFloat));
 }
 
+/** Shapes of what goes in: at another size of pictures, ranges and quality are others. */
+function inputShapesOf(network: Network): readonly (readonly (number | null)[])[] {
+  return network.layers.flatMap((layer) => (layer.className === "InputLayer" ? [layer.config.shape] : []));
+}
+
 /** CRC-32 of the weights, of how pixels are prepared, and of the names of what is computed in integers. */
 export function quantizationChecksum(network: Network, { kernels, tensors }: QuantizationPlan): string {
-  const text = JSON.stringify([weightsChecksum(network), preprocessModesOf(network), kernels, tensors]);
+  const text = JSON.stringify([
+    weightsChecksum(network),
+    preprocessModesOf(network),
+    inputShapesOf(network),
+    kernels,
+    tensors,
+  ]);
   return crc32(new TextEncoder().encode(text)).toString(16).padStart(8, "0");
 }
 
