@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import { checkBoolean } from "../options/check-option.js";
 import { createRandom, type Random } from "../random.js";
-import { checkSeed, permutation } from "./split.js";
+import { checkSeed, permutation, rowsByClass } from "./split.js";
 
 /** One fold of a cross-validation. */
 export interface Fold {
@@ -64,14 +64,7 @@ function assignStratified(
   mix: Pick<Random, "shuffle">,
   foldOf: Uint32Array,
 ): void {
-  const members = new Map<number, number[]>();
-  for (let row = 0; row < labels.length; row++) {
-    const label = labels[row] as number;
-    const rows = members.get(label);
-    if (rows) rows.push(row);
-    else members.set(label, [row]);
-  }
-  const classes = [...members.values()];
+  const classes = [...rowsByClass(labels).values()];
   const smallest = classes.reduce((least, rows) => Math.min(least, rows.length), Number.POSITIVE_INFINITY);
   if (smallest < folds) {
     throw new InvalidArgumentError(

@@ -155,8 +155,8 @@ function proportionalCounts(counts: readonly number[], total: number, random: Ra
   return shares;
 }
 
-/** Rows of each class, classes in order of their number. */
-function membersByClass(labels: ArrayLike<number>): Uint32Array[] {
+/** Rows of each class, classes in the order in which they first appear. */
+export function rowsByClass(labels: ArrayLike<number>): ReadonlyMap<number, readonly number[]> {
   const members = new Map<number, number[]>();
   for (let row = 0; row < labels.length; row++) {
     const label = labels[row] as number;
@@ -164,7 +164,12 @@ function membersByClass(labels: ArrayLike<number>): Uint32Array[] {
     if (rows) rows.push(row);
     else members.set(label, [row]);
   }
-  return [...members.entries()].sort(([a], [b]) => a - b).map(([, rows]) => Uint32Array.from(rows));
+  return members;
+}
+
+/** Rows of each class, classes in order of their number. */
+function membersByClass(labels: ArrayLike<number>): Uint32Array[] {
+  return [...rowsByClass(labels).entries()].sort(([a], [b]) => a - b).map(([, rows]) => Uint32Array.from(rows));
 }
 
 /** Numbers below `count` in a random order. */
