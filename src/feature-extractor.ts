@@ -317,6 +317,8 @@ export class FeatureExtractor implements AsyncDisposable {
     }
     const readable = this.#loaded.readsSharedMemory === true ? pixels : unshared(pixels);
     const outputs = await this.#loaded.run([readable], { signal });
+    // After a failure or an abort the backend may still be reading.
+    this.#preparation.release(pixels.data);
     return new Map(this.#features.map(({ layer }, i) => [layer, outputs[i] as NdArray<"float32">]));
   }
 }

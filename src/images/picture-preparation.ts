@@ -23,6 +23,8 @@ export interface PictureTask {
 export interface PicturePreparation {
   /** Makes room for pictures where they can be prepared without a copy. */
   allocate(bytes: number): Uint8Array;
+  /** Takes back room that `allocate` made, whole, once nobody reads it or writes to it any more. */
+  release(room: Uint8Array): void;
   /**
    * Decodes one picture, resizes it, and puts it where the task says. Calls may overlap.
    *
@@ -46,6 +48,7 @@ export function prepareHere(settings: PictureSettings): PicturePreparation {
   let lane: Promise<void> = Promise.resolve();
   return {
     allocate: (bytes) => new Uint8Array(bytes),
+    release() {},
     async prepare({ image, name, target, signal }) {
       const pixels = await decodeFor(fastFor, image, { ...settings, name, signal });
       // One resize per turn of the event loop: pictures that were decoded at the same moment must not block it in a row.

@@ -7,6 +7,9 @@ import { PictureThread } from "./picture-thread.node.js";
 /** More would wait for each other: Node decodes in four threads unless told otherwise. */
 const mostUseful = 8;
 
+/** A batch that is filled, one ahead of it, two that are being computed. */
+const mostRooms = 4;
+
 /** As many threads as the machine runs at once, within reason. */
 export function defaultWorkers(): number {
   return Math.min(availableParallelism(), mostUseful);
@@ -34,6 +37,8 @@ class PictureThreads implements PicturePreparation {
   readonly #workers: number;
   readonly #threadUrl: URL;
   readonly #here: PicturePreparation;
+  /** Memory to be used again: that of all threads is freed late, and hundreds of megabytes would wait for it. */
+  readonly #rooms: Uint8Array[] = [];
   #threads: readonly PictureThread[] = [];
   #closing: Promise<void> | undefined;
 
@@ -45,7 +50,14 @@ class PictureThreads implements PicturePreparation {
   }
 
   allocate(bytes: number): Uint8Array {
-    return new Uint8Array(new SharedArrayBuffer(bytes));
+    const at = this.#rooms.findIndex(({ byteLength }) => byteLength === bytes);
+    const [room] = at < 0 ? [] : this.#rooms.splice(at, 1);
+    return room ?? new Uint8Array(new SharedArrayBuffer(bytes));
+  }
+
+  release(room: Uint8Array): void {
+    const isWhole = room.byteLength === room.buffer.byteLength && room.buffer instanceof SharedArrayBuffer;
+    if (isWhole && this.#rooms.length < mostRooms) this.#rooms.push(room);
   }
 
   async prepare(task: PictureTask): Promise<void> {
@@ -62,6 +74,7 @@ class PictureThreads implements PicturePreparation {
   }
 
   close(): Promise<void> {
+    this.#rooms.length = 0;
     this.#closing ??= Promise.all(this.#threads.map((thread) => thread.close())).then(() => {});
     return this.#closing;
   }

@@ -100,6 +100,23 @@ describe("what the features are", () => {
     expect(all.data.some((value) => value > 0)).toBe(true);
   });
 
+  test("they are each picture's own where the memory of earlier batches is used again, with some left out, and after a run that was stopped", async () => {
+    const many = Array.from({ length: 60 }, (_, i) => (i % 11 === 5 ? broken : picture(100 + i)));
+    const whole = many.filter((each) => each !== broken);
+    const alone = await Promise.all(whole.map(async (each) => [...(await extractor.extract([each])).data]));
+    const rowsOf = async (batches: number) => {
+      const rows: number[][] = [];
+      for await (const { features } of extractor.stream(imageList(many), { batchSize: 4, onError: "skip" })) {
+        const [count = 0] = features.shape;
+        for (let row = 0; row < count; row++) rows.push([...features.data.subarray(row * 512, (row + 1) * 512)]);
+        if (--batches === 0) break;
+      }
+      return rows;
+    };
+    expect(await rowsOf(3)).toEqual(alone.slice(0, 12));
+    expect(await rowsOf(Number.POSITIVE_INFINITY)).toEqual(alone);
+  });
+
   test("no pictures give no rows", async () => {
     expect(await extractor.extract([])).toEqual({ dtype: "float32", shape: [0, 512], data: new Float32Array(0) });
   });

@@ -55,6 +55,24 @@ describe("pictures that are prepared in threads", () => {
     expect([...part.subarray(0, 3)]).toEqual([9, 9, files[0]?.[0]]);
   });
 
+  test("are put into memory that was given back, if it is whole and as large as is asked for", async () => {
+    const preparation = preparePictures({ size }, 1);
+    const room = preparation.allocate(bytes);
+    preparation.release(room.subarray(1));
+    preparation.release(new Uint8Array(bytes));
+    expect(preparation.allocate(bytes - 1).buffer).not.toBe(room.buffer);
+    expect(preparation.allocate(bytes).buffer).not.toBe(room.buffer);
+    preparation.release(room);
+    expect(preparation.allocate(2 * bytes).buffer).not.toBe(room.buffer);
+    expect(preparation.allocate(bytes)).toBe(room);
+    expect(preparation.allocate(bytes)).not.toBe(room);
+    const rooms = Array.from({ length: 10 }, () => preparation.allocate(bytes));
+    for (const each of rooms) preparation.release(each);
+    const again = Array.from({ length: 10 }, () => preparation.allocate(bytes));
+    expect(again.filter((each) => rooms.includes(each))).toHaveLength(4);
+    await preparation.close();
+  });
+
   test("may be blobs of files on disk, which cannot be sent to a thread", async () => {
     const file = path.join(tmpdir(), `blob-of-file-${process.pid}.png`);
     await sharp({ create: { width: 12, height: 10, channels: 3, background: "teal" } })
