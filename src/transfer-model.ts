@@ -189,8 +189,8 @@ export class TransferModel implements AsyncDisposable {
       return await running;
     } finally {
       this.#fitting = undefined;
-      // Not waited for: who predicts may take long, and goes on with the weights from before.
-      void this.#retire();
+      // Not waited for: who predicts may take long, and goes on with the weights from before. `close` tells of a failure.
+      this.#retire().catch(() => undefined);
     }
   }
 
