@@ -107,7 +107,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * Reads a head from a Keras `.h5` file: one that was saved here, or by Keras 2 or 3, as a Sequential or Functional model
    * whose output fits the `task`: a softmax over the classes, if nothing else is said. Predictions are equal.
    *
-   * Optimizer, clipping and penalties are the file's where no option gives them; the optimizer's running values start anew.
+   * Optimizer, clipping, penalties and label smoothing are the file's where no option gives them; the optimizer's running values start anew.
    *
    * @throws FileAccessError if the file cannot be read
    * @throws InvalidDatasetError if it is not an HDF5 file
@@ -260,8 +260,8 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
 
   /**
    * Saves the head as a Keras model in the legacy `.h5` format: `keras.models.load_model` of Keras 2 and 3 opens it
-   * compiled, with equal predictions, and `fit` goes on there (the optimizer's running values start anew; label smoothing is
-   * not kept; compiled with AdamW, it opens in Keras 3 only). Class labels and metadata are in the file too, where Keras does
+   * compiled, with equal predictions, and `fit` goes on there with the same loss, smoothed labels included (the optimizer's running values
+   * start anew; compiled with AdamW, it opens in Keras 3 only). Class labels and metadata are in the file too, where Keras does
    * not look: dataset `label_names`, root attribute `metadata`.
    *
    * The file is replaced in one step: after a crash or on a full disk the old one is still there.

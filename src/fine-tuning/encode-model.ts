@@ -6,9 +6,9 @@ import { frozenLayers } from "./trained-layers.js";
 
 /** What stands in a model's Keras file beside its layers and weights. */
 export function kerasNotes(parts: ModelParts): EncodeModelOptions {
-  const { loss, optimizer, clipping, l1, l2 } = parts.training;
+  const { loss, labelSmoothing, optimizer, clipping, l1, l2 } = parts.training;
   return {
-    compile: { loss, optimizer, clipping, metrics: [taskRules(parts.task).kerasMetric] },
+    compile: { loss, labelSmoothing, optimizer, clipping, metrics: [taskRules(parts.task).kerasMetric] },
     l1,
     l2,
     frozen: frozenLayers(parts.network, new Set(parts.trained)),

@@ -3,13 +3,14 @@ import { InvalidArgumentError } from "../errors.js";
 import { resolvePretrained, sizeOfPictures } from "../extraction/extraction-model.js";
 import { type PictureOptions, resolvePictureOptions } from "../extraction/picture-options.js";
 import type { KerasSource } from "../keras/keras-source.js";
-import { type KerasNetwork, loadKeras } from "../keras/load-keras.js";
+import { loadKeras } from "../keras/load-keras.js";
 import type { Network } from "../network/network.js";
 import { takePictures } from "../network/take-pixels.js";
 import { checkOneOf } from "../options/check-option.js";
 import { checkClassLabels, headNetwork } from "../training/head-network.js";
-import type { HeadMetadata, LearningOptions } from "../training/head-options.js";
+import type { HeadMetadata } from "../training/head-options.js";
 import { checkMetadata, trainingOptions } from "../training/head-parts.js";
+import { learningOfFile } from "../training/learning-of-file.js";
 import { type Task, tasks } from "../training/target.js";
 import { checkEnding, checkLabelCount } from "../training/task-ending.js";
 import { assembleNetwork, baseNetwork } from "./assemble-network.js";
@@ -104,8 +105,9 @@ export async function readModel(source: KerasSource, options: LoadModelOptions<T
   const described = `network "${network.name}"`;
   checkLabelCount(classLabels, checkEnding(network, described, task), described, task);
   const still = new Set(model.frozen);
+  const { learning, knowsPenalties } = learningOfFile(model, options, task);
   return {
-    training: trainingOptions(learningOf(model, options), task, options.seed),
+    training: trainingOptions(learning, task, options.seed),
     network,
     task,
     headFrom: headFrom === undefined ? undefined : layersFrom(network, headFrom, "headFrom")[0],
@@ -114,22 +116,10 @@ export async function readModel(source: KerasSource, options: LoadModelOptions<T
     pictures: { ...resolvePictureOptions(pictures), size: imageSize },
     metadata,
     trained: [...network.weights.keys()].filter((layer) => !still.has(layer)),
-    untrainable:
-      model.l2 === undefined && options.l1 === undefined && options.l2 === undefined
-        ? "Cannot train this model as Keras would: its layers have penalties other than one for all kernels. Pass `l2` or `l1` to train it with that penalty instead."
-        : undefined,
+    untrainable: knowsPenalties
+      ? undefined
+      : "Cannot train this model as Keras would: its layers have penalties other than one for all kernels. Pass `l2` or `l1` to train it with that penalty instead.",
   };
-}
-
-/** How a loaded model learns: what options say, else what its file says. */
-function learningOf({ compile, l1 = 0, l2 = 0 }: KerasNetwork, options: LoadModelOptions<Task>): LearningOptions {
-  const told = options.l1 !== undefined || options.l2 !== undefined;
-  const penalties = told ? { l1: options.l1, l2: options.l2 } : { l1, l2 };
-  if (options.optimizer !== undefined || compile === undefined) return { ...options, ...penalties };
-  // A learning rate alone is that of the file's optimizer.
-  const { learningRate: rate, ...optimizer } = compile.optimizer;
-  const { learningRate = rate, clipping = compile.clipping } = options;
-  return { ...options, ...penalties, optimizer, learningRate, clipping };
 }
 
 /** Names of the layers with weights from one on, or from the head on if that comes first. */

@@ -14,6 +14,7 @@ import type {
   NetworkHeadOptions,
   TransferHeadOptions,
 } from "./head-options.js";
+import { learningOfFile } from "./learning-of-file.js";
 import { resolveOptimizer } from "./optimizer-options.js";
 import { type Task, taskRules, tasks } from "./target.js";
 import { checkEnding, checkLabelCount } from "./task-ending.js";
@@ -90,31 +91,15 @@ export async function readHead(file: HDF5File, name: string, options: LoadHeadOp
     );
   }
   checkLabelCount(classLabels, outputs, `the head in "${name}"`, task);
-  const told = options.l1 !== undefined || options.l2 !== undefined;
-  const penalties = {
-    l1: options.l1 ?? model.l1 ?? (told ? 0 : undefined),
-    l2: options.l2 ?? model.l2 ?? (told ? 0 : undefined),
-  };
-  // A learning rate alone is that of the file's optimizer.
-  const { compile } = model;
-  const { learningRate: rate, ...settings } = compile?.optimizer ?? {};
-  const learning: LearningOptions =
-    options.optimizer !== undefined || compile === undefined
-      ? options
-      : {
-          ...options,
-          optimizer: settings as LearningOptions["optimizer"],
-          learningRate: options.learningRate ?? rate,
-        };
-  const clipping = options.clipping ?? compile?.clipping;
+  const { learning, knowsPenalties } = learningOfFile(model, options, task);
   return {
     network: model.network,
     task,
     inputShape: inputShapeOf(model.network),
     classLabels: [...classLabels],
     metadata: model.metadata ?? {},
-    training: trainingOptions({ ...learning, ...penalties, clipping }, task, options.seed),
-    untrainable: whyUntrainable(model, penalties, name),
+    training: trainingOptions(learning, task, options.seed),
+    untrainable: whyUntrainable(model, knowsPenalties, name),
   };
 }
 
@@ -123,15 +108,11 @@ function inputShapeOf({ layers }: Network): Shape {
   return (layers.find((layer) => layer.className === "InputLayer")?.config.shape ?? []) as Shape;
 }
 
-function whyUntrainable(
-  model: KerasModel,
-  { l1, l2 }: { readonly l1: number | undefined; readonly l2: number | undefined },
-  name: string,
-): string | undefined {
+function whyUntrainable(model: KerasModel, knowsPenalties: boolean, name: string): string | undefined {
   if (model.frozen.length > 0) {
     return `Cannot train the head from "${name}": its layers ${model.frozen.map((layer) => `"${layer}"`).join(", ")} are frozen (\`trainable\` is false), but a head trains as a whole. Set them to trainable in Python and save it again.`;
   }
-  if (l1 === undefined || l2 === undefined) {
+  if (!knowsPenalties) {
     return `Cannot train the head from "${name}" as Keras would: its layers have penalties other than one for all kernels. Pass \`l2\` or \`l1\` to train it with that penalty instead.`;
   }
   return undefined;
