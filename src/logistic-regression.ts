@@ -6,6 +6,7 @@ import { defaultWritableEngine } from "./hdf5/writable-engine.js";
 import { encodeKerasModel } from "./keras/write-model.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import type { Network } from "./network/network.js";
+import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
 import type { HeadMetadata, SaveHeadOptions } from "./training/head-options.js";
@@ -21,7 +22,6 @@ import { logisticClasses, logisticProbabilities } from "./training/logistic/logi
 import { logisticNetwork, logisticParameters } from "./training/logistic/logistic-network.js";
 import { checkC, type LogisticRegressionOptions, type LogisticSolution } from "./training/logistic/logistic-options.js";
 import { scoreInTurns } from "./training/logistic/score-in-turns.js";
-import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
 import type { Target } from "./training/target.js";
 import type { TrainingData } from "./training/training-data.js";
 
@@ -189,16 +189,9 @@ export class LogisticRegression {
    * @throws InvalidArgumentError if `top` is not a positive integer, or a feature is NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
-  async classify(
-    xs: NdArray,
-    options: AbortOptions & {
-      /** How many classes, at most. @default 5 */
-      readonly top?: number | undefined;
-    } = {},
-  ): Promise<readonly (readonly ClassProbability[])[]> {
-    const top = checkTop(options.top);
+  async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
     const scores = await this.#scores(checkFeatures("classify", xs, this.inputShape), options.signal);
-    return mostProbable(this.#probabilities(scores), this.classLabels, top);
+    return classifyRows(this, options, async () => this.#probabilities(scores));
   }
 
   /**

@@ -10,6 +10,11 @@ export interface SourceImage {
   readonly name: string;
   /** Index into the source's `classLabels`; absent where the source has no classes. */
   readonly label?: number | undefined;
+  /**
+   * Further numbers by name, such as its weight in training, ones and zeros for several labels, or what a regression is to
+   * meet. Training takes them; files of features and pictures do not hold them.
+   */
+  readonly columns?: Readonly<Record<string, number | readonly number[]>> | undefined;
 }
 
 /**
