@@ -3,10 +3,8 @@ import { messageOf } from "./shared-tfjs.js";
 
 /** Sees what goes wrong on a device that computes later than it is told to, and so cannot throw. */
 export interface DeviceFailures {
-  /** How many have been seen since the start. */
-  readonly count: number;
-  /** Text of the last one. */
-  readonly last: string;
+  /** What has been seen since the start. */
+  readonly seen: readonly string[];
   /** Runs synchronous work, and notes what of it fails on the device. */
   during<T>(work: () => T): T;
   /** Resolves once it is known how all work so far has gone. */
@@ -27,21 +25,12 @@ const filters = ["validation", "out-of-memory", "internal"] as const;
  * on. Only work of ours is watched, so that an app's own errors stay where it looks for them.
  */
 export function watchDevice(device: ErrorScopes): DeviceFailures {
-  let count = 0;
-  let last = "";
+  const seen: string[] = [];
   let pending: Promise<unknown> = Promise.resolve();
-  const note = (message: string) => {
-    count++;
-    last = message.split("\n", 1)[0] as string;
-  };
+  const note = (message: string) => void seen.push(message.split("\n", 1)[0] as string);
   void device.lost.then(({ message }) => note(`it was lost, and comes back with a new page or process. ${message}`));
   return {
-    get count() {
-      return count;
-    },
-    get last() {
-      return last;
-    },
+    seen,
     during(work) {
       for (const filter of filters) device.pushErrorScope(filter);
       try {
@@ -72,13 +61,12 @@ export function watchDevice(device: ErrorScopes): DeviceFailures {
  * the values are not to be trusted then
  */
 export function beginWatched({ failures }: TfjsRuntime): () => Promise<void> {
-  const before = failures?.count;
+  const before = failures?.seen.length ?? 0;
   return async () => {
-    if (failures === undefined) return;
-    await failures.settled();
-    if (failures.count === before) return;
-    throw new Error(
-      `the GPU reports: ${failures.last} If its memory is too small, use smaller batches, or tfjsWasm().`,
-    );
+    await failures?.settled();
+    // The first, as others follow from it.
+    const failure = failures?.seen[before];
+    if (failure === undefined) return;
+    throw new Error(`the GPU reports: ${failure}. If its memory is too small, use smaller batches, or tfjsWasm().`);
   };
 }

@@ -4,6 +4,7 @@ import type { TrainableBackend } from "../trainable-backend.js";
 import { type ErrorScopes, watchDevice } from "./device-failures.js";
 import { explainFailedStart, messageOf, type Tfjs } from "./shared-tfjs.js";
 import { createTfjsBackend } from "./tfjs-backend.js";
+import { registerWebgpuMaxPoolGradient } from "./webgpu-max-pool-gradient.js";
 
 /** Options of {@link tfjsWebgpu}. */
 export interface TfjsWebgpuOptions {
@@ -72,7 +73,8 @@ export function createWebgpuBackend(
         afterStart();
       }
     },
-    async started() {
+    async started(tf) {
+      registerWebgpuMaxPoolGradient(tf);
       return description;
     },
     watch: (tf) => watchDevice((tf.findBackend("webgpu") as unknown as { readonly device: ErrorScopes }).device),
