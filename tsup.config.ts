@@ -9,7 +9,16 @@ type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
  * Libraries that are loaded late and only when asked for. tsup leaves `dependencies` and `peerDependencies` outside of
  * the bundle by itself; these it would pull in.
  */
-const external = [/^onnxruntime-/, /^@tensorflow\//, "sharp", "h5wasm", "h5wasm-plugins", "jsfive", "umap-js"];
+const external = [
+  /^onnxruntime-/,
+  /^@tensorflow\//,
+  "sharp",
+  "h5wasm",
+  "h5wasm-plugins",
+  "jsfive",
+  "umap-js",
+  "webgpu",
+];
 
 /** In the build for browsers every `./name.node.js` is its sibling `./name.browser.ts`. */
 const browserSiblings: Plugin = {

@@ -103,7 +103,7 @@ async function expectEqual(each: Case, apply: (x: tf.Tensor, w: tf.Tensor) => tf
       return results.map((result) => Float32Array.from(result.dataSync())) as never;
     });
   const gradients = (backend: string) =>
-    onBackend(tf, backend, () => {
+    onBackend({ tf, backend }, () => {
       const held = tf.backend().numDataIds();
       const results = differentiate();
       expect(tf.backend().numDataIds() - held, `values that ${backend} did not free`).toBe(0);

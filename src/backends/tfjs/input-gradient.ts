@@ -10,6 +10,7 @@ import { checkInputs, expectedInputs } from "../check-inputs.js";
 import { checkLayers } from "../check-layers.js";
 import { planLayers, valueBytes } from "../training/layer-plan.js";
 import { wrapFailure } from "./backend-failure.js";
+import { beginWatched } from "./device-failures.js";
 import { evaluateLayer } from "./evaluate-layer.js";
 import type { TrainingContext } from "./operations.js";
 import type { LayerNoise } from "./perturb.js";
@@ -35,7 +36,7 @@ export async function inputGradient(
   seed: NdArray<"float32">,
   { signal }: AbortOptions,
 ): Promise<NdArray<"float32">> {
-  const { tf, name, backend } = runtime;
+  const { name } = runtime;
   signal?.throwIfAborted();
   checkLayers(network, name);
   validateNetwork(network);
@@ -50,15 +51,18 @@ export async function inputGradient(
   checkSeed(network, output, inputs, seed, rows);
   await loadTfjsLayers();
   const release = reserve(runtime, network, output, inputs, rows);
+  const refuseFailed = beginWatched(runtime);
   let weights: WeightTensors | undefined;
   let gradient: Tensor | undefined;
   try {
     signal?.throwIfAborted();
-    weights = await onBackend(tf, backend, () => uploadWeights(runtime, network.weights));
+    weights = await onBackend(runtime, () => uploadWeights(runtime, network.weights));
     const own = weights;
-    gradient = await onBackend(tf, backend, () => differentiate(runtime, network, output, own, inputs, seed));
+    gradient = await onBackend(runtime, () => differentiate(runtime, network, output, own, inputs, seed));
     signal?.throwIfAborted();
-    return await readTensor(gradient);
+    const values = await readTensor(runtime, gradient);
+    await refuseFailed();
+    return values;
   } catch (error) {
     signal?.throwIfAborted();
     throw explain(error, network, name);
