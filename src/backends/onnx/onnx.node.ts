@@ -3,10 +3,13 @@ import { BackendUnavailableError, InvalidArgumentError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
+import { checkInputGradient } from "../check-input-gradient.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
+import type { GradientBackend } from "../gradient-backend.js";
 import type { CalibrationOptions, Int8Calibration, QuantizingBackend } from "../quantizing-backend.js";
 import type { TrainableBackend, TrainableNetwork, TrainingOptions } from "../trainable-backend.js";
 import { encodeModel } from "./encode-model.js";
+import { gradientGraph } from "./gradient-graph.js";
 import type { OnnxGraph } from "./graph.js";
 import { lower } from "./lower.js";
 import { applyCalibration, calibrate } from "./quantization/calibrate.js";
@@ -45,7 +48,7 @@ interface Runtime {
  * @example
  * const extractor = await FeatureExtractor.create({ backbone: "vgg16", backend: onnx({ threads: 2 }) });
  */
-export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBackend {
+export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBackend & GradientBackend {
   const { threads = availableParallelism(), spinning = false } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new InvalidArgumentError(
@@ -55,7 +58,7 @@ export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBa
   return new OnnxBackend({ threads, spinning });
 }
 
-class OnnxBackend implements QuantizingBackend, TrainableBackend {
+class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBackend {
   readonly specVersion = 1;
   readonly name = "onnx";
   readonly #settings: SessionSettings;
@@ -98,12 +101,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend {
       graph,
       {
         within: async (wanted, action) => {
-          const session = await Session.start(modelOf(wanted), this.#settings);
-          try {
-            return await action((batch) => session.run([batch], { signal: options.signal }));
-          } finally {
-            await session.dispose();
-          }
+          return this.#within(wanted, (session) => action((batch) => session.run([batch], { signal: options.signal })));
         },
       },
       options,
@@ -140,6 +138,30 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend {
     options.signal?.throwIfAborted();
     await this.init();
     return loadNetworkForTraining(network, options, this.#settings);
+  }
+
+  async inputGradient(
+    network: Network,
+    inputs: readonly NdArray<"float32">[],
+    seed: NdArray<"float32">,
+    { signal }: AbortOptions = {},
+  ): Promise<NdArray<"float32">> {
+    signal?.throwIfAborted();
+    const { output } = checkInputGradient(network, this.name, inputs, seed);
+    await this.init();
+    const graph = gradientGraph(network, output, inputs);
+    const [gradient] = await this.#within(graph, (session) => session.run([...inputs, seed], { signal }));
+    return gradient as NdArray<"float32">;
+  }
+
+  /** Runs a graph in a thread that ends with the action. */
+  async #within<T>(graph: OnnxGraph, action: (session: Session) => Promise<T>): Promise<T> {
+    const session = await Session.start(modelOf(graph), this.#settings);
+    try {
+      return await action(session);
+    } finally {
+      await session.dispose();
+    }
   }
 }
 
