@@ -176,7 +176,12 @@ function rangesBy(
   const ranges = new Map<string, ActivationRange>();
   for (const [tensor, histogram] of histograms) {
     const range = histogram.range(method);
-    if (range) ranges.set(tensor, range);
+    if (range) ranges.set(tensor, { least: rounded(range.least), greatest: rounded(range.greatest) });
   }
   return ranges;
+}
+
+/** To three digits: on another machine, whose float32 values differ in the last ones, the same pictures give the same range. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(3));
 }
