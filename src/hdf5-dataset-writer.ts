@@ -65,6 +65,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   readonly #commits: RowCommits;
   readonly #buffer: RowBuffer;
   #attributes: ReadonlyMap<string, HDF5Attribute>;
+  #plainAttributes: Readonly<Record<string, AttributeValue>>;
   #classLabels: readonly string[];
   #state: "open" | "closed" | "aborted" | "released" = "open";
   #tail: Promise<unknown> = Promise.resolve();
@@ -82,6 +83,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     this.#commits = new RowCommits(file, { path, dataKey, rowBytes, rows, power: durability === "power", ...layout });
     this.#buffer = new RowBuffer(settings.bufferSize, rowBytes);
     this.#attributes = settings.attributes;
+    this.#plainAttributes = settings.plainAttributes;
     this.#classLabels = settings.classLabels;
   }
 
@@ -133,9 +135,9 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     return this.#classLabels;
   }
 
-  /** The facts about the data that were given to `create`. */
+  /** The facts about the data that were given to `create` or stored since. */
   get attributes(): Readonly<Record<string, AttributeValue>> {
-    return this.#settings.plainAttributes;
+    return this.#plainAttributes;
   }
 
   /**
@@ -244,7 +246,8 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   }
 
   /**
-   * Adds facts that are known only in the end, such as channel means, to the file's attributes.
+   * Adds facts to the file's attributes that were not known at the beginning, such as channel means. Before the first row
+   * it may also change those that `create` was given: who resumes gives the new ones.
    *
    * @throws InvalidArgumentError if there are more than fourteen in all, or a value is not text or numbers
    */
@@ -256,7 +259,14 @@ export class HDF5DatasetWriter implements AsyncDisposable {
           `\`storeAttributes\`: ${all.size} attributes; up to ${greatestAttributeCount} can be stored.`,
         );
       }
+      const given = Object.keys(this.#settings.plainAttributes).filter((name) => Object.hasOwn(attributes, name));
+      if (given.length > 0 && this.rowsWritten + this.rowsSkipped === 0) {
+        const changed = Object.fromEntries(given.map((name) => [name, attributes[name] as AttributeValue]));
+        const plainAttributes = { ...this.#settings.plainAttributes, ...changed };
+        await this.#file.describe(describeSettings({ ...this.#settings, plainAttributes }));
+      }
       this.#attributes = all;
+      this.#plainAttributes = { ...this.#plainAttributes, ...attributes };
     });
   }
 

@@ -107,7 +107,7 @@ export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
 export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
-export type { PrecisionOptions } from "./extraction/precision.js";
+export type { PrecisionOptions } from "./extraction/precision-options.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,

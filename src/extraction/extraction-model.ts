@@ -11,7 +11,7 @@ import type { Network } from "../network/network.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
 import { checkBoolean, checkList } from "../options/check-option.js";
 import type { ExtractionPictureOptions } from "./picture-options.js";
-import type { PrecisionOptions } from "./precision.js";
+import type { PrecisionOptions } from "./precision-options.js";
 
 /** What a `FeatureExtractor` is made of. */
 export interface FeatureExtractorOptions

@@ -31,4 +31,9 @@ export interface ImageSource extends AsyncIterable<SourceImage> {
    * `extractTo` refuses a writer that was made without them, and `writeImages` stores them.
    */
   readonly attributes?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The whole of which this source is a part, as `shardOf` makes one. What is found out from pictures before a job begins,
+   * such as a calibration, is found out from those of the whole, so that all parts agree.
+   */
+  readonly job?: ImageSource | undefined;
 }

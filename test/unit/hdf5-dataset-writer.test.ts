@@ -583,7 +583,9 @@ describe("resume", () => {
 
   test("is refused if anything that makes the rows differs, and says what", async () => {
     const begun = { ...options, attributes: { layer: "block5_pool", pooling: "avg" } };
-    await (await HDF5DatasetWriter.create(target, begun))[Symbol.asyncDispose]();
+    const first = await HDF5DatasetWriter.create(target, begun);
+    await first.add(rows(0, 1), ["cat"]);
+    await first[Symbol.asyncDispose]();
     for (const [what, other] of [
       ["rows", { rows: 7 }],
       ["rowShape", { rowShape: [3, 2] }],
@@ -602,6 +604,32 @@ describe("resume", () => {
     }
     const writer = await HDF5DatasetWriter.create(target, { ...begun, resume: true });
     await writer.abort();
+  });
+
+  test("with other settings begins anew where no row was written yet", async () => {
+    await (await HDF5DatasetWriter.create(target, { ...options, attributes: { layer: "fc1" } }))[Symbol.asyncDispose]();
+    const writer = await HDF5DatasetWriter.create(target, { ...options, attributes: { layer: "fc2" }, resume: true });
+    expect(writer.attributes).toEqual({ layer: "fc2" });
+    await writer.abort();
+  });
+
+  test("needs a fact as it was stored before the first row, and keeps it", async () => {
+    const begun = { ...options, attributes: { layer: "fc1", precision: "to be found out" } };
+    const first = await HDF5DatasetWriter.create(target, begun);
+    await first.storeAttributes({ precision: "int8" });
+    expect(first.attributes).toEqual({ layer: "fc1", precision: "int8" });
+    await first.add(rows(0, 1), ["cat"]);
+    await first[Symbol.asyncDispose]();
+    await expect(HDF5DatasetWriter.create(target, { ...begun, resume: true })).rejects.toThrow(
+      '`attributes.precision` was "int8" and is now "to be found out"',
+    );
+    const attributes = { layer: "fc1", precision: "int8" };
+    await using writer = await HDF5DatasetWriter.create(target, { ...options, attributes, resume: true });
+    expect(writer.rowsWritten).toBe(1);
+    await writer.close({ allowFewer: true });
+    const file = await contiguous().open(target);
+    expect((await file.attribute("/", "precision"))?.data).toEqual(["int8"]);
+    await file.close();
   });
 
   test("of a file that is complete says so", async () => {

@@ -14,6 +14,7 @@ import type { OnnxGraph } from "./graph.js";
 import { lower } from "./lower.js";
 import { applyCalibration, calibrate } from "./quantization/calibrate.js";
 import { foldIntoConvolutions } from "./quantization/fold-into-convolutions.js";
+import { hasTiles } from "./quantization/has-tiles.node.js";
 import { Session, type SessionModel } from "./session.node.js";
 import { SessionGroup } from "./session-group.node.js";
 import type { SessionSettings } from "./session-thread.node.js";
@@ -105,6 +106,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
         },
       },
       options,
+      hasTiles(),
     );
   }
 
@@ -115,7 +117,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
   ): Promise<LoadedNetwork> {
     const outputs = options.outputs ?? network.outputs;
     const graph = foldIntoConvolutions(lower(network, outputs));
-    return this.#load(network, applyCalibration(network, graph, calibration), outputs, options);
+    return this.#load(network, applyCalibration(network, graph, calibration, hasTiles()), outputs, options);
   }
 
   async #load(

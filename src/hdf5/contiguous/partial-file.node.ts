@@ -126,6 +126,15 @@ export async function openPartialFile(target: string, options: PartialFileOption
           }),
         };
       },
+      async describe(description) {
+        const head = encodeJournalHead(description);
+        // Stopped in between, it is the journal of a run without a row.
+        await attempt(target, () => journal.truncate(0));
+        await writeWhole(journal, 0, head);
+        entriesStart = head.length;
+        journalEnd = head.length;
+        syncedEnd = head.length;
+      },
       async append(entry) {
         rows.check();
         await writeWhole(journal, journalEnd, entry);

@@ -27,6 +27,8 @@ export interface PartialFile {
    * and `complete` are of the new one. Called again, it begins anew.
    */
   replace(): Promise<void>;
+  /** Changes the description that a later run has to give. Only before the first entry. */
+  describe(description: Readonly<Record<string, unknown>>): Promise<void>;
   /** Appends an entry. After a failure the same place is written again. */
   append(entry: Uint8Array): Promise<void>;
   truncate(size: number): Promise<void>;
