@@ -107,6 +107,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       resume: options.resume ?? false,
       takeOver: options.takeOver ?? false,
       expectedBytes: layout.dataPosition + (settings.rows ?? 0) * rowBytes,
+      bytesOf: (rows) => layout.dataPosition + rows * settings.rowBytes,
     });
     try {
       const writer = new HDF5DatasetWriter(path, settings, layout, file);
@@ -152,7 +153,8 @@ export class HDF5DatasetWriter implements AsyncDisposable {
    *   values of the further columns
    * @throws ShapeMismatchError if shape or counts differ, or more rows come than were announced
    * @throws InvalidArgumentError if a label is not a class, a column is missing, or a number does not fit into its type
-   * @throws FileAccessError if the rows cannot be written, for example because the disk is full
+   * @throws FileAccessError if the rows cannot be written, for example because the disk is full, or because a process of
+   *   another machine has taken the file over
    * @throws ClosedError after `close` or `abort`
    */
   add(rows: NdArray, labels?: Labels, options: AddOptions = {}): Promise<void> {
@@ -207,6 +209,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       await this.#flushBuffer();
       await this.#commits.settle();
       this.#file.check();
+      await this.#file.checkOwner();
     });
   }
 
@@ -315,7 +318,8 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     await this.#enqueue("dispose", async () => {
       this.#state = "released";
       try {
-        await this.#flushBuffer();
+        // Whoever was told that another writer has the file knows what becomes of these rows.
+        if (!this.#file.lost) await this.#flushBuffer();
       } finally {
         await this.#commits.settle();
         await this.#file.release();

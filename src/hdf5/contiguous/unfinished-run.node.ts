@@ -29,6 +29,8 @@ export interface Begun {
   /** Where the journal's entries begin and where the last whole one ends. */
   readonly start: number;
   readonly end: number;
+  /** Rows that the entries tell of. */
+  readonly rows: number;
   /** Of the data file, if it came to be made. */
   readonly bytes: number | undefined;
 }
@@ -92,7 +94,7 @@ export async function inspectRun(
         { path: target, reason: "missing" },
       );
     }
-    return { start: head.end, end, bytes: partialBytes };
+    return { start: head.end, end, rows, bytes: partialBytes };
   } finally {
     await source.close();
   }
