@@ -8,7 +8,9 @@ import { writeFileAtomically } from "./files/atomic-file.node.js";
 import { autoEngine } from "./hdf5/auto-engine.js";
 import type { HDF5Source } from "./hdf5/engine.js";
 import type { NdArray, Shape } from "./ndarray.js";
+import { checkNetwork } from "./network/check-network.js";
 import type { Network } from "./network/network.js";
+import { checkOptions } from "./options/check-options.js";
 import { encodeHead } from "./training/encode-head.js";
 import { type EvaluateOptions, evaluateHead, type TaskEvaluations } from "./training/evaluate-head.js";
 import { type FitOptions, fitNetwork } from "./training/fit.js";
@@ -28,6 +30,7 @@ import {
   type LearningRateTable,
 } from "./training/learning-rate-finder.js";
 import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
+import { checkFitOptions, headOptionNames } from "./training/option-names.js";
 import { predictRows } from "./training/predict-rows.js";
 import type { Task } from "./training/target.js";
 import { checkData, type TrainingData } from "./training/training-data.js";
@@ -79,6 +82,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws BackendUnavailableError if the backend does not start
    */
   static async create<T extends Task = "classification">(options: TransferHeadOptions<T>): Promise<TransferHead<T>> {
+    checkOptions("TransferHead.create", options, headOptionNames.create);
     return TransferHead.#start<T>(newHead(options), options.backend);
   }
 
@@ -99,6 +103,8 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
     network: Network,
     options: NetworkHeadOptions<T>,
   ): Promise<TransferHead<T>> {
+    checkNetwork("network", network);
+    checkOptions("TransferHead.fromNetwork", options, headOptionNames.fromNetwork);
     return TransferHead.#start<T>(headOfNetwork(network, options), options.backend);
   }
 
@@ -123,6 +129,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
     source: HDF5Source,
     options: LoadHeadOptions<T> = {},
   ): Promise<TransferHead<T>> {
+    checkOptions("TransferHead.load", options, headOptionNames.load);
     const file = await (options.engine ?? autoEngine()).open(source);
     try {
       const name = typeof source === "string" ? source : "the model's bytes";
@@ -165,6 +172,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async fit(train: TrainingData, options: FitOptions = {}): Promise<readonly EpochLog[]> {
+    checkFitOptions("fit", options, headOptionNames.fit);
     return this.#train("fit", (network) =>
       fitNetwork(network, train, options, {
         target: this,
@@ -189,6 +197,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * const { suggestion } = await head.findLearningRate(train);
    */
   async findLearningRate(train: TrainingData, options: LearningRateFinderOptions = {}): Promise<LearningRateTable> {
+    checkOptions("findLearningRate", options, headOptionNames.findLearningRate);
     return this.#train("findLearningRate", (network) => findLearningRate(network, train, this, options));
   }
 
@@ -202,6 +211,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async evaluate(data: TrainingData, options: EvaluateOptions = {}): Promise<TaskEvaluations[T]> {
+    checkOptions("evaluate", options, headOptionNames.evaluate);
     const network = this.#open("evaluate");
     checkData("data", data, this);
     const { training } = this.#parts;
@@ -218,6 +228,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float32">> {
+    checkOptions("predict", options, headOptionNames.predict);
     const network = this.#open("predict");
     return predictRows(network, checkFeatures("predict", xs, this.inputShape), this.classLabels.length, options);
   }
@@ -237,13 +248,14 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
       readonly top?: number | undefined;
     } = {},
   ): Promise<readonly (readonly ClassProbability[])[]> {
+    checkOptions("classify", options, headOptionNames.classify);
     if (this.task === "regression") {
       throw new UnsupportedError(
         "`classify` was called on a regression, which has no classes. Take its numbers from `predict`.",
       );
     }
     const top = checkTop(options.top);
-    return mostProbable(await this.predict(xs, options), this.classLabels, top);
+    return mostProbable(await this.predict(xs, { signal: options.signal }), this.classLabels, top);
   }
 
   /** The head as plain data, with its weights of now. @throws ClosedError after `close` */
@@ -257,6 +269,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async encode(options: Pick<SaveHeadOptions, "engine"> = {}): Promise<Uint8Array> {
+    checkOptions("encode", options, headOptionNames.encode);
     return encodeHead(this.#parts, await this.#open("encode").readWeights(), options.engine);
   }
 
@@ -272,7 +285,8 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async save(path: string, options: SaveHeadOptions = {}): Promise<void> {
-    const bytes = await this.encode(options);
+    checkOptions("save", options, headOptionNames.save);
+    const bytes = await this.encode({ engine: options.engine });
     await writeFileAtomically(path, bytes, { overwrite: options.overwrite ?? true });
   }
 

@@ -9,6 +9,7 @@ import { kerasNotes } from "./fine-tuning/encode-model.js";
 import { evaluateModel, loadForInference, predictPictures } from "./fine-tuning/inference.js";
 import { LentNetwork } from "./fine-tuning/lent-network.js";
 import { type ModelParts, newModel, readModel } from "./fine-tuning/model-parts.js";
+import { modelOptionNames } from "./fine-tuning/option-names.js";
 import type { OptimizerState } from "./fine-tuning/train-model.js";
 import { frozenLayers, unfrozenLayers } from "./fine-tuning/trained-layers.js";
 import type {
@@ -26,11 +27,14 @@ import { saveKeras } from "./keras/save-keras.js";
 import { type EncodeModelOptions, encodeKerasModel } from "./keras/write-model.js";
 import type { NdArray } from "./ndarray.js";
 import type { Network } from "./network/network.js";
+import { describeValue } from "./options/check-option.js";
+import { checkOptions } from "./options/check-options.js";
 import type { Evaluation } from "./training/evaluate.js";
 import type { HeadMetadata, SaveHeadOptions } from "./training/head-options.js";
 import type { EpochLog } from "./training/history.js";
 import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
 import { resolveOptimizer } from "./training/optimizer-options.js";
+import { checkFitOptions } from "./training/option-names.js";
 
 /**
  * A pretrained network and a head as one classifier of pictures, of which as much is trained as one likes: first the head
@@ -74,6 +78,7 @@ export class TransferModel implements AsyncDisposable {
    * @throws BackendUnavailableError if the backend does not start
    */
   static async create(options: TransferModelOptions): Promise<TransferModel> {
+    checkOptions("TransferModel.create", options, modelOptionNames.create);
     const backend = await TransferModel.#start(options.backend);
     return new TransferModel(await newModel(options), backend);
   }
@@ -87,6 +92,7 @@ export class TransferModel implements AsyncDisposable {
    * @throws InvalidArgumentError if class labels or `preprocess` are neither in the file nor given
    */
   static async load(source: KerasSource, options: LoadModelOptions = {}): Promise<TransferModel> {
+    checkOptions("TransferModel.load", options, modelOptionNames.load);
     const backend = await TransferModel.#start(options.backend);
     return new TransferModel(await readModel(source, options), backend);
   }
@@ -135,6 +141,7 @@ export class TransferModel implements AsyncDisposable {
    * @throws ClosedError after `close`
    */
   unfreeze(options: UnfreezeOptions): void {
+    checkOptions("unfreeze", options, modelOptionNames.unfreeze);
     this.#open("unfreeze");
     if (this.#fitting !== undefined) throw new InvalidArgumentError("`unfreeze` was called while `fit` runs.");
     const trained = unfrozenLayers(this.#parts.network, this.#parts.trained, options);
@@ -157,6 +164,7 @@ export class TransferModel implements AsyncDisposable {
    * @throws ClosedError after `close`
    */
   async fit(train: LabelledPictures, options: TransferFitOptions = {}): Promise<readonly EpochLog[]> {
+    checkFitOptions("fit", options, modelOptionNames.fit);
     this.#open("fit");
     if (this.#parts.untrainable !== undefined) throw new UnsupportedError(this.#parts.untrainable);
     if (this.#fitting !== undefined) {
@@ -204,6 +212,7 @@ export class TransferModel implements AsyncDisposable {
    * @throws ClosedError after `close`
    */
   async evaluate(pictures: LabelledPictures, options: PredictOptions = {}): Promise<Evaluation> {
+    checkOptions("evaluate", options, modelOptionNames.predict);
     const parts = this.#parts;
     return this.#lend("evaluate").use((network) => evaluateModel(network, parts, pictures, options));
   }
@@ -218,8 +227,9 @@ export class TransferModel implements AsyncDisposable {
     pictures: readonly ImageInput[] | ImageSource,
     options: PredictOptions = {},
   ): Promise<NdArray<"float32">> {
+    checkOptions("predict", options, modelOptionNames.predict);
     const parts = this.#parts;
-    const source = Symbol.asyncIterator in pictures ? pictures : imageList(pictures);
+    const source = sourceOf(pictures);
     return this.#lend("predict").use((network) => predictPictures(network, parts, source, options));
   }
 
@@ -237,8 +247,13 @@ export class TransferModel implements AsyncDisposable {
       readonly top?: number | undefined;
     } = {},
   ): Promise<readonly (readonly ClassProbability[])[]> {
+    checkOptions("classify", options, modelOptionNames.classify);
     const top = checkTop(options.top);
-    return mostProbable(await this.predict(pictures, options), this.classLabels, top);
+    return mostProbable(
+      await this.predict(pictures, { batchSize: options.batchSize, signal: options.signal }),
+      this.classLabels,
+      top,
+    );
   }
 
   /**
@@ -254,6 +269,7 @@ export class TransferModel implements AsyncDisposable {
 
   /** The model as the bytes of a Keras file; see {@link save}. @throws ClosedError after `close` */
   async encode(options: Pick<EncodeModelOptions, "engine" | "format"> = {}): Promise<Uint8Array> {
+    checkOptions("encode", options, modelOptionNames.encode);
     return encodeKerasModel(this.network(), { ...kerasNotes(this.#parts), ...options });
   }
 
@@ -269,6 +285,7 @@ export class TransferModel implements AsyncDisposable {
    * @throws ClosedError after `close`
    */
   async save(path: string, options: SaveHeadOptions = {}): Promise<void> {
+    checkOptions("save", options, modelOptionNames.save);
     await saveKeras(this.network(), path, { ...kerasNotes(this.#parts), ...options });
   }
 
@@ -310,4 +327,14 @@ export class TransferModel implements AsyncDisposable {
     this.#folder ??= openCacheFolder(undefined);
     return this.#folder;
   }
+}
+
+function sourceOf(pictures: readonly ImageInput[] | ImageSource): ImageSource {
+  if (typeof pictures === "object" && pictures !== null) {
+    if (Symbol.asyncIterator in pictures) return pictures;
+    if (Array.isArray(pictures)) return imageList(pictures);
+  }
+  throw new InvalidArgumentError(
+    `\`pictures\` is ${describeValue(pictures)}: expected a list of pictures, such as ["cat.jpg"], or a source of them.`,
+  );
 }

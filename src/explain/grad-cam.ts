@@ -4,9 +4,11 @@ import { checkInputs, expectedInputs } from "../backends/check-inputs.js";
 import type { GradientBackend } from "../backends/gradient-backend.js";
 import { BackendError, InvalidArgumentError, InvalidNetworkError } from "../errors.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
+import { checkNetwork } from "../network/check-network.js";
 import type { Network } from "../network/network.js";
 import { inferShapes } from "../network/shapes.js";
 import { describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { predictedClasses } from "../training/metrics.js";
 import { scoreNetwork, tailBehind } from "./score-network.js";
 
@@ -52,6 +54,8 @@ export interface GradCam {
  * const { heatmaps } = await gradCam(network, pixels, { backend: tfjsWasm(), layer: "block5_conv3" });
  */
 export async function gradCam(network: Network, pixels: NdArray, options: GradCamOptions): Promise<GradCam> {
+  checkNetwork("network", network);
+  checkOptions("gradCam", options, { backend: true, layer: true, classIndex: true, signal: true });
   const { backend, signal } = options;
   checkGradientBackend(backend);
   const scored = scoreNetwork(network);

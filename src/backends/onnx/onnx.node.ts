@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { BackendUnavailableError, InvalidArgumentError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
+import { checkOptions } from "../../options/check-options.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
 import type { CalibrationOptions, Int8Calibration, QuantizingBackend } from "../quantizing-backend.js";
@@ -46,6 +47,7 @@ interface Runtime {
  * const extractor = await FeatureExtractor.create({ backbone: "vgg16", backend: onnx({ threads: 2 }) });
  */
 export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBackend {
+  checkOptions("onnx", options, { threads: true, spinning: true });
   const { threads = availableParallelism(), spinning = false } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new InvalidArgumentError(
