@@ -18,7 +18,9 @@ export function checkOptions<T extends object>(receiver: string, options: T, nam
       `The \`options\` of \`${receiver}\` are ${describeValue(options)}: expected an object of options by name.`,
     );
   }
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name));
+  // One that is undefined counts as left out, as those do that are known.
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const [unknown] = given.find(([name]) => !Object.hasOwn(names, name)) ?? [];
   if (unknown === undefined) return;
   const known = Object.keys(names);
   const close = closestNames(unknown, known);

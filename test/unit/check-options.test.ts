@@ -10,8 +10,8 @@ const names = { batchSize: true, signal: true } as const;
 const check = (options: unknown) => () => checkOptions<Options>("extract", options as Options, names);
 
 describe("checkOptions", () => {
-  test.each([[{}], [{ batchSize: 1 }], [{ batchSize: undefined, signal: undefined }], [Object.create(null)]])(
-    "takes %j",
+  test.each([[{}], [{ batchSize: 1 }], [{ batchSize: undefined, bachSize: undefined }], [Object.create(null)]])(
+    "takes %o",
     (options) => {
       expect(check(options)).not.toThrow();
     },
