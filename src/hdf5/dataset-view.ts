@@ -27,6 +27,10 @@ export type { BatchDType, DatasetBatch, OneHotBatch } from "./dataset-batch.js";
 /**
  * Rows of an open data set: all, or a part of them. Parts share the open file and end when it is closed. Any number of
  * passes can run at once.
+ *
+ * @example
+ * const { train, validation } = data.split({ validation: 0.25, stratify: true }); // two views of an HDF5DatasetGenerator
+ * for await (const { xs, ys } of train.with({ batchSize: 64 })) console.log(xs.shape, ys.data);
  */
 export class DatasetView<D extends BatchDType = "float32"> {
   /** Shape of one row of a batch. */
