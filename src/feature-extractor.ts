@@ -4,7 +4,11 @@ import { checkBackend } from "./backends/check-backend.js";
 import type { Int8Calibration } from "./backends/quantizing-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import { ClosedError, InvalidArgumentError } from "./errors.js";
-import { type FeatureExtractorOptions, resolveExtractionModel } from "./extraction/extraction-model.js";
+import {
+  type FeatureExtractorOptions,
+  featureExtractorOptionNames,
+  resolveExtractionModel,
+} from "./extraction/extraction-model.js";
 import { type ExtractionProgress, progressReporter } from "./extraction/extraction-progress.js";
 import {
   checkRoom,
@@ -18,6 +22,7 @@ import {
 import { describePreparation, type PictureOptions, resolvePictureOptions } from "./extraction/picture-options.js";
 import { PrecisionNetwork } from "./extraction/precision.js";
 import { checkPrecision } from "./extraction/precision-options.js";
+import { checkImageSource } from "./images/check-image-source.js";
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
 import { loadBatches, pictureSettings, type SkippedImage, unshared } from "./images/load-images.js";
@@ -25,7 +30,8 @@ import type { PicturePreparation } from "./images/picture-preparation.js";
 import { preparePictures } from "./images/picture-threads.node.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import type { FeatureNetwork } from "./network/feature-network.js";
-import { checkBoolean } from "./options/check-option.js";
+import { checkBoolean, checkList } from "./options/check-option.js";
+import { checkOptions, type OptionNames } from "./options/check-options.js";
 
 /** How a run over many pictures behaves. */
 export interface StreamOptions extends AbortOptions {
@@ -36,6 +42,13 @@ export interface StreamOptions extends AbortOptions {
   /** Called after every batch. */
   readonly onProgress?: ((progress: ExtractionProgress) => void) | undefined;
 }
+
+const streamOptionNames: OptionNames<StreamOptions> = {
+  batchSize: true,
+  onError: true,
+  onProgress: true,
+  signal: true,
+};
 
 /** Features of one batch of pictures, in the source's order. */
 export interface FeatureBatch {
@@ -151,6 +164,7 @@ export class FeatureExtractor implements AsyncDisposable {
    * @throws UnsupportedError if the backend has not the `precision`, or too much would be lost in it
    */
   static async create(options: FeatureExtractorOptions): Promise<FeatureExtractor> {
+    checkOptions("FeatureExtractor.create", options, featureExtractorOptionNames);
     const { backend = auto() } = options;
     checkBackend(backend);
     checkPrecision(options);
@@ -188,6 +202,8 @@ export class FeatureExtractor implements AsyncDisposable {
     images: readonly ImageInput[],
     options: AbortOptions & { readonly batchSize?: number } = {},
   ): Promise<NdArray<"float32">> {
+    checkOptions("extract", options, { batchSize: true, signal: true });
+    checkList("images", images, 'a list of pictures, such as ["cat.jpg"]');
     checkBatchSize(options.batchSize);
     if (!this.#closed && !this.#network.isReady) throw notCalibrated();
     const width = sizeOf(this.featureShape);
@@ -211,6 +227,8 @@ export class FeatureExtractor implements AsyncDisposable {
    * @throws ClosedError after `close`
    */
   stream(source: ImageSource, options: StreamOptions = {}): AsyncGenerator<FeatureBatch, void, undefined> {
+    checkOptions("stream", options, streamOptionNames);
+    checkImageSource("source", source);
     return this.#stream(source, options, 0);
   }
 
@@ -274,6 +292,8 @@ export class FeatureExtractor implements AsyncDisposable {
     source: ImageSource,
     options: ExtractToOptions = {},
   ): Promise<ExtractionSummary> {
+    checkOptions("extractTo", options, { ...streamOptionNames, resume: true });
+    checkImageSource("source", source);
     checkBoolean("resume", options.resume ?? false);
     const sinks: (LayerSink & { readonly done: number })[] = [];
     for (const each of sinksOfLayers(writer, this.featureShapes)) {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, InvalidDatasetError } from "./errors.js";
-import { type BatchOptions, resolveBatchOptions } from "./hdf5/batch-options.js";
+import { type BatchOptions, batchOptionNames, resolveBatchOptions } from "./hdf5/batch-options.js";
 import type { AttributeValue } from "./hdf5/dataset-attributes.js";
 import type { BatchDType } from "./hdf5/dataset-batch.js";
 import { DatasetView } from "./hdf5/dataset-view.js";
@@ -7,6 +7,7 @@ import type { HDF5Engine, HDF5Source } from "./hdf5/engine.js";
 import { openDataset } from "./hdf5/open-dataset.js";
 import { openDatasets } from "./hdf5/open-datasets.js";
 import type { Verification } from "./hdf5/verify-dataset.js";
+import { checkOptions } from "./options/check-options.js";
 
 export type { Verification } from "./hdf5/verify-dataset.js";
 
@@ -72,6 +73,18 @@ export class HDF5DatasetGenerator<D extends BatchDType = "float32"> extends Data
     source: HDF5Source | readonly HDF5Source[],
     options: HDF5DatasetGeneratorOptions & { readonly dtype?: BatchDType | undefined } = {},
   ): Promise<HDF5DatasetGenerator<BatchDType>> {
+    checkOptions("HDF5DatasetGenerator.open", options, {
+      ...batchOptionNames,
+      ...{
+        dataKey: true,
+        labelKey: true,
+        columns: true,
+        classLabels: true,
+        engine: true,
+        allowIncomplete: true,
+        dtype: true,
+      },
+    });
     const { dtype = "float32" } = options;
     if (dtype !== "float32" && dtype !== "uint8") {
       throw new InvalidArgumentError(`\`dtype\` must be "float32" or "uint8", received "${String(dtype)}".`);
@@ -113,6 +126,7 @@ export class HDF5DatasetGenerator<D extends BatchDType = "float32"> extends Data
    * @throws InvalidDatasetError if one differs, or the rows have no checksum; of several files, the first that is so
    */
   verify(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Verification> {
+    checkOptions("verify", options, { signal: true });
     return this.source.verify(options.signal);
   }
 

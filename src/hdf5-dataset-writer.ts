@@ -20,7 +20,9 @@ import {
   type WriterSettings,
 } from "./hdf5/writer-settings.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
+import { checkArray } from "./options/check-array.js";
 import { describeValue } from "./options/check-option.js";
+import { checkOptions } from "./options/check-options.js";
 
 export type { Compression } from "./hdf5/compression.js";
 export type { ColumnValues } from "./hdf5/row-column.js";
@@ -159,6 +161,8 @@ export class HDF5DatasetWriter implements AsyncDisposable {
    */
   add(rows: NdArray, labels?: Labels, options: AddOptions = {}): Promise<void> {
     return this.#enqueue("add", async () => {
+      checkOptions("add", options, { names: true, skipped: true, columns: true });
+      checkArray("rows", rows, "rows of features or pictures");
       const { skipped = 0 } = options;
       checkSkipped(skipped);
       const count = this.#checkRows(rows, skipped);
@@ -283,6 +287,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
    */
   close(options: { readonly allowFewer?: boolean | undefined } = {}): Promise<void> {
     return this.#enqueue("close", async () => {
+      checkOptions("close", options, { allowFewer: true });
       await this.#flushBuffer();
       await this.#commits.settle();
       if (this.rows !== undefined && !options.allowFewer && this.rowsWritten + this.rowsSkipped !== this.rows) {
@@ -371,12 +376,14 @@ export class HDF5DatasetWriter implements AsyncDisposable {
 function checkPath(path: string): void {
   if (typeof path === "string" && path !== "" && !path.includes("\0")) return;
   throw new InvalidArgumentError(
-    `\`create\` expected the path of a file, such as "features.hdf5"; received ${typeof path === "string" ? JSON.stringify(path) : describeValue(path)}.`,
+    `\`path\` is ${typeof path === "string" ? JSON.stringify(path) : describeValue(path)}: expected the path of a file, such as "features.hdf5".`,
   );
 }
 
 function checkSkipped(count: number): void {
   if (!Number.isInteger(count) || count < 0) {
-    throw new InvalidArgumentError(`The number of skipped rows must be a whole number, received ${count}.`);
+    throw new InvalidArgumentError(
+      `The \`count\` of skipped rows must be a whole number, received ${describeValue(count)}.`,
+    );
   }
 }

@@ -2,6 +2,7 @@ import type { AbortOptions } from "./backends/backend.js";
 import { InvalidArgumentError } from "./errors.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import { checkOneOf, describeValue } from "./options/check-option.js";
+import { checkOptions } from "./options/check-options.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
@@ -77,6 +78,15 @@ export class KNeighborsClassifier {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
    */
   static async fit(data: TrainingData, options: KNeighborsOptions = {}): Promise<KNeighborsClassifier> {
+    checkOptions("KNeighborsClassifier.fit", options, {
+      neighbors: true,
+      weights: true,
+      metric: true,
+      cacheBytes: true,
+      classLabels: true,
+      inputShape: true,
+      signal: true,
+    });
     const { neighbors = 5, weights = "uniform", metric = "cosine", cacheBytes = 2 ** 28, signal } = options;
     if (!Number.isInteger(neighbors) || neighbors < 1) {
       throw new InvalidArgumentError(
@@ -110,6 +120,7 @@ export class KNeighborsClassifier {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
   async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"int32">> {
+    checkOptions("predict", options, { signal: true });
     const data = predictedClasses(await this.#probabilities("predict", xs, options.signal));
     return { dtype: "int32", shape: [data.length], data };
   }
@@ -121,6 +132,7 @@ export class KNeighborsClassifier {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
   async predictProbabilities(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float64">> {
+    checkOptions("predictProbabilities", options, { signal: true });
     return this.#probabilities("predictProbabilities", xs, options.signal);
   }
 
@@ -131,6 +143,7 @@ export class KNeighborsClassifier {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
   async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
+    checkOptions("classify", options, { top: true, signal: true });
     return classifyRows(this, options, () => this.#probabilities("classify", xs, options.signal));
   }
 
@@ -143,6 +156,7 @@ export class KNeighborsClassifier {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
    */
   async evaluate(data: TrainingData, options: AbortOptions = {}): Promise<Evaluation> {
+    checkOptions("evaluate", options, { signal: true });
     return evaluatePredictor(
       async (xs, signal) => {
         const probabilities = await this.#probabilities("evaluate", xs, signal);

@@ -6,6 +6,7 @@ import { defaultWritableEngine } from "./hdf5/writable-engine.js";
 import { encodeKerasModel } from "./keras/write-model.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import type { Network } from "./network/network.js";
+import { checkOptions } from "./options/check-options.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
@@ -22,6 +23,7 @@ import { logisticClasses, logisticProbabilities } from "./training/logistic/logi
 import { logisticNetwork, logisticParameters } from "./training/logistic/logistic-network.js";
 import { checkC, type LogisticRegressionOptions, type LogisticSolution } from "./training/logistic/logistic-options.js";
 import { scoreInTurns } from "./training/logistic/score-in-turns.js";
+import { logisticOptionNames } from "./training/option-names.js";
 import type { Target } from "./training/target.js";
 import type { TrainingData } from "./training/training-data.js";
 
@@ -99,6 +101,7 @@ export class LogisticRegression {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
    */
   static async fit(data: TrainingData, options: LogisticRegressionOptions = {}): Promise<LogisticRegression> {
+    checkOptions("LogisticRegression.fit", options, logisticOptionNames.fit);
     const C = checkC(options.C ?? 1);
     const metadata = checkMetadata(options.metadata ?? {});
     const fitter = await prepareFit("data", data, options);
@@ -122,10 +125,11 @@ export class LogisticRegression {
    * console.log(best.C, best.mean);
    */
   static async gridSearch(data: FoldableData, options: GridSearchOptions = {}): Promise<GridSearch> {
+    checkOptions("LogisticRegression.gridSearch", options, logisticOptionNames.gridSearch);
     const metadata = checkMetadata(options.metadata ?? {});
     const { table, fit, fitter } = await searchGrid(data, options, async (own, { target }, validation) => {
       const model = new LogisticRegression({ ...own, target, metadata });
-      const { accuracy } = await model.evaluate(validation, options);
+      const { accuracy } = await model.evaluate(validation, { signal: options.signal });
       return accuracy;
     });
     const model = new LogisticRegression({ ...fit, target: fitter.target, metadata });
@@ -144,6 +148,7 @@ export class LogisticRegression {
    * @throws InvalidArgumentError if it has no class labels and `classLabels` is not given, or their number is wrong
    */
   static async load(source: HDF5Source, options: LoadLogisticOptions = {}): Promise<LogisticRegression> {
+    checkOptions("LogisticRegression.load", options, logisticOptionNames.load);
     const file = await (options.engine ?? autoEngine()).open(source);
     try {
       const name = typeof source === "string" ? source : "the model's bytes";
@@ -167,6 +172,7 @@ export class LogisticRegression {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
   async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"int32">> {
+    checkOptions("predict", options, { signal: true });
     const scores = await this.#scores(checkFeatures("predict", xs, this.inputShape), options.signal);
     const data = logisticClasses(scores, this.#parts.intercepts.length);
     return { dtype: "int32", shape: [data.length], data };
@@ -179,6 +185,7 @@ export class LogisticRegression {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
   async predictProbabilities(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float64">> {
+    checkOptions("predictProbabilities", options, { signal: true });
     const scores = await this.#scores(checkFeatures("predictProbabilities", xs, this.inputShape), options.signal);
     return this.#probabilities(scores);
   }
@@ -190,6 +197,7 @@ export class LogisticRegression {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
   async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
+    checkOptions("classify", options, { top: true, signal: true });
     const scores = await this.#scores(checkFeatures("classify", xs, this.inputShape), options.signal);
     return classifyRows(this, options, async () => this.#probabilities(scores));
   }
@@ -202,6 +210,7 @@ export class LogisticRegression {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
    */
   async evaluate(data: TrainingData, options: AbortOptions = {}): Promise<Evaluation> {
+    checkOptions("evaluate", options, { signal: true });
     return evaluatePredictor(
       async (xs, signal) => {
         const scores = await this.#scores(xs, signal);
@@ -227,6 +236,7 @@ export class LogisticRegression {
 
   /** The model as the bytes of a Keras `.h5` file; see {@link save}. */
   async encode(options: Pick<SaveHeadOptions, "engine"> = {}): Promise<Uint8Array> {
+    checkOptions("encode", options, { engine: true });
     return encodeKerasModel(this.network(), {
       engine: options.engine ?? defaultWritableEngine(),
       compile: {
@@ -249,7 +259,8 @@ export class LogisticRegression {
    * @throws InvalidArgumentError if a coefficient is beyond the range of 32 bits
    */
   async save(path: string, options: SaveHeadOptions = {}): Promise<void> {
-    const bytes = await this.encode(options);
+    checkOptions("save", options, { engine: true, overwrite: true });
+    const bytes = await this.encode({ engine: options.engine });
     await writeFileAtomically(path, bytes, { overwrite: options.overwrite ?? true });
   }
 

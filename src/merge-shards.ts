@@ -8,7 +8,8 @@ import { itemSize } from "./hdf5/typed-array.js";
 import { HDF5DatasetWriter } from "./hdf5-dataset-writer.js";
 import { type ChannelSums, createChannelSums } from "./images/channel-sums.js";
 import { type NdArray, sizeOf } from "./ndarray.js";
-import { checkTexts } from "./options/check-option.js";
+import { checkText, checkTexts } from "./options/check-option.js";
+import { checkOptions } from "./options/check-options.js";
 import { checkOneJob, commonAttributes, isOfPictures } from "./shards/one-job.js";
 import { openShardFile, type ShardDescription, type ShardFileKeys, type ShardRows } from "./shards/shard-file.js";
 
@@ -76,8 +77,18 @@ export async function mergeShards(
   target: string,
   options: MergeShardsOptions = {},
 ): Promise<MergeShardsSummary> {
+  checkOptions("mergeShards", options, {
+    dataKey: true,
+    labelKey: true,
+    compression: true,
+    overwrite: true,
+    takeOver: true,
+    onProgress: true,
+    signal: true,
+  });
   const { onProgress, signal } = options;
   checkTexts("paths", paths, '["animals-00000-of-00002.hdf5", "animals-00001-of-00002.hdf5"]');
+  checkText("target", target, 'the path of a file, such as "animals.hdf5"');
   const [firstPath, ...otherPaths] = paths;
   if (firstPath === undefined) throw new InvalidArgumentError("Cannot merge: no shards were given. Pass all of a job.");
   const isTarget = await Promise.all(paths.map(async (path) => path === target || (await isSameFile(path, target))));

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "./errors.js";
 /**
  * The typed array behind each element type. 64-bit integers are `bigint` arrays, as JavaScript has no other exact form.
  */
@@ -32,5 +33,6 @@ export type NdArray<D extends DType = DType> = D extends DType
 
 /** Number of elements of an array of this shape: the product of its axes, 1 for `[]`. */
 export function sizeOf(shape: Shape): number {
+  if (!Array.isArray(shape)) throw new InvalidArgumentError("`shape` is not a list of axes: expected such as [2, 3].");
   return shape.reduce((product, axis) => product * axis, 1);
 }

@@ -2,6 +2,7 @@ import type { AbortOptions } from "./backends/backend.js";
 import { InvalidArgumentError } from "./errors.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import { checkBoolean } from "./options/check-option.js";
+import { checkOptions } from "./options/check-options.js";
 import { checkedBatches } from "./training/checked-batches.js";
 import { type ClassMeans, classMeans } from "./training/class-means.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
@@ -89,6 +90,12 @@ export class NearestCentroid {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
    */
   static async fit(data: TrainingData, options: NearestCentroidOptions = {}): Promise<NearestCentroid> {
+    checkOptions("NearestCentroid.fit", options, {
+      normalize: true,
+      classLabels: true,
+      inputShape: true,
+      signal: true,
+    });
     const { normalize = false, signal } = options;
     checkBoolean("normalize", normalize);
     const target = targetOf("data", data, options);
@@ -112,6 +119,7 @@ export class NearestCentroid {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
   async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"int32">> {
+    checkOptions("predict", options, { signal: true });
     const rows = this.#prepare("xs", checkFeatures("predict", xs, this.inputShape));
     const data = await this.#classes(rows, options.signal);
     return { dtype: "int32", shape: [data.length], data };
@@ -124,6 +132,7 @@ export class NearestCentroid {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
   async predictProbabilities(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float64">> {
+    checkOptions("predictProbabilities", options, { signal: true });
     const rows = this.#prepare("xs", checkFeatures("predictProbabilities", xs, this.inputShape));
     return this.#probabilities(rows, options.signal);
   }
@@ -135,6 +144,7 @@ export class NearestCentroid {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
   async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
+    checkOptions("classify", options, { top: true, signal: true });
     const rows = this.#prepare("xs", checkFeatures("classify", xs, this.inputShape));
     return classifyRows(this, options, () => this.#probabilities(rows, options.signal));
   }
@@ -147,6 +157,7 @@ export class NearestCentroid {
    * @throws ShapeMismatchError if rows have another shape than `inputShape`, or are fewer or more than `length`
    */
   async evaluate(data: TrainingData, options: AbortOptions = {}): Promise<Evaluation> {
+    checkOptions("evaluate", options, { signal: true });
     return evaluatePredictor(
       async (xs, signal) => {
         const rows = this.#prepare("data", xs);

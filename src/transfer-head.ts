@@ -8,7 +8,9 @@ import { writeFileAtomically } from "./files/atomic-file.node.js";
 import { autoEngine } from "./hdf5/auto-engine.js";
 import type { HDF5Source } from "./hdf5/engine.js";
 import type { NdArray, Shape } from "./ndarray.js";
+import { checkNetwork } from "./network/check-network.js";
 import type { Network } from "./network/network.js";
+import { checkOptions } from "./options/check-options.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { encodeHead } from "./training/encode-head.js";
 import { type EvaluateOptions, evaluateHead, type TaskEvaluations } from "./training/evaluate-head.js";
@@ -28,6 +30,7 @@ import {
   type LearningRateFinderOptions,
   type LearningRateTable,
 } from "./training/learning-rate-finder.js";
+import { checkFitOptions, headOptionNames } from "./training/option-names.js";
 import { predictRows } from "./training/predict-rows.js";
 import type { Task } from "./training/target.js";
 import type { TrainingData } from "./training/training-data.js";
@@ -80,6 +83,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws BackendUnavailableError if the backend does not start
    */
   static async create<T extends Task = "classification">(options: TransferHeadOptions<T>): Promise<TransferHead<T>> {
+    checkOptions("TransferHead.create", options, headOptionNames.create);
     return TransferHead.#start<T>(newHead(options), options.backend);
   }
 
@@ -100,6 +104,8 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
     network: Network,
     options: NetworkHeadOptions<T>,
   ): Promise<TransferHead<T>> {
+    checkNetwork("network", network);
+    checkOptions("TransferHead.fromNetwork", options, headOptionNames.fromNetwork);
     return TransferHead.#start<T>(headOfNetwork(network, options), options.backend);
   }
 
@@ -124,6 +130,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
     source: HDF5Source,
     options: LoadHeadOptions<T> = {},
   ): Promise<TransferHead<T>> {
+    checkOptions("TransferHead.load", options, headOptionNames.load);
     const file = await (options.engine ?? autoEngine()).open(source);
     try {
       const name = typeof source === "string" ? source : "the model's bytes";
@@ -166,6 +173,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async fit(train: TrainingData, options: FitOptions = {}): Promise<readonly EpochLog[]> {
+    checkFitOptions("fit", options, headOptionNames.fit);
     const network = this.#open("fit");
     const parts = this.#parts;
     return this.#turn.take("fit", parts.untrainable, () =>
@@ -192,6 +200,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * const { suggestion } = await head.findLearningRate(train);
    */
   async findLearningRate(train: TrainingData, options: LearningRateFinderOptions = {}): Promise<LearningRateTable> {
+    checkOptions("findLearningRate", options, headOptionNames.findLearningRate);
     const network = this.#open("findLearningRate");
     return this.#turn.take("findLearningRate", this.#parts.untrainable, async () => {
       const before = await network.readState();
@@ -213,6 +222,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async evaluate(data: TrainingData, options: EvaluateOptions = {}): Promise<TaskEvaluations[T]> {
+    checkOptions("evaluate", options, headOptionNames.evaluate);
     const network = this.#open("evaluate");
     const { training } = this.#parts;
     const penalty = hasPenalty(training) ? weightPenalty(await network.readWeights(), training) : 0;
@@ -228,6 +238,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async predict(xs: NdArray, options: AbortOptions = {}): Promise<NdArray<"float32">> {
+    checkOptions("predict", options, headOptionNames.predict);
     const network = this.#open("predict");
     return predictRows(network, checkFeatures("predict", xs, this.inputShape), this.classLabels.length, options);
   }
@@ -241,6 +252,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
+    checkOptions("classify", options, headOptionNames.classify);
     return classifyRows(this, options, () => this.predict(xs, options));
   }
 
@@ -255,6 +267,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async encode(options: Pick<SaveHeadOptions, "engine"> = {}): Promise<Uint8Array> {
+    checkOptions("encode", options, headOptionNames.encode);
     return encodeHead(this.#parts, await this.#open("encode").readWeights(), options.engine);
   }
 
@@ -270,7 +283,8 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ClosedError after `close`
    */
   async save(path: string, options: SaveHeadOptions = {}): Promise<void> {
-    const bytes = await this.encode(options);
+    checkOptions("save", options, headOptionNames.save);
+    const bytes = await this.encode({ engine: options.engine });
     await writeFileAtomically(path, bytes, { overwrite: options.overwrite ?? true });
   }
 

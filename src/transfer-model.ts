@@ -10,6 +10,7 @@ import { evaluateModel, predictPictures } from "./fine-tuning/inference.js";
 import type { LentNetwork } from "./fine-tuning/lent-network.js";
 import { type ModelParts, newModel, readModel } from "./fine-tuning/model-parts.js";
 import { ModelResources } from "./fine-tuning/model-resources.js";
+import { modelOptionNames } from "./fine-tuning/option-names.js";
 import type { OptimizerState } from "./fine-tuning/train-model.js";
 import { frozenLayers, unfrozenLayers } from "./fine-tuning/trained-layers.js";
 import type {
@@ -29,12 +30,15 @@ import { saveKeras } from "./keras/save-keras.js";
 import { type EncodeModelOptions, encodeKerasModel } from "./keras/write-model.js";
 import type { NdArray } from "./ndarray.js";
 import type { Network } from "./network/network.js";
+import { describeValue } from "./options/check-option.js";
+import { checkOptions } from "./options/check-options.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import type { TaskEvaluations } from "./training/evaluate-head.js";
 import type { HeadMetadata, SaveHeadOptions } from "./training/head-options.js";
 import type { EpochLog } from "./training/history.js";
 import type { LearningRateTable } from "./training/learning-rate-finder.js";
 import { resolveOptimizer } from "./training/optimizer-options.js";
+import { checkFitOptions } from "./training/option-names.js";
 import type { Task } from "./training/target.js";
 import { TrainingTurn } from "./training/training-turn.js";
 
@@ -81,6 +85,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
    * @throws BackendUnavailableError if the backend does not start
    */
   static async create<T extends Task = "classification">(options: TransferModelOptions<T>): Promise<TransferModel<T>> {
+    checkOptions("TransferModel.create", options, modelOptionNames.create);
     const backend = await TransferModel.#start(options.backend);
     return new TransferModel<T>(await newModel(options), backend);
   }
@@ -98,6 +103,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
     source: KerasSource,
     options: LoadModelOptions<T> = {},
   ): Promise<TransferModel<T>> {
+    checkOptions("TransferModel.load", options, modelOptionNames.load);
     const backend = await TransferModel.#start(options.backend);
     return new TransferModel<T>(await readModel(source, options), backend);
   }
@@ -146,6 +152,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
    * @throws ClosedError after `close`
    */
   unfreeze(options: UnfreezeOptions): void {
+    checkOptions("unfreeze", options, modelOptionNames.unfreeze);
     this.#resources.checkOpen("unfreeze");
     if (this.#turn.isTaken) throw new InvalidArgumentError("`unfreeze` was called while `fit` runs.");
     const trained = unfrozenLayers(this.#parts.network, this.#parts.trained, options);
@@ -168,6 +175,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
    * @throws ClosedError after `close`
    */
   async fit(train: LabelledPictures, options: TransferFitOptions = {}): Promise<readonly EpochLog[]> {
+    checkFitOptions("fit", options, modelOptionNames.fit);
     this.#resources.checkOpen("fit");
     return this.#turn.take("fit", this.#parts.untrainable, () => this.#fit(train, options));
   }
@@ -209,6 +217,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
    * await model.fit(train, { augment: { horizontalFlip: true }, learningRate: suggestion });
    */
   async findLearningRate(train: LabelledPictures, options: ModelRateFinderOptions = {}): Promise<LearningRateTable> {
+    checkOptions("findLearningRate", options, modelOptionNames.findLearningRate);
     const { backend, signal: stop } = this.#resources;
     this.#resources.checkOpen("findLearningRate");
     const signal = options.signal === undefined ? stop : AbortSignal.any([stop, options.signal]);
@@ -226,6 +235,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
    * @throws ClosedError after `close`
    */
   async evaluate(pictures: LabelledPictures, options: EvaluatePicturesOptions = {}): Promise<TaskEvaluations[T]> {
+    checkOptions("evaluate", options, modelOptionNames.evaluate);
     const parts = { ...this.#parts, task: this.task };
     return this.#lend("evaluate").use((network) => evaluateModel<T>(network, parts, pictures, options));
   }
@@ -240,8 +250,9 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
     pictures: readonly ImageInput[] | ImageSource,
     options: PredictOptions = {},
   ): Promise<NdArray<"float32">> {
+    checkOptions("predict", options, modelOptionNames.predict);
     const parts = this.#parts;
-    const source = Symbol.asyncIterator in pictures ? pictures : imageList(pictures);
+    const source = sourceOf(pictures);
     return this.#lend("predict").use((network) => predictPictures(network, parts, source, options));
   }
 
@@ -257,6 +268,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
     pictures: readonly ImageInput[] | ImageSource,
     options: PredictOptions & ClassifyOptions = {},
   ): Promise<readonly (readonly ClassProbability[])[]> {
+    checkOptions("classify", options, modelOptionNames.classify);
     return classifyRows(this, options, () => this.predict(pictures, options));
   }
 
@@ -273,6 +285,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
 
   /** The model as the bytes of a Keras file; see {@link save}. @throws ClosedError after `close` */
   async encode(options: Pick<EncodeModelOptions, "engine" | "format"> = {}): Promise<Uint8Array> {
+    checkOptions("encode", options, modelOptionNames.encode);
     return encodeKerasModel(this.network(), { ...kerasNotes(this.#parts), ...options });
   }
 
@@ -288,6 +301,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
    * @throws ClosedError after `close`
    */
   async save(path: string, options: SaveHeadOptions = {}): Promise<void> {
+    checkOptions("save", options, modelOptionNames.save);
     await saveKeras(this.network(), path, { ...kerasNotes(this.#parts), ...options });
   }
 
@@ -308,4 +322,14 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
     this.#resources.checkOpen(method);
     return this.#resources.lend(this.#parts);
   }
+}
+
+function sourceOf(pictures: readonly ImageInput[] | ImageSource): ImageSource {
+  if (typeof pictures === "object" && pictures !== null) {
+    if (Symbol.asyncIterator in pictures) return pictures;
+    if (Array.isArray(pictures)) return imageList(pictures);
+  }
+  throw new InvalidArgumentError(
+    `\`pictures\` is ${describeValue(pictures)}: expected a list of pictures, such as ["cat.jpg"], or a source of them.`,
+  );
 }

@@ -2,9 +2,12 @@ import { InvalidArgumentError, isCnnTransferError } from "./errors.js";
 import { HDF5DatasetGenerator } from "./hdf5-dataset-generator.js";
 import { HDF5DatasetWriter } from "./hdf5-dataset-writer.js";
 import { type ChannelSums, createChannelSums } from "./images/channel-sums.js";
+import { checkImageSource } from "./images/check-image-source.js";
 import type { ImageSource, SourceImage } from "./images/image-source.js";
-import { type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
+import { type LoadImagesOptions, loadImages, loadImagesOptionNames, type SkippedImage } from "./images/load-images.js";
 import { namesChecksum } from "./images/names-checksum.js";
+import { checkText } from "./options/check-option.js";
+import { checkOptions, type OptionNames } from "./options/check-options.js";
 import { splitRows } from "./training/split.js";
 
 /** Sizes of parts of the pictures: fractions of them (rounded up), or numbers of pictures. */
@@ -38,6 +41,12 @@ export interface WriteImagesOptions extends Omit<LoadImagesOptions, "decode"> {
   /** Called after each batch. */
   readonly onProgress?: ((progress: WriteImagesProgress) => void) | undefined;
 }
+
+const { decode: _, ...ownLoadImagesOptionNames } = loadImagesOptionNames;
+const writeImagesOptionNames: OptionNames<WriteImagesOptions> = {
+  ...ownLoadImagesOptionNames,
+  ...{ split: true, dataKey: true, overwrite: true, resume: true, takeOver: true, compression: true, onProgress: true },
+};
 
 /** How far the writing of pictures is. */
 export interface WriteImagesProgress {
@@ -85,6 +94,10 @@ export async function writeImages(
   path: string,
   options: WriteImagesOptions,
 ): Promise<WriteImagesSummary> {
+  checkOptions("writeImages", options, writeImagesOptionNames);
+  checkImageSource("source", source);
+  checkText("path", path, 'the path of a file, such as "animals.hdf5"');
+  if (options.split) checkOptions("split", options.split, { validation: true, test: true, stratify: true, seed: true });
   if (options.split && source.attributes?.shard !== undefined) {
     throw new InvalidArgumentError(
       "`split` cannot divide a shard, as the parts are of all images. Write the shards without `split`, merge them, and divide the data set with its method `split`.",
@@ -172,7 +185,9 @@ async function writeFile(
   const begun = writer.rowsWritten + writer.rowsSkipped;
   const left: ImageSource = listSource(pictures.slice(begun), classLabels);
   const skipped: SkippedImage[] = [];
-  for await (const batch of loadImages(left, { ...options, decode: "exact" })) {
+  const { batchSize, maximumPixels, workers, concurrency, onError } = options;
+  const preparation = { size, interpolation, keepAspectRatio, applyOrientation, maximumPixels };
+  for await (const batch of loadImages(left, { ...preparation, batchSize, workers, concurrency, onError, signal })) {
     await writer.add(batch.pixels, batch.labels, { names: batch.names, skipped: batch.skipped.length });
     sums.add(batch.pixels.data);
     skipped.push(...batch.skipped);

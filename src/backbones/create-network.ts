@@ -1,8 +1,9 @@
 import type { Network } from "../network/network.js";
 import { checkBoolean } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { Backbone } from "./backbone.js";
 import { checkImageSize } from "./image-size.js";
-import { loadBackboneWeights, type WeightsOptions } from "./load-weights.js";
+import { loadBackboneWeights, type WeightsOptions, weightsOptionNames } from "./load-weights.js";
 import { type BackboneName, resolveBackbone } from "./resolve-backbone.js";
 
 export type { DownloadProgress } from "./download-progress.js";
@@ -30,10 +31,11 @@ export async function createNetwork(
   backbone: BackboneName | Backbone,
   options: CreateNetworkOptions = {},
 ): Promise<Network> {
+  checkOptions("createNetwork", options, { ...weightsOptionNames, includeTop: true, imageSize: true });
   const resolved = resolveBackbone(backbone);
-  const { includeTop = false, imageSize = resolved.imageSize } = options;
+  const { includeTop = false, imageSize = resolved.imageSize, ...weights } = options;
   checkBoolean("includeTop", includeTop);
   const build = { includeTop, imageSize: checkImageSize(resolved, imageSize) };
   const topology = resolved.topology(build);
-  return { ...topology, weights: await loadBackboneWeights(resolved, topology, build, options) };
+  return { ...topology, weights: await loadBackboneWeights(resolved, topology, build, weights) };
 }

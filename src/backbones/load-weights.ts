@@ -3,9 +3,11 @@ import { InvalidArgumentError } from "../errors.js";
 import { autoEngine } from "../hdf5/auto-engine.js";
 import type { HDF5Engine, HDF5Source } from "../hdf5/engine.js";
 import { readKerasWeights } from "../keras/read-weights.js";
+import { checkTopology } from "../network/check-network.js";
 import type { NetworkWeights, Topology } from "../network/network.js";
 import { randomWeights } from "../network/random-weights.js";
 import { describeValue } from "../options/check-option.js";
+import { checkOptions, type OptionNames } from "../options/check-options.js";
 import type { Backbone, TopologyOptions, WeightsFile } from "./backbone.js";
 import type { DownloadProgress } from "./download-progress.js";
 import { isDownloadUrl, localWeights, obtainWeights } from "./weights-cache.node.js";
@@ -37,6 +39,17 @@ export interface WeightsOptions extends AbortOptions {
   readonly weightsBaseUrl?: string | undefined;
 }
 
+/** Names of {@link WeightsOptions}. */
+export const weightsOptionNames: OptionNames<WeightsOptions> = {
+  weights: true,
+  seed: true,
+  engine: true,
+  onProgress: true,
+  cacheDirectory: true,
+  weightsBaseUrl: true,
+  signal: true,
+};
+
 /**
  * Weights for a backbone's graph.
  *
@@ -54,6 +67,9 @@ export async function loadBackboneWeights(
   build: TopologyOptions,
   options: WeightsOptions = {},
 ): Promise<NetworkWeights> {
+  checkOptions("loadBackboneWeights", options, weightsOptionNames);
+  checkTopology("topology", topology);
+  checkBuild(backbone, build);
   const { weights = "imagenet", seed = 0, engine = autoEngine(), signal } = options;
   signal?.throwIfAborted();
   if (typeof weights !== "string") {
@@ -75,6 +91,17 @@ export async function loadBackboneWeights(
   } finally {
     await file.close();
   }
+}
+
+function checkBuild(backbone: unknown, build: unknown): void {
+  if (typeof (backbone as Partial<Backbone> | null | undefined)?.weightsFile !== "function") {
+    throw new InvalidArgumentError(`\`backbone\` is ${describeValue(backbone)}: expected a Backbone, such as vgg16.`);
+  }
+  const { includeTop, imageSize } = (build ?? {}) as Partial<TopologyOptions>;
+  if (typeof includeTop === "boolean" && Array.isArray(imageSize)) return;
+  throw new InvalidArgumentError(
+    `\`build\` is ${describeValue(build)}: expected what the graph was built with, \`{ includeTop, imageSize }\`.`,
+  );
 }
 
 async function weightsSource(

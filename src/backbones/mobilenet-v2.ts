@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkOptions } from "../options/check-options.js";
 import type { Backbone, TopologyOptions, WeightsFile } from "./backbone.js";
 import { divisibleBy8 } from "./divisible-by-8.js";
 import type { GraphBuilder } from "./graph-builder.js";
@@ -43,6 +44,7 @@ const publishedSizes: readonly number[] = [96, 128, 160, 192, 224];
  * const extractor = await FeatureExtractor.create({ backbone: mobilenetV2({ alpha: 0.35 }) });
  */
 export function mobilenetV2(options: { readonly alpha?: MobileNetV2Alpha } = {}): Backbone {
+  checkOptions("mobilenetV2", options, { alpha: true });
   const { alpha = 1 } = options;
   if (!alphas.includes(alpha)) {
     throw new InvalidArgumentError(`\`alpha\` is ${alpha}: expected 0.35, 0.5, 0.75, 1, 1.3 or 1.4.`);

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { Activation } from "../network/layer.js";
+import { checkOptions } from "../options/check-options.js";
 import type { Backbone } from "./backbone.js";
 import { divisibleBy8 } from "./divisible-by-8.js";
 import type { GraphBuilder } from "./graph-builder.js";
@@ -109,6 +110,7 @@ const large: Variant = {
  * @throws InvalidArgumentError for another width
  */
 export function mobilenetV3Small(options: { readonly alpha?: MobileNetV3Alpha } = {}): Backbone {
+  checkOptions("mobilenetV3Small", options, { alpha: true });
   return mobilenetV3(small, options.alpha ?? 1);
 }
 
@@ -120,6 +122,7 @@ export function mobilenetV3Small(options: { readonly alpha?: MobileNetV3Alpha } 
  * @throws InvalidArgumentError for another width
  */
 export function mobilenetV3Large(options: { readonly alpha?: MobileNetV3Alpha } = {}): Backbone {
+  checkOptions("mobilenetV3Large", options, { alpha: true });
   return mobilenetV3(large, options.alpha ?? 1);
 }
 

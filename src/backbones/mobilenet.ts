@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkOptions } from "../options/check-options.js";
 import type { Backbone, TopologyOptions, WeightsFile } from "./backbone.js";
 import type { GraphBuilder } from "./graph-builder.js";
 import { kerasApplication } from "./keras-application.js";
@@ -51,6 +52,7 @@ const publishedSizes: readonly number[] = [128, 160, 192, 224];
  * const extractor = await FeatureExtractor.create({ backbone: mobilenet({ alpha: 0.25 }) });
  */
 export function mobilenet(options: { readonly alpha?: MobileNetAlpha } = {}): Backbone {
+  checkOptions("mobilenet", options, { alpha: true });
   const { alpha = 1 } = options;
   if (typeof alpha !== "number" || !(alpha in alphaNames)) {
     throw new InvalidArgumentError(`\`alpha\` is ${alpha}: expected 0.25, 0.5, 0.75 or 1.`);

@@ -2,6 +2,7 @@ import { BackendUnavailableError, InvalidArgumentError, isCnnTransferError, Unsu
 import type { NdArray } from "../ndarray.js";
 import type { Network } from "../network/network.js";
 import { checkList } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backend.js";
 import { checkBackend, checkTrainableBackend } from "./check-backend.js";
 import { defaultBackends, defaultTrainableBackends } from "./default-backends.node.js";
@@ -69,6 +70,7 @@ export interface AutoTrainableBackend extends TrainableBackend, GradientBackend,
  * console.log(backend.name, backend.skipped); // "tfjs-wasm" [{ backend: "onnx", reason: "..." }, ...]
  */
 export function auto(options: AutoOptions = {}): AutoBackend {
+  checkOptions("auto", options, { candidates: true });
   return new FirstToStart(options.candidates ?? defaultBackends());
 }
 
@@ -80,6 +82,7 @@ export function auto(options: AutoOptions = {}): AutoBackend {
  * @throws InvalidArgumentError if `candidates` is empty, or one of them is no backend that can train
  */
 export function autoTrainable(options: AutoTrainableOptions = {}): AutoTrainableBackend {
+  checkOptions("autoTrainable", options, { candidates: true });
   return new FirstTrainableToStart(options.candidates ?? defaultTrainableBackends());
 }
 

@@ -6,9 +6,11 @@ import { type GradientBackend, isGradientBackend } from "../backends/gradient-ba
 import { describeBackend, type RunningBackend } from "../backends/running-backend.js";
 import { BackendError, InvalidArgumentError, InvalidNetworkError } from "../errors.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
+import { checkNetwork } from "../network/check-network.js";
 import type { Network } from "../network/network.js";
 import { inferShapes } from "../network/shapes.js";
 import { describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { predictedClasses } from "../training/metrics.js";
 import { scoreNetwork, tailBehind } from "./score-network.js";
 
@@ -56,6 +58,8 @@ export interface GradCam {
  * const { heatmaps } = await gradCam(network, pixels, { layer: "block5_conv3" });
  */
 export async function gradCam(network: Network, pixels: NdArray, options: GradCamOptions = {}): Promise<GradCam> {
+  checkNetwork("network", network);
+  checkOptions("gradCam", options, { backend: true, layer: true, classIndex: true, signal: true });
   const { backend = auto(), signal } = options;
   checkGradientBackend(backend);
   const scored = scoreNetwork(network);

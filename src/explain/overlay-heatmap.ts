@@ -1,6 +1,8 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import { resizeImage } from "../images/resize.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
+import { checkArray } from "../options/check-array.js";
+import { checkOptions } from "../options/check-options.js";
 
 /**
  * Colours from 0 to 1, evenly spaced: dark blue, green, yellow, which colour-blind people tell apart and whose brightness
@@ -39,6 +41,9 @@ export function overlayHeatmap(
     readonly opacity?: number | undefined;
   } = {},
 ): NdArray<"uint8"> {
+  checkOptions("overlayHeatmap", options, { opacity: true });
+  checkArray("image", image, "a picture [height, width, 3]");
+  checkArray("heatmap", heatmap, "a heatmap [height, width]");
   const { opacity = 0.5 } = options;
   if (!(opacity >= 0 && opacity <= 1)) {
     throw new InvalidArgumentError(`\`opacity\` is ${opacity}: expected a number from 0 to 1.`);

@@ -1,7 +1,7 @@
 import type { Backbone } from "../backbones/backbone.js";
 import type { DownloadProgress } from "../backbones/download-progress.js";
 import { checkImageSize } from "../backbones/image-size.js";
-import { loadBackboneWeights, type WeightsOptions } from "../backbones/load-weights.js";
+import { loadBackboneWeights, type WeightsOptions, weightsOptionNames } from "../backbones/load-weights.js";
 import { type BackboneName, resolveBackbone } from "../backbones/resolve-backbone.js";
 import type { Backend } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
@@ -10,7 +10,9 @@ import { type FeatureNetwork, featureNetwork, type Pooling } from "../network/fe
 import type { Network } from "../network/network.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
 import { checkBoolean, checkList } from "../options/check-option.js";
+import type { OptionNames } from "../options/check-options.js";
 import type { ExtractionPictureOptions } from "./picture-options.js";
+import { pictureOptionNames } from "./picture-options.js";
 import type { PrecisionOptions } from "./precision-options.js";
 
 /** What a `FeatureExtractor` is made of. */
@@ -35,6 +37,25 @@ export interface FeatureExtractorOptions
   /** Called while weights are downloaded. */
   readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
 }
+
+const { onProgress: _, ...ownWeightsOptionNames } = weightsOptionNames;
+
+/** Names of {@link FeatureExtractorOptions}. */
+export const featureExtractorOptionNames: OptionNames<FeatureExtractorOptions> = {
+  ...ownWeightsOptionNames,
+  ...pictureOptionNames,
+  ...{ precision: true, calibration: true, calibrationImages: true, calibrationPath: true, onCalibration: true },
+  ...{
+    backbone: true,
+    includeTop: true,
+    imageSize: true,
+    layer: true,
+    pooling: true,
+    preprocess: true,
+    backend: true,
+    onDownload: true,
+  },
+};
 
 /** The network that options ask for, from pixels to features, and how its pictures are prepared. */
 export interface ExtractionModel {
@@ -99,7 +120,9 @@ export async function resolvePretrained(
   const settings = { layers: includeTop ? topology.outputs : [backbone.layer], preprocess, imageSize };
   // What is wrong with the settings is said before anything is downloaded.
   check({ ...topology, weights: new Map() }, settings);
-  const weights = await loadBackboneWeights(backbone, topology, build, { ...options, onProgress: options.onDownload });
+  const { engine, cacheDirectory, weightsBaseUrl, signal, onDownload: onProgress } = options;
+  const where = { weights: origin, seed, engine, cacheDirectory, weightsBaseUrl, signal, onProgress };
+  const weights = await loadBackboneWeights(backbone, topology, build, where);
   const network = { ...topology, weights };
   const source = origin === "random" ? `random, seed ${seed}` : (origin.split(/[/\\]/).at(-1) ?? origin);
   return { ...settings, network, weights: describeWeights(source, network), published: origin === "imagenet" };

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import type { ImageSource } from "../images/image-source.js";
 import type { NdArray, Shape } from "../ndarray.js";
+import { describeValue } from "../options/check-option.js";
 
 /** What takes the rows of an extraction: an `HDF5DatasetWriter`, or any object of this form. */
 export interface FeatureSink {
@@ -52,13 +53,18 @@ export interface LayerSink {
  * @throws ShapeMismatchError if a sink takes rows of another shape
  */
 export function sinksOfLayers(given: FeatureSinks, shapes: ReadonlyMap<string, Shape>): readonly LayerSink[] {
+  if (typeof given !== "object" || given === null) {
+    throw new InvalidArgumentError(
+      `\`writer\` is ${describeValue(given)}: expected an HDF5DatasetWriter, or an object of one for each layer.`,
+    );
+  }
   const layers = [...shapes.keys()];
   const sinks = isSink(given)
     ? layers.slice(0, 1).map((layer) => ({ layer, sink: given }))
     : Object.entries(given).map(([layer, sink]) => ({ layer, sink }));
   if (sinks.length !== layers.length || sinks.some(({ layer }) => !shapes.has(layer))) {
     throw new InvalidArgumentError(
-      `\`extractTo\` needs one writer for each of the layers [${layers.join(", ")}], ` +
+      `\`extractTo\` needs as \`writer\` one writer for each of the layers [${layers.join(", ")}], ` +
         `received writers for [${sinks.map(({ layer }) => layer).join(", ")}].`,
     );
   }

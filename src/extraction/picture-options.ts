@@ -5,6 +5,7 @@ import { checkWorkers } from "../images/load-images.js";
 import { defaultWorkers } from "../images/picture-threads.node.js";
 import type { PreprocessMode } from "../images/preprocess.js";
 import { checkBoolean } from "../options/check-option.js";
+import type { OptionNames } from "../options/check-options.js";
 
 /** How pictures are decoded and brought to the network's size. */
 export interface ExtractionPictureOptions {
@@ -33,6 +34,17 @@ export interface ExtractionPictureOptions {
   /** Pictures that are decoded at the same time, each in its full size in memory. @default two for each of the `workers`, at least 4 */
   readonly concurrency?: number | undefined;
 }
+
+/** Names of {@link ExtractionPictureOptions}. */
+export const pictureOptionNames: OptionNames<ExtractionPictureOptions> = {
+  interpolation: true,
+  keepAspectRatio: true,
+  applyOrientation: true,
+  maximumPixels: true,
+  decode: true,
+  workers: true,
+  concurrency: true,
+};
 
 /** The same with every default settled. */
 export type PictureOptions = { readonly size: readonly [number, number] } & {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type FileHandle, open, realpath, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileAccessError } from "../hdf5/file-access.node.js";
+import { checkText } from "../options/check-option.js";
 
 /** How {@link writeFileAtomically} treats a file that is there already. */
 export interface AtomicWriteOptions {
@@ -17,6 +18,7 @@ export interface AtomicWriteOptions {
  * then as it was
  */
 export async function writeFileAtomically(path: string, bytes: Uint8Array, options: AtomicWriteOptions): Promise<void> {
+  checkText("path", path, "the path of a file");
   try {
     const target = await resolveTarget(path, options.overwrite);
     const temporary = `${target}.${randomUUID()}.tmp`;

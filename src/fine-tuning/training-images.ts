@@ -1,17 +1,23 @@
 import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
-import { type ExtractionPictureOptions, resolvePictureOptions } from "../extraction/picture-options.js";
+import {
+  type ExtractionPictureOptions,
+  pictureOptionNames,
+  resolvePictureOptions,
+} from "../extraction/picture-options.js";
 import { type BatchOptions, resolveBatchOptions } from "../hdf5/batch-options.js";
 import type { BatchColumn } from "../hdf5/column-reader.js";
 import { balancedLength, orderRows } from "../hdf5/row-order.js";
 import { createRowPipeline, rowSeeds } from "../hdf5/row-pipeline.js";
+import { checkImageSource } from "../images/check-image-source.js";
 import { type ImageSelection, imageSelection } from "../images/image-selection.js";
 import type { ImageSource, SourceImage } from "../images/image-source.js";
 import { type ImageBatch, loadImages } from "../images/load-images.js";
 import { readPictureColumns } from "../images/picture-columns.js";
 import { runAhead } from "../images/run-ahead.js";
 import type { NdArray, Shape } from "../ndarray.js";
-import { checkBoolean } from "../options/check-option.js";
+import { checkBoolean, checkList } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { TrainingData } from "../training/training-data.js";
 
 /** How pictures are put into the batches that a network is trained on. */
@@ -81,6 +87,21 @@ export interface TrainingImages extends TrainingData {
  * for await (const { xs, ys } of data) console.log(xs.shape, ys.data); // [32, 224, 224, 3]
  */
 export async function trainingImages(source: ImageSource, options: TrainingImagesOptions): Promise<TrainingImages> {
+  checkOptions("trainingImages", options, {
+    ...pictureOptionNames,
+    ...{
+      batchSize: true,
+      sampling: true,
+      seed: true,
+      augment: true,
+      size: true,
+      shuffle: true,
+      targetColumn: true,
+      signal: true,
+    },
+  });
+  checkImageSource("source", source);
+  checkList("size", options.size, "[height, width]");
   const { size, shuffle = true, targetColumn, signal } = options;
   checkBoolean("shuffle", shuffle);
   const { batchSize, sampling, seed, augment } = options;

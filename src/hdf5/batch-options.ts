@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors.js";
 import { type AugmentOptions, augmentImages } from "../images/augment/augment-images.js";
 import type { ImageTransform } from "../images/augment/image-transform.js";
 import { checkBoolean, describeValue } from "../options/check-option.js";
+import { checkOptions, type OptionNames } from "../options/check-options.js";
 import { checkSeed } from "../training/split.js";
 
 /**
@@ -47,6 +48,18 @@ export interface BatchOptions {
    */
   readonly augment?: AugmentOptions | ImageTransform | undefined;
 }
+
+/** Names of {@link BatchOptions}. */
+export const batchOptionNames: OptionNames<BatchOptions> = {
+  batchSize: true,
+  shuffle: true,
+  sampling: true,
+  seed: true,
+  dropLast: true,
+  prefetch: true,
+  preprocessors: true,
+  augment: true,
+};
 
 /** How one pass is to run. */
 export interface PassOptions {
@@ -115,6 +128,7 @@ function resolveShuffle(shuffle: boolean | BlockShuffle): ResolvedBatchOptions["
       `\`shuffle\` is ${describeValue(shuffle)}: expected true, false or { blockRows, bufferRows }.`,
     );
   }
+  checkOptions("shuffle", shuffle, { blockRows: true, bufferRows: true });
   const { blockRows = 32, bufferRows = 1024 } = shuffle;
   checkRows("shuffle.blockRows", blockRows);
   checkRows("shuffle.bufferRows", bufferRows);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, isCnnTransferError } from "../errors.js";
+import { describeValue } from "../options/check-option.js";
 import type { HDF5Attribute, HDF5File } from "./engine.js";
 
 /** Value of an attribute that tells what a data set is: text, a number, or a list of either. */
@@ -12,6 +13,11 @@ export const greatestAttributeCount = 14;
 
 /** Turns plain values into HDF5 attributes: whole numbers as int64, others as float64, text as UTF-8. */
 export function toAttributes(values: Readonly<Record<string, AttributeValue>>): ReadonlyMap<string, HDF5Attribute> {
+  if (typeof values !== "object" || values === null) {
+    throw new InvalidArgumentError(
+      `\`attributes\` is ${describeValue(values)}: expected facts by name, { network: "vgg16" }.`,
+    );
+  }
   const entries = Object.entries(values);
   if (entries.length > greatestAttributeCount) {
     throw new InvalidArgumentError(

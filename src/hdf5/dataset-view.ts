@@ -1,10 +1,12 @@
 import { InvalidArgumentError, InvalidDatasetError } from "../errors.js";
 import type { Shape } from "../ndarray.js";
 import { checkBoolean, describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { foldRows } from "../training/folds.js";
 import { divideRows } from "../training/split.js";
 import {
   type BatchOptions,
+  batchOptionNames,
   type PartOptions,
   type PassOptions,
   type ResolvedBatchOptions,
@@ -25,6 +27,10 @@ export type { BatchDType, DatasetBatch, OneHotBatch } from "./dataset-batch.js";
 /**
  * Rows of an open data set: all, or a part of them. Parts share the open file and end when it is closed. Any number of
  * passes can run at once.
+ *
+ * @example
+ * const { train, validation } = data.split({ validation: 0.25, stratify: true }); // two views of an HDF5DatasetGenerator
+ * for await (const { xs, ys } of train.with({ batchSize: 64 })) console.log(xs.shape, ys.data);
  */
 export class DatasetView<D extends BatchDType = "float32"> {
   /** Shape of one row of a batch. */
@@ -122,6 +128,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
   batches(
     options: PassOptions & { readonly binarize?: boolean | undefined } = {},
   ): AsyncGenerator<DatasetBatch<D> | OneHotBatch<D>, void, undefined> {
+    checkOptions("batches", options, { binarize: true, pass: true, reuse: true, signal: true });
     checkBoolean("binarize", options.binarize ?? false);
     return options.binarize ? this.#binarized(options) : this.#passes.batches(this.length, options);
   }
@@ -142,6 +149,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
   split(options: PartOptions & { readonly test: number }): DatasetParts<D> & { readonly test: DatasetView<D> };
   split(options: PartOptions): DatasetParts<D>;
   split(options: PartOptions): DatasetParts<D> & { readonly test?: DatasetView<D> } {
+    checkOptions("split", options, { validation: true, test: true, stratify: true, seed: true });
     const { seed = this.#options.seed, stratify = false } = options;
     const labels = stratify ? this.#labelsFor("split") : undefined;
     const { train, validation, test } = divideRows(this.indices.length, { ...options, seed, labels });
@@ -165,6 +173,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
       readonly shuffle?: boolean | undefined;
     } = {},
   ): readonly DatasetParts<D>[] {
+    checkOptions("kFold", options, { stratify: true, seed: true, shuffle: true });
     const { seed = this.#options.seed, stratify = false, shuffle = true } = options;
     const labels = stratify ? this.#labelsFor("kFold") : undefined;
     return foldRows(this.indices.length, { folds, stratify: labels, seed, shuffle }).map(({ train, validation }) => ({
@@ -181,7 +190,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
   subset(places: ArrayLike<number>): DatasetView<D> {
     if (!Number.isInteger((places as Partial<ArrayLike<number>> | null | undefined)?.length)) {
       throw new InvalidArgumentError(
-        `\`subset\` expected a list of places of rows, received ${describeValue(places)}.`,
+        `\`places\` is ${describeValue(places)}: expected a list of places of rows, such as [0, 1].`,
       );
     }
     return this.#part(
@@ -205,6 +214,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
    * @throws InvalidArgumentError if labels of several values are to be one-hot rows
    */
   dataset<T = unknown>(options: FitDatasetOptions<T> = {}): FitDataset<T> {
+    checkOptions("dataset", options, { tf: true, binarize: true, classes: true, repeat: true });
     const several = (this.labelShape?.length ?? 0) > 0;
     return createFitDataset(
       {
@@ -222,6 +232,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
    * @throws InvalidArgumentError for options out of range
    */
   with(options: BatchOptions): DatasetView<D> {
+    checkOptions("with", options, batchOptionNames);
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     return new DatasetView(this.source, this.indices, this.dtype, resolveBatchOptions({ ...this.#options, ...given }));
   }

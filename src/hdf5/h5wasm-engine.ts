@@ -1,4 +1,5 @@
 import { InvalidDatasetError, UnsupportedError } from "../errors.js";
+import { checkSource } from "./check-source.js";
 import { contiguous } from "./contiguous-engine.js";
 import type { HDF5File, HDF5Source, WritableHDF5Engine } from "./engine.js";
 import { encodeWithH5wasm } from "./h5wasm-encode.js";
@@ -77,7 +78,10 @@ export function createH5wasmEngine(
   return {
     specVersion: 1,
     name: "h5wasm",
-    open: (source) => (typeof source === "string" ? openPath(source) : openBytes(source)),
+    open: async (source) => {
+      checkSource(source);
+      return typeof source === "string" ? openPath(source) : openBytes(source);
+    },
     async encode(items) {
       const h5wasm = await startMemory();
       return encodeWithH5wasm(h5wasm, `/encode-${nextFile++}.h5`, items);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
+import { checkNumbers } from "../options/check-option.js";
 import { convertRows } from "./convert-rows.js";
 import { type ColumnValues, encodeColumn, encodeTexts, isNdArray, type RowColumn } from "./row-column.js";
 import { checkNames, encodeLabels, type Labels } from "./row-labels.js";
@@ -38,6 +39,9 @@ export class RowColumns {
   ): readonly (Uint8Array | undefined)[] {
     const { names, columns: given = {} } = options;
     const [labelColumn, , ...further] = this.#columns;
+    if (labels !== undefined && !(typeof labels === "object" && labels !== null && "dtype" in labels)) {
+      checkNumbers("labels", labels, "the class of each row, or left out");
+    }
     this.#checkPresence("labels", this.#present?.[0], labels !== undefined);
     this.#checkPresence("names", this.#present?.[1], names !== undefined);
     if (names) checkNames(names, rows, "`add`, `names`,");

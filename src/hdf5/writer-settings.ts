@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import { type Shape, sizeOf } from "../ndarray.js";
 import { checkBoolean, describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { type Compression, type CompressionFilter, resolveCompression } from "./compression.js";
 import type { RowDType } from "./convert-rows.js";
 import { type AttributeValue, toAttributes } from "./dataset-attributes.js";
@@ -115,6 +116,24 @@ const reservedNames: readonly string[] = ["label_names", "file_names"];
  * @throws InvalidArgumentError naming the option that is out of range
  */
 export function resolveSettings(options: HDF5DatasetWriterOptions): WriterSettings {
+  checkOptions("HDF5DatasetWriter.create", options, {
+    rows: true,
+    rowShape: true,
+    dtype: true,
+    dataKey: true,
+    labelKey: true,
+    labelShape: true,
+    labelDtype: true,
+    columns: true,
+    classLabels: true,
+    bufferSize: true,
+    overwrite: true,
+    resume: true,
+    takeOver: true,
+    durability: true,
+    compression: true,
+    attributes: true,
+  });
   const { rows, rowShape, dtype = "float32", dataKey = "features" } = options;
   const { classLabels = [], durability = "process", attributes = {}, overwrite = false, resume = false } = options;
   checkBoolean("takeOver", options.takeOver ?? false);
@@ -165,6 +184,7 @@ function resolveColumns(options: HDF5DatasetWriterOptions, dataKey: string): Wri
         `\`${option}\` is ${describeValue(column)}: expected such as \`{ dtype: "float32" }\`.`,
       );
     }
+    checkOptions(option, column, { dtype: true, shape: true });
     const { dtype, shape = [] } = column;
     checkKey(option, name);
     if (name === dataKey || name === labelKey) {

@@ -1,6 +1,7 @@
 import { ImageDecodeError, InvalidArgumentError, isCnnTransferError, ShapeMismatchError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
-import { checkBoolean } from "../options/check-option.js";
+import { checkBoolean, describeValue } from "../options/check-option.js";
+import { checkOptions, type OptionNames } from "../options/check-options.js";
 import { decodeCompressed } from "./decode-compressed.node.js";
 import { DecodeProblem } from "./decode-problem.js";
 import { readImageHeader } from "./image-header.js";
@@ -29,6 +30,14 @@ export interface DecodeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Names of {@link DecodeOptions}. */
+export const decodeOptionNames: OptionNames<DecodeOptions> = {
+  applyOrientation: true,
+  maximumPixels: true,
+  name: true,
+  signal: true,
+};
+
 /** Where Pillow's `DecompressionBombError` starts. */
 export const defaultMaximumPixels = 178956970;
 
@@ -49,6 +58,7 @@ export const defaultMaximumPixels = 178956970;
  * pixels.shape; // [375, 500, 3]
  */
 export function decodeImage(input: ImageInput, options: DecodeOptions = {}): Promise<NdArray<"uint8">> {
+  checkOptions("decodeImage", options, decodeOptionNames);
   return decodeFor(undefined, input, options);
 }
 
@@ -145,7 +155,7 @@ async function bytesOf(
     }
   }
   throw new InvalidArgumentError(
-    `Cannot decode ${Object.prototype.toString.call(input)}: an image is a path, the bytes of an image file (Uint8Array or ArrayBuffer), a Blob, or uint8 pixels of shape [height, width, 3].`,
+    `\`input\` is ${describeValue(input)}: expected a picture, which is a path, the bytes of an image file (Uint8Array or ArrayBuffer), a Blob, or uint8 pixels of shape [height, width, 3].`,
   );
 }
 

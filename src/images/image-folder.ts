@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
-import { checkBoolean, checkOneOf, checkTexts } from "../options/check-option.js";
+import { checkBoolean, checkOneOf, checkText, checkTexts } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { type ImageSelection, imageSelection } from "./image-selection.js";
 import { listFiles, listFolders } from "./list-files.node.js";
 
@@ -50,6 +51,8 @@ export const defaultExtensions: readonly string[] = [".bmp", ".gif", ".jpeg", ".
  * images.classLabels; // ["cats", "dogs", "panda"]
  */
 export async function imageFolder(directory: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
+  checkOptions("imageFolder", options, { labels: true, extensions: true, followLinks: true, classNames: true });
+  checkText("directory", directory, "the path of a folder");
   const { labels = "inferred", extensions = defaultExtensions, followLinks = false, classNames } = options;
   checkOneOf("labels", labels, ["inferred", null]);
   checkTexts("extensions", extensions, '[".jpg", ".png"]');

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import { checkList, checkTexts } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { type ImageSelection, imageSelection } from "./image-selection.js";
 import type { ImageInput, SourceImage } from "./image-source.js";
 import { type PictureColumns, withColumns } from "./picture-columns.js";
@@ -34,8 +35,9 @@ export interface ImageListOptions {
  * const images = imageList(["a/1.jpg", "b/1.jpg"], { labels: [0, 1], classLabels: ["cat", "dog"] });
  */
 export function imageList(inputs: readonly ImageInput[], options: ImageListOptions = {}): ImageSelection {
-  const { labels, names } = options;
+  checkOptions("imageList", options, { labels: true, columns: true, classLabels: true, names: true });
   checkList("inputs", inputs, 'a list of pictures, such as ["cat.jpg"]');
+  const { labels, names } = options;
   if (names !== undefined) checkTexts("names", names, '["first", "second"]');
   if (options.classLabels !== undefined) checkTexts("classLabels", options.classLabels, '["cat", "dog"]');
   checkLength("labels", labels, inputs);

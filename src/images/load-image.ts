@@ -1,5 +1,6 @@
 import type { NdArray } from "../ndarray.js";
-import { type DecodeOptions, decodeImage } from "./decode-image.js";
+import { checkOptions } from "../options/check-options.js";
+import { type DecodeOptions, decodeImage, decodeOptionNames } from "./decode-image.js";
 import type { ImageInput } from "./image-source.js";
 import { type Interpolation, resizeImage } from "./resize.js";
 
@@ -25,7 +26,8 @@ export interface LoadImageOptions extends DecodeOptions {
  * const pixels = await loadImage("cat.jpg", { size: [224, 224] });
  */
 export async function loadImage(input: ImageInput, options: LoadImageOptions = {}): Promise<NdArray<"uint8">> {
-  const { size, interpolation = "bilinear", keepAspectRatio = false } = options;
-  const pixels = await decodeImage(input, options);
+  checkOptions("loadImage", options, { ...decodeOptionNames, size: true, interpolation: true, keepAspectRatio: true });
+  const { size, interpolation = "bilinear", keepAspectRatio = false, ...decoding } = options;
+  const pixels = await decodeImage(input, decoding);
   return size === undefined ? pixels : resizeImage(pixels, { size, interpolation, keepAspectRatio });
 }

@@ -1,6 +1,8 @@
 import { InvalidArgumentError, isCnnTransferError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { checkOptions, type OptionNames } from "../options/check-options.js";
 import { BatchBuilder, type ImageBatch, type LoadedImage } from "./batch-builder.js";
+import { checkImageSource } from "./check-image-source.js";
 import { checkDecodeMode, type DecodeMode } from "./fast-decoding.js";
 import type { ImageSource, SourceImage } from "./image-source.js";
 import type { LoadImageOptions } from "./load-image.js";
@@ -46,6 +48,23 @@ export interface LoadImagesOptions extends Omit<LoadImageOptions, "name" | "size
   readonly onError?: "throw" | "skip" | undefined;
 }
 
+/** Names of {@link LoadImagesOptions}. */
+export const loadImagesOptionNames: OptionNames<LoadImagesOptions> = {
+  ...{
+    size: true,
+    decode: true,
+    batchSize: true,
+    workers: true,
+    concurrency: true,
+    onError: true,
+    signal: true,
+    interpolation: true,
+    keepAspectRatio: true,
+    applyOrientation: true,
+    maximumPixels: true,
+  },
+};
+
 /**
  * Decodes and resizes the pictures of a source, and yields them in batches in the source's order. Up to about two
  * batches are decoded ahead while the caller works on the last one, so that decoding overlaps with computing; memory does
@@ -67,6 +86,8 @@ export async function* loadImages(
   source: ImageSource,
   options: LoadImagesOptions,
 ): AsyncGenerator<ImageBatch, void, undefined> {
+  checkOptions("loadImages", options, loadImagesOptionNames);
+  checkImageSource("source", source);
   const { workers = defaultWorkers() } = options;
   checkRunOptions(options);
   const preparation = preparePictures(pictureSettings(options), workers);

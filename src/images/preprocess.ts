@@ -27,6 +27,11 @@ const torchDeviations = [0.229, 0.224, 0.225] as const;
  * @throws ShapeMismatchError if the last axis is not 3
  */
 export function preprocessInput(pixels: NdArray<"uint8">, mode: PreprocessMode): NdArray<"float32"> {
+  if (!Array.isArray(pixels?.shape) || !ArrayBuffer.isView(pixels.data)) {
+    throw new InvalidArgumentError(
+      "`pixels` are no array: expected uint8 pixels [..., height, width, 3], as { dtype, shape, data }.",
+    );
+  }
   const { shape, data } = pixels;
   if (shape.at(-1) !== 3) {
     throw new ShapeMismatchError(
@@ -70,7 +75,7 @@ function tables(mode: PreprocessMode): Tables {
     }
     default:
       throw new InvalidArgumentError(
-        `Cannot preprocess pixels: the mode is "${String(mode satisfies never)}", expected one of "caffe", "tf", "torch", "none".`,
+        `Cannot preprocess pixels: \`mode\` is "${String(mode satisfies never)}", expected one of "caffe", "tf", "torch", "none".`,
       );
   }
 }

@@ -1,6 +1,8 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { checkArray } from "../options/check-array.js";
 import { checkBoolean, checkList } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { checkInterpolation, type Interpolation } from "./interpolation.js";
 import { pickPixels, resampleColumns, resampleRows } from "./resample.js";
 import { type AxisRange, type AxisWeights, axisWeights, nearestIndices } from "./resample-axis.js";
@@ -43,6 +45,7 @@ const keptAxes = 64;
  * @throws ShapeMismatchError when resizing, if the image is not `[height, width, 3]`
  */
 export function createResizer(options: ResizeOptions): Resizer {
+  checkOptions("createResizer", options, { size: true, interpolation: true, keepAspectRatio: true });
   const resizeInto = createResizeInto(options);
   const [height, width] = options.size;
   return (image) => {
@@ -109,6 +112,7 @@ export function createResizeInto(options: ResizeOptions): ResizeInto {
  * @throws ShapeMismatchError if the image is not `[height, width, 3]`
  */
 export function resizeImage(image: NdArray<"uint8">, options: ResizeOptions): NdArray<"uint8"> {
+  checkArray("image", image, "a picture [height, width, 3]");
   return createResizer(options)(image);
 }
 

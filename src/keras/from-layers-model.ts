@@ -24,7 +24,7 @@ export interface SavableLayersModel {
 export async function fromLayersModel(model: SavableLayersModel): Promise<Network> {
   if (typeof model?.save !== "function") {
     throw new InvalidModelError(
-      `\`fromLayersModel\` got ${describeValue(model)}: expected a LayersModel of TensorFlow.js, such as tf.sequential(...).`,
+      `\`model\` is ${describeValue(model)}: expected a LayersModel of TensorFlow.js, such as tf.sequential(...).`,
     );
   }
   let saved: SavedTfjsModel | undefined;

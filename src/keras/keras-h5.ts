@@ -1,11 +1,12 @@
 import { InvalidArgumentError } from "../errors.js";
 import { describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { JsonObject } from "./config-reader.js";
 import { withKerasLayers } from "./keras-layers.js";
 import { withoutDeadLayers } from "./keras-order.js";
 import type { KerasSource } from "./keras-source.js";
-import { type KerasNetwork, type LoadKerasOptions, loadKeras } from "./load-keras.js";
-import { type SaveKerasOptions, saveKeras } from "./save-keras.js";
+import { type KerasNetwork, type LoadKerasOptions, loadKeras, loadKerasOptionNames } from "./load-keras.js";
+import { type SaveKerasOptions, saveKeras, saveKerasOptionNames } from "./save-keras.js";
 import { readSavedTfjs, type SavedTfjsModel } from "./saved-tfjs-model.js";
 import { tfjsWeightName, toTfjsTopology } from "./tfjs-config.js";
 import type { CompileConfig } from "./training-config.js";
@@ -53,8 +54,12 @@ export type KerasH5Options = LoadKerasOptions & SaveKerasOptions;
  * await model.save(kerasH5("copy.h5"));
  */
 export function kerasH5(source: KerasSource, options: KerasH5Options = {}): KerasH5 {
+  checkOptions("kerasH5", options, { ...loadKerasOptionNames, ...saveKerasOptionNames });
+  const { overwrite, compile, l1, l2, frozen, classLabels, metadata, ...loading } = options;
+  const { engine } = options;
+  const saving = { engine, overwrite, compile, l1, l2, frozen, classLabels, metadata };
   return {
-    load: async () => toTfjs(await loadKeras(source, options)),
+    load: async () => toTfjs(await loadKeras(source, loading)),
     async save(model) {
       if (typeof source !== "string") {
         throw new InvalidArgumentError(
@@ -66,7 +71,7 @@ export function kerasH5(source: KerasSource, options: KerasH5Options = {}): Kera
         kerasVersion: _,
         ...notes
       } = await readSavedTfjs(model, `Cannot save the tfjs model to "${source}"`);
-      await saveKeras({ ...network, ...notes }, source, options);
+      await saveKeras({ ...network, ...notes }, source, saving);
       return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" } };
     },
   };

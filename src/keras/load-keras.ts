@@ -4,6 +4,7 @@ import { openZip, type ZipArchive } from "../files/zip-reader.js";
 import type { HDF5Engine, HDF5File } from "../hdf5/engine.js";
 import type { Network } from "../network/network.js";
 import { validateNetwork } from "../network/validate.js";
+import { checkOptions, type OptionNames } from "../options/check-options.js";
 import { isJsonObject } from "./config-reader.js";
 import type { CustomLayers } from "./custom-layer.js";
 import { type KerasSource, type OpenKerasSource, openKerasSource } from "./keras-source.js";
@@ -57,6 +58,16 @@ export interface LoadKerasOptions extends FetchBytesOptions {
   readonly engine?: HDF5Engine | undefined;
 }
 
+/** Names of {@link LoadKerasOptions}. */
+export const loadKerasOptionNames: OptionNames<LoadKerasOptions> = {
+  topology: true,
+  customLayers: true,
+  backend: true,
+  engine: true,
+  onProgress: true,
+  signal: true,
+};
+
 /**
  * Reads a Keras model as a network, without Python: `.h5` and `.hdf5` of Keras 2 and 3, `.keras`, `model.json` of tfjs with
  * its shards, and weights-only files for layers given as `topology`. What a file is shows in its bytes, not its name. Models inside of the model are laid
@@ -78,6 +89,7 @@ export interface LoadKerasOptions extends FetchBytesOptions {
  * console.log(summary(network), network.classLabels);
  */
 export async function loadKeras(source: KerasSource, options: LoadKerasOptions = {}): Promise<KerasNetwork> {
+  checkOptions("loadKeras", options, loadKerasOptionNames);
   options.signal?.throwIfAborted();
   const target = options.topology === undefined ? undefined : await resolveTarget(options.topology, options);
   const opened = await openKerasSource(source, options);

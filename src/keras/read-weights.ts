@@ -1,6 +1,8 @@
-import { InvalidWeightsError } from "../errors.js";
+import { InvalidArgumentError, InvalidWeightsError } from "../errors.js";
 import type { HDF5File } from "../hdf5/engine.js";
+import { checkTopology } from "../network/check-network.js";
 import type { NetworkWeights, Topology } from "../network/network.js";
+import { checkText, describeValue } from "../options/check-option.js";
 import { matchLegacyWeights } from "./match-legacy-weights.js";
 import { readNames } from "./read-names.js";
 import { hasVariables, locateVariables } from "./read-variables.js";
@@ -45,6 +47,13 @@ export interface WeightsRequest {
  * @throws InvalidDatasetError if the file is damaged
  */
 export async function readKerasWeights(file: HDF5File, topology: Topology, fileName: string): Promise<NetworkWeights> {
+  if (typeof (file as Partial<HDF5File> | null | undefined)?.stat !== "function") {
+    throw new InvalidArgumentError(
+      `\`file\` is ${describeValue(file)}: expected an open HDF5 file, such as \`await h5wasm().open("weights.h5")\`.`,
+    );
+  }
+  checkTopology("topology", topology);
+  checkText("fileName", fileName, "what messages are to call the file");
   return readWeights(file, { nodes: flatWeightNodes(topology), network: topology.name, fileName, named: false });
 }
 

@@ -1,13 +1,24 @@
 import { InvalidArgumentError } from "../errors.js";
 import { writeFileAtomically } from "../files/atomic-file.node.js";
 import { checkBoolean, describeValue } from "../options/check-option.js";
-import { type EncodeModelOptions, encodeKerasModel, type WritableNetwork } from "./write-model.js";
+import { checkOptions, type OptionNames } from "../options/check-options.js";
+import {
+  type EncodeModelOptions,
+  encodeKerasModel,
+  encodeModelOptionNames,
+  type WritableNetwork,
+} from "./write-model.js";
 
 /** Options of {@link saveKeras}. */
 export interface SaveKerasOptions extends Omit<EncodeModelOptions, "format"> {
   /** Whether a file that is there is replaced. Default true. */
   readonly overwrite?: boolean | undefined;
 }
+
+const { format: _, ...ownEncodeModelOptionNames } = encodeModelOptionNames;
+
+/** Names of {@link SaveKerasOptions}. */
+export const saveKerasOptionNames: OptionNames<SaveKerasOptions> = { ...ownEncodeModelOptionNames, overwrite: true };
 
 /**
  * Saves a network as a Keras model, which `keras.models.load_model` of Keras 2 and 3 opens with equal predictions: `.h5` or
@@ -29,6 +40,7 @@ export interface SaveKerasOptions extends Omit<EncodeModelOptions, "format"> {
  * await saveKeras(await loadKeras("old.h5"), "new.keras");
  */
 export async function saveKeras(network: WritableNetwork, path: string, options: SaveKerasOptions = {}): Promise<void> {
+  checkOptions("saveKeras", options, saveKerasOptionNames);
   const { overwrite = true, ...rest } = options;
   checkBoolean("overwrite", overwrite);
   const bytes = await encodeKerasModel(network, { ...rest, format: formatOf(path) });

@@ -1,8 +1,10 @@
 import type { HDF5Attribute, HDF5Item, WritableHDF5Engine } from "../hdf5/engine.js";
 import { defaultWritableEngine } from "../hdf5/writable-engine.js";
+import { checkNetwork } from "../network/check-network.js";
 import type { Network } from "../network/network.js";
 import { validateNetwork } from "../network/validate.js";
 import { checkOneOf, checkTexts, checkWellFormed } from "../options/check-option.js";
+import { checkOptions, type OptionNames } from "../options/check-options.js";
 import { json, labelNames, stringList, text } from "./hdf5-items.js";
 import { encodeKerasArchive, kerasVersion, type ModelNotes, type ModelWriting } from "./keras-archive.js";
 import { withKerasLayers } from "./keras-layers.js";
@@ -32,6 +34,18 @@ export interface EncodeModelOptions extends ModelNotes {
   readonly frozen?: readonly string[] | undefined;
 }
 
+/** Names of {@link EncodeModelOptions}. */
+export const encodeModelOptionNames: OptionNames<EncodeModelOptions> = {
+  format: true,
+  engine: true,
+  compile: true,
+  l1: true,
+  l2: true,
+  frozen: true,
+  classLabels: true,
+  metadata: true,
+};
+
 /** A network to be written, perhaps with what {@link loadKeras} found beside it. */
 export type WritableNetwork = Network & Pick<EncodeModelOptions, "compile" | "l1" | "l2" | "frozen" | keyof ModelNotes>;
 
@@ -57,6 +71,8 @@ export async function encodeKerasModel(
   network: WritableNetwork,
   options: EncodeModelOptions = {},
 ): Promise<Uint8Array> {
+  checkNetwork("network", network);
+  checkOptions("encodeKerasModel", options, encodeModelOptionNames);
   validateNetwork(network);
   const { format = "h5", engine = defaultWritableEngine() } = options;
   checkOneOf("format", format, ["h5", "keras"]);

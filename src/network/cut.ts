@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../options/check-option.js";
+import { checkNetwork } from "./check-network.js";
 import { checkGraph } from "./graph.js";
 import { describeUnknownLayer } from "./layer-name.js";
 import type { Network, Weight } from "./network.js";
@@ -16,6 +18,12 @@ import type { Network, Weight } from "./network.js";
  * const both = cut(network, ["block4_pool", "block5_pool"]);
  */
 export function cut(network: Network, layers: string | readonly string[]): Network {
+  checkNetwork("network", network);
+  if (typeof layers !== "string" && !(Array.isArray(layers) && layers.every((name) => typeof name === "string"))) {
+    throw new InvalidArgumentError(
+      `\`layers\` is ${describeValue(layers)}: expected the name of a layer, or a list of names.`,
+    );
+  }
   checkGraph(network);
   const outputs = typeof layers === "string" ? [layers] : [...layers];
   if (outputs.length === 0) throw new InvalidArgumentError("`layers` is empty: expected at least one layer's name.");

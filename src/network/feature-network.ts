@@ -1,6 +1,8 @@
 import { InvalidArgumentError, InvalidNetworkError } from "../errors.js";
 import { type PreprocessMode, preprocessModes } from "../images/preprocess.js";
-import { checkOneOf } from "../options/check-option.js";
+import { checkList, checkOneOf, checkTexts } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
+import { checkNetwork } from "./check-network.js";
 import { cut } from "./cut.js";
 import type { Layer } from "./layer.js";
 import type { Network } from "./network.js";
@@ -39,6 +41,10 @@ export interface FeatureNetwork {
  * @throws InvalidNetworkError if the network does not take one batch of RGB pictures
  */
 export function featureNetwork(network: Network, options: FeatureNetworkOptions): FeatureNetwork {
+  checkNetwork("network", network);
+  checkOptions("featureNetwork", options, { layers: true, pooling: true, preprocess: true, imageSize: true });
+  checkTexts("layers", options.layers, '["block5_pool"]');
+  checkList("imageSize", options.imageSize, "[height, width]");
   checkPooling(options.pooling);
   checkOneOf("preprocess", options.preprocess, preprocessModes);
   const withPixels = takePixels(cut(network, options.layers), { ...options, dtype: "uint8" });

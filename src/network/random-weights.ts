@@ -1,5 +1,6 @@
 import { type Shape, sizeOf } from "../ndarray.js";
 import { createRandom, type Random } from "../random.js";
+import { checkTopology } from "./check-network.js";
 import type { LayerClassName } from "./layer.js";
 import type { NetworkWeights, Topology, Weight } from "./network.js";
 import { weightShapes } from "./weight-shapes.js";
@@ -20,6 +21,7 @@ import { weightShapes } from "./weight-shapes.js";
  * @throws InvalidNetworkError if the graph or its shapes are not valid
  */
 export function randomWeights(topology: Topology, seed: number): NetworkWeights {
+  checkTopology("topology", topology);
   const random = createRandom(seed);
   const classNames = new Map(topology.layers.map((layer) => [layer.name, layer.className]));
   const weights = new Map<string, readonly Weight[]>();

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, InvalidNetworkError } from "../errors.js";
+import { checkTopology } from "./check-network.js";
 import { checkGraph } from "./graph.js";
 import { formatShape, inferLayerShape, type RowShape } from "./layer-shape.js";
 import type { Topology } from "./network.js";
@@ -16,6 +17,7 @@ import type { Topology } from "./network.js";
  * inferShapes(vgg16.topology({ includeTop: false, imageSize: [224, 224] })).get("block5_pool"); // [7, 7, 512]
  */
 export function inferShapes(topology: Topology, inputShapes?: readonly RowShape[]): ReadonlyMap<string, RowShape> {
+  checkTopology("topology", topology);
   checkGraph(topology);
   if (inputShapes !== undefined && inputShapes.length !== topology.inputs.length) {
     throw new InvalidArgumentError(

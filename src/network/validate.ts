@@ -1,5 +1,6 @@
 import { InvalidNetworkError } from "../errors.js";
 import { sizeOf } from "../ndarray.js";
+import { checkNetwork } from "./check-network.js";
 import { formatShape } from "./layer-shape.js";
 import type { Network } from "./network.js";
 import { weightShapes } from "./weight-shapes.js";
@@ -11,6 +12,7 @@ import { weightShapes } from "./weight-shapes.js";
  * @throws InvalidNetworkError naming the first layer at fault, what was expected and what came
  */
 export function validateNetwork(network: Network): void {
+  checkNetwork("network", network);
   const needed = weightShapes(network);
   for (const layer of network.layers) {
     const expected = needed.get(layer.name) ?? [];

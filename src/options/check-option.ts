@@ -75,3 +75,25 @@ export function checkList(option: string, value: unknown, expected: string): ass
   if (Array.isArray(value)) return;
   throw new InvalidArgumentError(`\`${option}\` is ${describeValue(value)}: expected ${expected}.`);
 }
+
+/**
+ * Checks a text that must not be empty, such as a path.
+ *
+ * @param expected what could be passed, such as `the path of a folder`
+ * @throws InvalidArgumentError if it is none
+ */
+export function checkText(option: string, value: unknown, expected: string): asserts value is string {
+  if (typeof value === "string" && value !== "") return;
+  throw new InvalidArgumentError(`\`${option}\` is ${describeValue(value)}: expected ${expected}.`);
+}
+
+/**
+ * Checks a list of numbers, also one of a typed array.
+ *
+ * @param expected what could be passed, such as `the class of each row`
+ * @throws InvalidArgumentError if it is none
+ */
+export function checkNumbers(option: string, value: unknown, expected: string): asserts value is ArrayLike<number> {
+  if (Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value)) return;
+  throw new InvalidArgumentError(`\`${option}\` is ${describeValue(value)}: expected ${expected}.`);
+}

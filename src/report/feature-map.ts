@@ -2,6 +2,7 @@ import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
 import { checkOneOf, describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { createRandom } from "../random.js";
 import { checkedBatches } from "../training/checked-batches.js";
 import { targetOf } from "../training/logistic/fit-logistic.js";
@@ -52,6 +53,7 @@ export interface FeatureMapOptions extends AbortOptions {
  * await writeFile("map.svg", plotFeatureMap(await featureMap(data)));
  */
 export async function featureMap(data: TrainingData, options: FeatureMapOptions = {}): Promise<FeatureMap> {
+  checkOptions("featureMap", options, { method: true, rows: true, neighbors: true, seed: true, signal: true });
   const { method = "pca", rows: most = 2000, neighbors = 15, seed = 0, signal } = options;
   checkOneOf("method", method, ["pca", "umap"]);
   for (const [name, value, least] of [

@@ -1,3 +1,5 @@
+import { checkList } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { Calibration } from "../training/calibration.js";
 import type { PlotOptions } from "./plot-history.js";
 import { element, heading, headingHeight, palette, percent, svgDocument, textAt, tooltip } from "./svg.js";
@@ -16,7 +18,10 @@ const fewRows = 10;
  * @example
  * await writeFile("calibration.svg", plotCalibration(calibration(predictions)));
  */
-export function plotCalibration({ bins, ece }: Calibration, options: PlotOptions = {}): string {
+export function plotCalibration(calibration: Calibration, options: PlotOptions = {}): string {
+  checkOptions("plotCalibration", options, { title: true });
+  checkList("calibration.bins", calibration?.bins, "what the function calibration gives");
+  const { bins, ece } = calibration;
   const { title = "Calibration" } = options;
   const top = headingHeight(title) + 8;
   const [left, side, countsHeight] = [64, 340, 64];

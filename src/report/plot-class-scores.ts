@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkList } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { ClassScores } from "../training/classification-report.js";
 import type { PlotOptions } from "./plot-history.js";
 import { element, heading, headingHeight, palette, shorten, svgDocument, textAt, textWidth, tooltip } from "./svg.js";
@@ -17,6 +19,8 @@ const longestLabel = 180;
  * @throws InvalidArgumentError if there are no classes
  */
 export function plotClassScores(perClass: readonly ClassScores[], options: PlotOptions = {}): string {
+  checkOptions("plotClassScores", options, { title: true });
+  checkList("perClass", perClass, "`perClass` of a classification report");
   const { title = "Precision, recall and F1" } = options;
   if (perClass.length === 0) throw new InvalidArgumentError("Cannot draw the scores of classes: there are none.");
   const bar = perClass.length <= 24 ? 9 : 5;

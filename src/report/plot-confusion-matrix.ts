@@ -1,4 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
+import { checkList } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { ClassificationReport } from "../training/classification-report.js";
 import type { PlotOptions } from "./plot-history.js";
 import {
@@ -33,6 +35,9 @@ export function plotConfusionMatrix(
   report: Pick<ClassificationReport, "confusionMatrix" | "perClass">,
   options: PlotOptions = {},
 ): string {
+  checkOptions("plotConfusionMatrix", options, { title: true });
+  checkList("report.perClass", report?.perClass, "a classification report");
+  checkList("report.confusionMatrix", report.confusionMatrix, "a classification report");
   const { title = "Confusion matrix" } = options;
   const { confusionMatrix, perClass } = report;
   const count = perClass.length;

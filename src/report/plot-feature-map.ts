@@ -1,4 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
+import { checkArray } from "../options/check-array.js";
+import { checkOptions } from "../options/check-options.js";
 import { roundTicks } from "./axis.js";
 import type { FeatureMap } from "./feature-map.js";
 import type { PlotOptions } from "./plot-history.js";
@@ -40,6 +42,8 @@ export function plotFeatureMap(
   map: FeatureMap,
   options: PlotOptions & { readonly fileNames?: readonly string[] | undefined } = {},
 ): string {
+  checkOptions("plotFeatureMap", options, { title: true, fileNames: true });
+  checkArray("map.points", map?.points, "a map that featureMap gives, whose points are");
   const { title = "Map of the features", fileNames } = options;
   const { points, classes, classLabels } = map;
   const [count = 0, axes] = points.shape;

@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkList } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { EpochFigure, EpochLog } from "../training/history.js";
 import { roundTicks, type Ticks, tickText } from "./axis.js";
 import { element, heading, headingHeight, palette, percent, svgDocument, textAt, textWidth, tooltip } from "./svg.js";
@@ -47,6 +49,8 @@ const markedEpochs = 60;
  * await writeFile("history.svg", plotHistory(head.history));
  */
 export function plotHistory(history: readonly EpochLog[], options: PlotOptions = {}): string {
+  checkOptions("plotHistory", options, { title: true });
+  checkList("history", history, "the figures of epochs, such as head.history");
   const { title = "Loss and accuracy" } = options;
   if (history.length === 0) {
     throw new InvalidArgumentError("Cannot draw the history: it has no epochs. Call `fit` first.");

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
-import { describeValue } from "../options/check-option.js";
+import { checkList, describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { PlotOptions } from "./plot-history.js";
 import { element, heading, headingHeight, shorten, svgDocument, textAt, tooltip } from "./svg.js";
 import { checkDataURI } from "./thumbnail.js";
@@ -29,6 +30,8 @@ export function plotPictures(
   pictures: readonly CaptionedPicture[],
   options: PlotOptions & { readonly columns?: number | undefined; readonly size?: number | undefined } = {},
 ): string {
+  checkOptions("plotPictures", options, { title: true, columns: true, size: true });
+  checkList("pictures", pictures, "a list of pictures with captions");
   const { title = "Pictures", columns = 6, size = 140 } = options;
   if (pictures.length === 0) throw new InvalidArgumentError("Cannot draw pictures: there are none.");
   for (const [name, value, least] of [

@@ -1,5 +1,7 @@
 import { InvalidArgumentError, UnsupportedError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { checkText } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 
 /** The part of sharp that is used here. */
 interface Pipeline {
@@ -46,6 +48,8 @@ export async function svgToPNG(
   svg: string,
   options: { readonly scale?: number | undefined } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  checkOptions("svgToPNG", options, { scale: true });
+  checkText("svg", svg, "the text of an SVG document");
   const { scale = 2 } = options;
   if (!(scale >= 0.1 && scale <= 16)) {
     throw new InvalidArgumentError(`\`scale\` is ${scale}: expected a number from 0.1 to 16.`);

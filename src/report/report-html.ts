@@ -10,7 +10,7 @@ import { plotHistory } from "./plot-history.js";
 import { classesMarkup, dataNotes } from "./report-classes.js";
 import { confusionsMarkup, mistakesMarkup, named, type ReportMistakes, reportMistakes } from "./report-pictures.js";
 import { reportStyle } from "./report-style.js";
-import { type RunReport, shownMistakes } from "./run-report.js";
+import { checkReport, type RunReport, shownMistakes } from "./run-report.js";
 import { escapeMarkup, percent } from "./svg.js";
 
 interface Section {
@@ -38,6 +38,7 @@ const fittingClasses = 60;
  * const html = reportHTML({ evaluation: await head.evaluate(validation), history: head.history });
  */
 export function reportHTML(report: RunReport): string {
+  checkReport(report);
   const { title = "Training report", evaluation, date, remarks } = report;
   const { predictions, perClass } = evaluation;
   const scores = probabilityScores(predictions);

@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../options/check-option.js";
 import type { Evaluation } from "../training/evaluate.js";
 import type { EpochLog } from "../training/history.js";
 import type { FeatureMap } from "./feature-map.js";
@@ -32,3 +34,11 @@ export const shownMistakes = 24;
 /** Pairs of classes that are shown, and pictures of each, at most. */
 export const shownConfusions = 10;
 export const shownPerConfusion = 5;
+
+/** @throws InvalidArgumentError if it is none */
+export function checkReport(report: unknown): asserts report is RunReport {
+  if (typeof (report as Partial<RunReport> | null | undefined)?.evaluation?.predictions === "object") return;
+  throw new InvalidArgumentError(
+    `\`report\` is ${describeValue(report)}: expected at least \`{ evaluation }\`, what \`evaluate\` gave.`,
+  );
+}

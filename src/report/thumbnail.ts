@@ -2,6 +2,7 @@ import { InvalidArgumentError, isCnnTransferError } from "../errors.js";
 import { decodeImage } from "../images/decode-image.js";
 import type { ImageInput } from "../images/image-source.js";
 import { resizeImage } from "../images/resize.js";
+import { checkOptions } from "../options/check-options.js";
 import { encodeJPEG } from "./rasterize.node.js";
 
 /** A small picture as a `data:` URI, or the words that stand in its place. */
@@ -21,6 +22,7 @@ export async function thumbnail(
   image: ImageInput,
   options: { readonly size?: number | undefined } = {},
 ): Promise<string> {
+  checkOptions("thumbnail", options, { size: true });
   const { size = 160 } = options;
   if (!Number.isInteger(size) || size < 8 || size > 2048) {
     throw new InvalidArgumentError(`\`size\` is ${size}: expected an integer from 8 to 2048.`);

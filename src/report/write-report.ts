@@ -2,9 +2,12 @@ import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
 import { writeFileAtomically } from "../files/atomic-file.node.js";
 import type { ImageSource } from "../images/image-source.js";
+import { checkText } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { reportHTML } from "./report-html.js";
 import { reportMistakes, shownNames } from "./report-pictures.js";
 import type { RunReport } from "./run-report.js";
+import { checkReport } from "./run-report.js";
 import { type Thumbnail, thumbnailOrReason } from "./thumbnail.js";
 
 /** How {@link writeReport} gets its pictures, and treats a file that is there. */
@@ -33,6 +36,9 @@ export interface WriteReportOptions extends AbortOptions {
  * await writeReport("report.html", { evaluation, fileNames, history: head.history }, { images });
  */
 export async function writeReport(path: string, report: RunReport, options: WriteReportOptions = {}): Promise<void> {
+  checkOptions("writeReport", options, { images: true, thumbnailSize: true, overwrite: true, signal: true });
+  checkText("path", path, 'the path of a file, such as "report.html"');
+  checkReport(report);
   const { images, thumbnailSize, overwrite = true, signal } = options;
   signal?.throwIfAborted();
   const thumbnails = images ? await makeThumbnails(report, images, thumbnailSize, signal) : report.thumbnails;

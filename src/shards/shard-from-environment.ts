@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import type { Shard } from "./shard.js";
 
 /** Environment variables by name. */
@@ -44,6 +46,12 @@ export function shardFromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   options: ShardFromEnvironmentOptions = {},
 ): Shard | undefined {
+  checkOptions("shardFromEnvironment", options, { count: true });
+  if (typeof environment !== "object" || environment === null) {
+    throw new InvalidArgumentError(
+      `\`environment\` is ${describeValue(environment)}: expected variables by name, such as process.env.`,
+    );
+  }
   const { count } = options;
   if (count !== undefined && (!Number.isSafeInteger(count) || count < 1)) {
     throw new InvalidArgumentError(`\`count\` must be a number of shards, at least 1; received ${String(count)}.`);

@@ -2,6 +2,7 @@ import { crc32 } from "../checksum/crc32.node.js";
 import { InvalidArgumentError } from "../errors.js";
 import { type ImageSelection, imageSelection } from "../images/image-selection.js";
 import { namesChecksum } from "../images/names-checksum.js";
+import { describeValue } from "../options/check-option.js";
 import { checkShard, type Shard, shardRange } from "./shard.js";
 import { encodeShardFacts } from "./shard-facts.js";
 
@@ -38,6 +39,11 @@ export interface ImageShard extends ImageSelection {
  * await writer.close();
  */
 export function shardOf(source: ImageSelection, shard: Shard): ImageShard {
+  if (!Array.isArray(source?.images)) {
+    throw new InvalidArgumentError(
+      `\`source\` is ${describeValue(source)}: expected listed pictures, such as imageFolder or imageList gives.`,
+    );
+  }
   checkShard(shard);
   if (source.attributes?.shard !== undefined) {
     throw new InvalidArgumentError(

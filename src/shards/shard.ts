@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
-import { describeValue } from "../options/check-option.js";
+import { checkText, describeValue } from "../options/check-option.js";
 
 /** Which part of a job one process does: part `index`, counted from 0, of `count` parts. */
 export interface Shard {
@@ -17,7 +17,7 @@ export function checkShard(shard: Shard): void {
       ? `{ index: ${describeValue(shard.index)}, count: ${describeValue(shard.count)} }`
       : describeValue(shard);
   throw new InvalidArgumentError(
-    `A shard is ${given}: expected \`{ index, count }\`, with \`index\` from 0 to \`count\` - 1.`,
+    `\`shard\` is ${given}: expected \`{ index, count }\`, with \`index\` from 0 to \`count\` - 1.`,
   );
 }
 
@@ -49,6 +49,7 @@ export function shardRange({ index, count }: Shard, length: number): { readonly 
  * shardPath("features/animals.hdf5", { index: 0, count: 4 }); // "features/animals-00000-of-00004.hdf5"
  */
 export function shardPath(path: string, shard: Shard): string {
+  checkText("path", path, 'the path of a file, such as "animals.hdf5"');
   checkShard(shard);
   const digits = (value: number) => String(value).padStart(5, "0");
   const part = `-${digits(shard.index)}-of-${digits(shard.count)}`;
@@ -65,6 +66,8 @@ export function shardPath(path: string, shard: Shard): string {
  * shardPaths("animals.hdf5", 2); // ["animals-00000-of-00002.hdf5", "animals-00001-of-00002.hdf5"]
  */
 export function shardPaths(path: string, count: number): readonly string[] {
-  checkShard({ index: 0, count });
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new InvalidArgumentError(`\`count\` is ${describeValue(count)}: expected a number of shards, at least 1.`);
+  }
   return Array.from({ length: count }, (_, index) => shardPath(path, { index, count }));
 }

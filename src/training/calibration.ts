@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkOptions } from "../options/check-options.js";
 import { checkPredictions, type Predictions } from "./predictions.js";
 
 /** Rows whose predicted class has about the same probability. */
@@ -36,6 +37,7 @@ export function calibration(
     readonly bins?: number | undefined;
   } = {},
 ): Calibration {
+  checkOptions("calibration", options, { bins: true });
   const { bins: count = 15 } = options;
   if (!Number.isInteger(count) || count < 1 || count > 100_000) {
     throw new InvalidArgumentError(`\`bins\` is ${count}: expected an integer from 1 to 100000.`);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkNumbers, checkTexts } from "../options/check-option.js";
 import { pairwiseSum } from "./pairwise-sum.js";
 import { formatReport, type ReportLine, reportWidth } from "./report-text.js";
 
@@ -49,6 +50,9 @@ export function classificationReport(
   predictedClasses: ArrayLike<number>,
   classLabels: readonly string[],
 ): ClassificationReport {
+  checkNumbers("trueClasses", trueClasses, "the class of each row");
+  checkNumbers("predictedClasses", predictedClasses, "the class that each row was given");
+  checkTexts("classLabels", classLabels, '["cat", "dog"]');
   const confusionMatrix = countPairs(trueClasses, predictedClasses, classLabels);
   const rows = trueClasses.length;
   const perClass = classLabels.map((label, index): ClassScores => {

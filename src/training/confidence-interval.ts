@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { createRandom } from "../random.js";
 import { checkPredictions, type Predictions } from "./predictions.js";
 
@@ -35,6 +37,10 @@ export function confidenceInterval(
     readonly seed?: number | undefined;
   } = {},
 ): ConfidenceInterval {
+  checkOptions("confidenceInterval", options, { level: true, resamples: true, seed: true });
+  if (typeof figure !== "function") {
+    throw new InvalidArgumentError(`\`figure\` is ${describeValue(figure)}: expected a function of predictions.`);
+  }
   const { level = 0.95, resamples = 1000, seed = 0 } = options;
   if (!(level > 0 && level < 1)) {
     throw new InvalidArgumentError(`\`level\` is ${level}: expected a part between 0 and 1, such as 0.95.`);

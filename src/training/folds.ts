@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from "../errors.js";
 import { checkBoolean } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { createRandom, type Random } from "../random.js";
-import { checkSeed, permutation, rowsByClass } from "./split.js";
+import { checkRowCount, checkSeed, permutation, rowsByClass } from "./split.js";
 
 /** One fold of a cross-validation. */
 export interface Fold {
@@ -26,6 +27,8 @@ export function foldRows(
     readonly shuffle?: boolean | undefined;
   },
 ): readonly Fold[] {
+  checkOptions("foldRows", options, { folds: true, stratify: true, seed: true, shuffle: true });
+  checkRowCount(count);
   const { folds, stratify, seed = 0, shuffle = true } = options;
   checkBoolean("shuffle", shuffle);
   if (!Number.isInteger(folds) || folds < 2 || folds > count) {

@@ -1,5 +1,7 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { checkArray } from "../options/check-array.js";
+import { checkNumbers, checkTexts } from "../options/check-option.js";
 import { type AverageScores, type ClassScores, ratio } from "./classification-report.js";
 import { pairwiseSum } from "./pairwise-sum.js";
 import { formatReport, type ReportLine, reportWidth } from "./report-text.js";
@@ -48,6 +50,9 @@ export function multiLabelReport(
   labelNames: readonly string[],
   threshold = 0.5,
 ): MultiLabelReport {
+  checkNumbers("labels", labels, "ones and zeros, row by row");
+  checkArray("probabilities", probabilities, "probabilities [rows, labels]");
+  checkTexts("labelNames", labelNames, '["has tail", "has wings"]');
   const width = labelNames.length;
   const rows = labels.length / width;
   if (!(threshold >= 0 && threshold <= 1)) {

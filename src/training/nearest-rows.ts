@@ -1,7 +1,9 @@
 import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
+import { checkArray } from "../options/check-array.js";
 import { checkOneOf, describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { checkFeatures } from "./float32-rows.js";
 import type { TrainingBatch } from "./training-data.js";
 
@@ -43,6 +45,8 @@ export async function nearestRows(
     readonly metric?: "cosine" | "euclidean" | undefined;
   } = {},
 ): Promise<readonly (readonly NearRow[])[]> {
+  checkOptions("nearestRows", options, { top: true, metric: true, signal: true });
+  checkArray("queries", queries, "rows of features");
   const { top = 10, metric = "cosine", signal } = options;
   if (!Number.isInteger(top) || top < 1) {
     throw new InvalidArgumentError(`\`top\` is ${describeValue(top)}: expected an integer of at least 1.`);

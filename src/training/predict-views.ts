@@ -1,10 +1,13 @@
 import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import type { ImageTransform } from "../images/augment/image-transform.js";
+import { checkImageSource } from "../images/check-image-source.js";
+import { decodeOptionNames } from "../images/decode-image.js";
 import type { ImageSource } from "../images/image-source.js";
 import { type LoadImageOptions, loadImage } from "../images/load-image.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
 import { describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { createRandom } from "../random.js";
 import { predictedClasses } from "./metrics.js";
 import type { Predictions } from "./predictions.js";
@@ -53,7 +56,19 @@ export interface ViewPredictions extends Omit<Predictions, "trueClasses"> {
  * });
  */
 export async function predictViews(images: ImageSource, options: PredictViewsOptions): Promise<ViewPredictions> {
-  const { views, predict, batchSize = 32, seed = 0, signal } = options;
+  checkOptions("predictViews", options, {
+    ...decodeOptionNames,
+    views: true,
+    predict: true,
+    batchSize: true,
+    seed: true,
+    size: true,
+    interpolation: true,
+    keepAspectRatio: true,
+  });
+  checkImageSource("images", images);
+  const { views, predict, batchSize = 32, seed = 0, ...loading } = options;
+  const { signal } = loading;
   for (const [name, value] of [
     ["views", views],
     ["predict", predict],
@@ -82,7 +97,7 @@ export async function predictViews(images: ImageSource, options: PredictViewsOpt
   signal?.throwIfAborted();
   for await (const { image, name, label } of images) {
     signal?.throwIfAborted();
-    const own = splitViews(views(await loadImage(image, options), random), name);
+    const own = splitViews(views(await loadImage(image, loading), random), name);
     names.push(name);
     if (label !== undefined) labels.push(label);
     waiting.push(...own);

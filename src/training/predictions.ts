@@ -1,5 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { describeValue } from "../options/check-option.js";
 
 /** What a classifier said of labelled rows: what all figures about it are computed from. */
 export interface Predictions {
@@ -20,7 +21,13 @@ export interface Predictions {
  * @throws ShapeMismatchError if there are not as many predictions and probabilities as rows
  * @throws InvalidArgumentError if there are no rows, a class is none of those, or a probability is not in 0..1
  */
-export function checkPredictions({ trueClasses, predictedClasses, probabilities, indices }: Predictions): number {
+export function checkPredictions(predictions: Predictions): number {
+  if (!Array.isArray(predictions?.probabilities?.shape) || !ArrayBuffer.isView(predictions.trueClasses)) {
+    throw new InvalidArgumentError(
+      `\`predictions\` is ${describeValue(predictions)}: expected \`predictions\` of an evaluation, { trueClasses, predictedClasses, probabilities, indices }.`,
+    );
+  }
+  const { trueClasses, predictedClasses, probabilities, indices } = predictions;
   const rows = trueClasses.length;
   const [given, classes = 0] = probabilities.shape;
   if (rows === 0) throw new InvalidArgumentError("There are no predictions to measure. Give at least one row.");

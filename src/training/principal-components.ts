@@ -2,6 +2,8 @@ import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
 import { nextTurn } from "../images/next-turn.node.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
+import { checkArray } from "../options/check-array.js";
+import { checkOptions } from "../options/check-options.js";
 import { createRandom } from "../random.js";
 import { checkFeatures } from "./float32-rows.js";
 import { symmetricEigen } from "./symmetric-eigen.js";
@@ -40,6 +42,8 @@ export async function principalComponents(
     readonly components?: number | undefined;
   } = {},
 ): Promise<PrincipalComponents> {
+  checkOptions("principalComponents", options, { components: true, signal: true });
+  checkArray("xs", xs, "rows of features");
   const { components = 2, signal } = options;
   const features = checkFeatures("principalComponents", xs, xs?.shape?.slice(1) ?? []);
   const [rows = 0, ...row] = features.shape;

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
+import { checkNumbers, checkTexts } from "../options/check-option.js";
 import { pairwiseSum } from "./pairwise-sum.js";
 
 /** How far predicted numbers are from the true ones. */
@@ -35,6 +36,9 @@ export function regressionReport(
   predicted: ArrayLike<number>,
   outputNames: readonly string[],
 ): RegressionReport {
+  checkNumbers("numbers", numbers, "the true numbers, row by row");
+  checkNumbers("predicted", predicted, "the predicted numbers, row by row");
+  checkTexts("outputNames", outputNames, '["width", "height"]');
   const width = outputNames.length;
   const rows = numbers.length / width;
   if (predicted.length !== numbers.length) {

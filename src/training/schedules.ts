@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import { checkBoolean, checkOneOf, describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 
 /** Where training is, for a schedule. A training that is resumed counts on. */
 export interface SchedulePlace {
@@ -29,6 +30,7 @@ export function stepDecay(options: {
   /** Above 0 and below 1. @default 0.5 */
   readonly factor?: number | undefined;
 }): LearningRateSchedule {
+  checkOptions("stepDecay", options, { initialLearningRate: true, epochs: true, factor: true });
   const { initialLearningRate, epochs, factor = 0.5 } = options;
   checkAbove0("initialLearningRate", initialLearningRate);
   checkCount("epochs", epochs);
@@ -51,6 +53,12 @@ export function exponentialDecay(options: {
   /** @default false */
   readonly staircase?: boolean | undefined;
 }): LearningRateSchedule {
+  checkOptions("exponentialDecay", options, {
+    initialLearningRate: true,
+    decaySteps: true,
+    decayRate: true,
+    staircase: true,
+  });
   const { initialLearningRate, decaySteps, decayRate, staircase = false } = options;
   checkAbove0("initialLearningRate", initialLearningRate);
   checkCount("decaySteps", decaySteps);
@@ -82,6 +90,13 @@ export function cosineDecay(options: {
   /** Steps of the warm-up. Needed with `warmupTarget`. */
   readonly warmupSteps?: number | undefined;
 }): LearningRateSchedule {
+  checkOptions("cosineDecay", options, {
+    initialLearningRate: true,
+    decaySteps: true,
+    alpha: true,
+    warmupTarget: true,
+    warmupSteps: true,
+  });
   const { initialLearningRate, decaySteps, alpha = 0, warmupTarget, warmupSteps } = options;
   checkCount("decaySteps", decaySteps);
   if (!(alpha >= 0 && alpha <= 1)) refuse("alpha", alpha, "a number from 0 to 1");
@@ -129,6 +144,14 @@ export function oneCycle(options: {
   /** How the rate gets from one to the other. @default "cosine" */
   readonly anneal?: "cosine" | "linear" | undefined;
 }): LearningRateSchedule {
+  checkOptions("oneCycle", options, {
+    maxLearningRate: true,
+    totalSteps: true,
+    riseFraction: true,
+    divFactor: true,
+    finalDivFactor: true,
+    anneal: true,
+  });
   const { maxLearningRate, totalSteps, riseFraction = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;
   const { anneal = "cosine" } = options;
   checkAbove0("maxLearningRate", maxLearningRate);

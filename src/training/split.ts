@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { createRandom, type Random } from "../random.js";
 
 /** How to divide rows in two. */
@@ -24,6 +26,8 @@ export interface Split {
  * @throws InvalidArgumentError if a part would be empty or a class has too few members
  */
 export function splitRows(count: number, options: SplitOptions): Split {
+  checkOptions("splitRows", options, { size: true, stratify: true, seed: true });
+  checkRowCount(count);
   const { stratify, seed = 0 } = options;
   const second = resolveSize(options.size, count);
   const first = count - second;
@@ -43,6 +47,11 @@ export function splitRows(count: number, options: SplitOptions): Split {
   return splitStratified(membersByClass(stratify), first, second, random);
 }
 
+/** @throws InvalidArgumentError if it is no number of rows */
+export function checkRowCount(count: unknown): void {
+  if (typeof count === "number" && Number.isSafeInteger(count) && count >= 0) return;
+  throw new InvalidArgumentError(`\`count\` is ${describeValue(count)}: expected a number of rows.`);
+}
 /** Indices of the parts that rows were divided into. */
 export interface Division {
   readonly train: Uint32Array;

@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
+import { checkTexts } from "../options/check-option.js";
+import { checkOptions } from "../options/check-options.js";
 import { checkPredictions, type Predictions } from "./predictions.js";
 
 /** Rows of one class that were taken for another. */
@@ -38,6 +40,8 @@ export function topConfusions(
   classLabels: readonly string[],
   options: { readonly top?: number | undefined; readonly fileNames?: readonly string[] | undefined } = {},
 ): readonly Confusion[] {
+  checkOptions("topConfusions", options, { top: true, fileNames: true });
+  checkTexts("classLabels", classLabels, '["cat", "dog"]');
   const { top = 10, fileNames } = options;
   if (!Number.isInteger(top) || top < 1) {
     throw new InvalidArgumentError(`\`top\` is ${top}: expected an integer of at least 1.`);

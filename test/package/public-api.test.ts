@@ -484,4 +484,11 @@ describe("the documentation in the code", () => {
       });
     expect(silent).toEqual([]);
   });
+
+  test("shows of every exported class how it is used", () => {
+    const classes = values.filter(({ name, symbol }) => symbol.flags & ts.SymbolFlags.Class && !name.endsWith("Error"));
+    expect(classes.length).toBeGreaterThan(5);
+    const silent = classes.filter(({ symbol }) => !symbol.getJsDocTags(checker).some(({ name }) => name === "example"));
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  });
 });

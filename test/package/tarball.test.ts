@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
-import { join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { publint } from "publint";
 import { describe, expect, inject, test } from "vitest";
@@ -15,7 +17,9 @@ describe("the packed package", () => {
       .trim()
       .split("\n")
       .map((file) => file.replace("package/", ""));
-    const others = files.filter((file) => !/^dist\/(node|browser)\/[\w.-]+\.(js|mjs|d\.ts)$/.test(file));
+    const built = /^dist\/(node|browser)\/[\w.-]+\.(js|mjs|d\.ts)$/;
+    const read = /^(docs\/([\w-]+\/)?[\w-]+\.(md|svg|csv|json)|examples\/[\w.-]+\.(ts|json))$/;
+    const others = files.filter((file) => !built.test(file) && !read.test(file));
     expect(others.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "assets/vgg-mini.h5", "package.json"]);
     expect(files).toEqual(
       expect.arrayContaining([
@@ -28,6 +32,20 @@ describe("the packed package", () => {
       ]),
     );
     expect(files).toContain("dist/browser/index.js");
+  });
+
+  test("holds every file that its pages link to, as there is no website that has them", async () => {
+    const home = join(consumer, "node_modules/cnn-transfer");
+    const docs = (await readdir(join(home, "docs"), { recursive: true })).map((file) => join("docs", file));
+    const pages = ["README.md", "CHANGELOG.md", ...docs.filter((file) => file.endsWith(".md"))];
+    expect(pages.length).toBeGreaterThan(40);
+    const broken: string[] = [];
+    for (const page of pages) {
+      for (const [, path = ""] of (await readFile(join(home, page), "utf8")).matchAll(/\]\((?!https?:|#)([^)#\s]*)/g)) {
+        if (!existsSync(join(home, dirname(page), path))) broken.push(`${page}: ${path}`);
+      }
+    }
+    expect(broken).toEqual([]);
   });
 
   test("passes publint without a word", async () => {

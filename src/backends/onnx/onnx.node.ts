@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { BackendUnavailableError, InvalidArgumentError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
+import { checkOptions } from "../../options/check-options.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
 import { checkInputGradient } from "../check-input-gradient.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
@@ -50,6 +51,7 @@ interface Runtime {
  * const extractor = await FeatureExtractor.create({ backbone: "vgg16", backend: onnx({ threads: 2 }) });
  */
 export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBackend & GradientBackend {
+  checkOptions("onnx", options, { threads: true, spinning: true });
   const { threads = availableParallelism(), spinning = false } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new InvalidArgumentError(

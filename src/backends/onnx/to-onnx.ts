@@ -1,4 +1,6 @@
+import { checkNetwork } from "../../network/check-network.js";
 import type { Network } from "../../network/network.js";
+import { checkOptions } from "../../options/check-options.js";
 import { encodeModel } from "./encode-model.js";
 import { lower } from "./lower.js";
 
@@ -21,5 +23,7 @@ export interface ToOnnxOptions {
  * await writeFile("vgg16.onnx", toOnnx(network, { outputs: ["block5_pool"] }));
  */
 export function toOnnx(network: Network, options: ToOnnxOptions = {}): Uint8Array<ArrayBuffer> {
+  checkNetwork("network", network);
+  checkOptions("toOnnx", options, { outputs: true });
   return encodeModel(lower(network, options.outputs ?? network.outputs));
 }

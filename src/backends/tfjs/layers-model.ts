@@ -1,9 +1,12 @@
 import type { layers, SymbolicTensor } from "@tensorflow/tfjs-layers";
+import { InvalidArgumentError } from "../../errors.js";
+import { checkNetwork } from "../../network/check-network.js";
 import type { Activation, Layer, LayerClassName } from "../../network/layer.js";
 import type { RowShape } from "../../network/layer-shape.js";
 import type { Network } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
 import { validateNetwork } from "../../network/validate.js";
+import { describeValue } from "../../options/check-option.js";
 import { defineComposedLayer } from "./composed-layer.js";
 import { stepsOverPixels } from "./convolution.js";
 import { loadTfjs } from "./shared-tfjs.js";
@@ -37,7 +40,13 @@ type TfjsLayer = layers.Layer;
  * const model = await toLayersModel(network, tf); // a tf.LayersModel
  */
 export async function toLayersModel<Model>(network: Network, layersLibrary: LayersLibrary<Model>): Promise<Model> {
+  checkNetwork("network", network);
   validateNetwork(network);
+  if (typeof (layersLibrary as { readonly model?: unknown } | null | undefined)?.model !== "function") {
+    throw new InvalidArgumentError(
+      `\`layersLibrary\` is ${describeValue(layersLibrary)}: expected the app's @tensorflow/tfjs-layers or @tensorflow/tfjs.`,
+    );
+  }
   const core = await loadTfjs();
   const tfl = layersLibrary as unknown as TfjsLayers;
   const ComposedLayer = defineComposedLayer(core, tfl);

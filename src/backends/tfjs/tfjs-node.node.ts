@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { BackendUnavailableError } from "../../errors.js";
+import { checkOptions } from "../../options/check-options.js";
 import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
 import { restoreUtilFunctions } from "./node-polyfills.node.js";
@@ -36,6 +37,7 @@ interface TfjsNodeBackend {
  * const head = await TransferHead.create({ inputShape: [25088], classLabels, backend: tfjsNode() });
  */
 export function tfjsNode(options: TfjsNodeOptions = {}): TrainableBackend & GradientBackend {
+  checkOptions("tfjsNode", options, { module: true });
   return createTfjsNode("tfjs-node", "@tensorflow/tfjs-node", false, options);
 }
 
@@ -44,6 +46,7 @@ export function tfjsNode(options: TfjsNodeOptions = {}): TrainableBackend & Grad
  * rejects with BackendUnavailableError rather than run on the processor unnoticed.
  */
 export function tfjsNodeGpu(options: TfjsNodeOptions = {}): TrainableBackend & GradientBackend {
+  checkOptions("tfjsNodeGpu", options, { module: true });
   return createTfjsNode("tfjs-node-gpu", "@tensorflow/tfjs-node-gpu", true, options);
 }
 

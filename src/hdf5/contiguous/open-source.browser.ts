@@ -1,4 +1,5 @@
 import { UnsupportedError } from "../../errors.js";
+import { checkSource } from "../check-source.js";
 import type { HDF5Source } from "../engine.js";
 import type { ByteSource } from "./byte-source.js";
 import { blobSource, memorySource } from "./memory-source.js";
@@ -9,6 +10,7 @@ import { blobSource, memorySource } from "./memory-source.js";
  * @throws UnsupportedError for a path, which a browser does not have
  */
 export async function openSource(source: HDF5Source): Promise<ByteSource> {
+  checkSource(source);
   if (typeof source === "string") {
     throw new UnsupportedError(
       `Cannot open "${source}": a browser has no file paths. Pass a \`File\`, a \`Blob\` or the file's bytes.`,

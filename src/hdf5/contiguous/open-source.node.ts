@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { ClosedError } from "../../errors.js";
+import { checkSource } from "../check-source.js";
 import type { HDF5Source } from "../engine.js";
 import { fileAccessError } from "../file-access.node.js";
 import { type ByteRequest, type ByteSource, concurrentReads, settleAll } from "./byte-source.js";
@@ -28,6 +29,7 @@ const breakMilliseconds = 4;
  * @throws FileAccessError if the file cannot be opened
  */
 export async function openSource(source: HDF5Source): Promise<ByteSource> {
+  checkSource(source);
   if (typeof source === "string") return openFile(source);
   if (source instanceof Blob) return blobSource(source, "name" in source ? String(source.name) : "HDF5 bytes");
   return memorySource(source instanceof Uint8Array ? source : new Uint8Array(source), "HDF5 bytes");

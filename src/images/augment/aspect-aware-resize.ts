@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../../errors.js";
+import { checkOptions } from "../../options/check-options.js";
 import type { Interpolation } from "../interpolation.js";
 import { resizeImage } from "../resize.js";
 import { cropImage } from "./crop.js";
@@ -16,6 +17,7 @@ export function aspectAwareResize(
   size: readonly [number, number],
   options: { readonly interpolation?: Interpolation | undefined } = {},
 ): ImageTransform {
+  checkOptions("aspectAwareResize", options, { interpolation: true });
   checkSize(size, "aspectAwareResize");
   const [height, width] = size;
   const { interpolation } = options;

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../../errors.js";
+import { checkOptions } from "../../options/check-options.js";
 import type { Random } from "../../random.js";
 import { flipImage } from "./crop.js";
 import { blankImage, type Image, type ImageTransform, imageSize } from "./image-transform.js";
@@ -37,6 +38,17 @@ export interface AugmentOptions {
  * @throws InvalidArgumentError for ranges that are none
  */
 export function augmentImages(options: AugmentOptions): ImageTransform {
+  checkOptions("augmentImages", options, {
+    rotationRange: true,
+    widthShiftRange: true,
+    heightShiftRange: true,
+    shearRange: true,
+    zoomRange: true,
+    horizontalFlip: true,
+    verticalFlip: true,
+    brightnessRange: true,
+    fillMode: true,
+  });
   const { horizontalFlip = false, verticalFlip = false, brightnessRange, fillMode = "nearest" } = options;
   const { rotationRange = 0, widthShiftRange = 0, heightShiftRange = 0, shearRange = 0, zoomRange = 0 } = options;
   for (const [name, value] of Object.entries({ rotationRange, widthShiftRange, heightShiftRange, shearRange })) {

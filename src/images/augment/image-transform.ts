@@ -1,5 +1,6 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../../ndarray.js";
+import { checkList } from "../../options/check-option.js";
 import type { Random } from "../../random.js";
 
 /** An image `[height, width, channels]`: uint8 as stored, 0..255, or float32 in any range. */
@@ -35,6 +36,7 @@ export function imageSize({ shape }: Image, what: string): readonly [height: num
 
 /** Checks a wanted `[height, width]`. */
 export function checkSize(size: readonly [number, number], what: string): void {
+  checkList("size", size, "[height, width]");
   if (size.length !== 2 || !size.every((side) => Number.isSafeInteger(side) && side > 0)) {
     throw new InvalidArgumentError(
       `\`${what}\` expected [height, width], two positive whole numbers, received [${size.join(", ")}].`,

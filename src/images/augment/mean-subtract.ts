@@ -1,4 +1,5 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../../errors.js";
+import { checkList } from "../../options/check-option.js";
 import type { ImageTransform } from "./image-transform.js";
 
 /**
@@ -8,6 +9,7 @@ import type { ImageTransform } from "./image-transform.js";
  * @throws InvalidArgumentError for means that are not numbers; ShapeMismatchError later, for other numbers of channels
  */
 export function meanSubtract(means: readonly number[]): ImageTransform {
+  checkList("means", means, "a number for each channel, such as [123.7, 116.8, 103.9]");
   if (means.length === 0 || !means.every(Number.isFinite)) {
     throw new InvalidArgumentError(
       `\`meanSubtract\` expected a number for each channel, received [${means.join(", ")}].`,
