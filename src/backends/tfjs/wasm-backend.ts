@@ -3,10 +3,12 @@ import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
 import { registerConvolutionGradients } from "./convolution-gradients.js";
 import { registerFastBatchMatMul } from "./fast-batch-mat-mul.js";
+import { registerFastConvolution } from "./fast-convolution.js";
 import { registerFusedAdam } from "./fused-adam.js";
 import { registerMaxPoolGradient } from "./max-pool-gradient.js";
 import { createMemoryBudget, type MemoryBudget } from "./memory-budget.js";
 import { messageOf, type Tfjs } from "./shared-tfjs.js";
+import { loadSimdKernels } from "./simd/simd-kernels.js";
 import { createTfjsBackend } from "./tfjs-backend.js";
 
 /** The exports of tfjs-backend-wasm. */
@@ -50,10 +52,12 @@ export function createWasmBackend(host: WasmHost): TrainableBackend & GradientBa
       }
     },
     async started(tf) {
-      registerFastBatchMatMul(tf);
-      registerConvolutionGradients(tf);
+      const kernels = await loadSimdKernels(tf);
+      registerFastBatchMatMul(tf, kernels);
+      registerFastConvolution(tf, kernels);
+      registerConvolutionGradients(tf, kernels);
       registerMaxPoolGradient(tf);
-      registerFusedAdam(tf);
+      registerFusedAdam(tf, kernels);
       return describe(tf, library as WasmLibrary);
     },
   });
