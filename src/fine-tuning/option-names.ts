@@ -55,7 +55,8 @@ export const modelOptionNames = {
   } satisfies OptionNames<TransferFitOptions>,
   findLearningRate: {
     ...rateFinderOptionNames,
-    ...{ batchSize: true, sampling: true, augment: true, backboneLearningRate: true, learningRateFactors: true },
+    ...{ batchSize: true, sampling: true, augment: true, learningRate: true },
+    ...{ backboneLearningRate: true, learningRateFactors: true },
   } satisfies OptionNames<ModelRateFinderOptions>,
   evaluate: {
     batchSize: true,

@@ -95,7 +95,10 @@ describe.runIf(chromiumPath)(`the package, bundled by Vite, in Chromium${chromiu
   beforeAll(async () => {
     await cp(join(import.meta.dirname, "browser-app"), app, { recursive: true });
     await writeFile(join(app, "package.json"), JSON.stringify({ type: "module" }));
-    await writeFile(join(app, "index.html"), '<!doctype html><link rel="icon" href="data:,"><script type="module" src="./app.js"></script>');
+    await writeFile(
+      join(app, "index.html"),
+      '<!doctype html><link rel="icon" href="data:,"><script type="module" src="./app.js"></script>',
+    );
     await cp(join(fixtures, "images"), join(app, "pictures"), { recursive: true });
     for await (const { image, name } of colouredPictures(rows, [70, 90])) {
       const { data, shape } = image as { readonly data: Uint8Array; readonly shape: readonly number[] };
