@@ -1,5 +1,7 @@
 import { autoTrainable } from "./backends/auto.js";
+import type { Backend } from "./backends/backend.js";
 import { checkTrainableBackend } from "./backends/check-backend.js";
+import type { GradientBackend } from "./backends/gradient-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import type { TrainableBackend } from "./backends/trainable-backend.js";
 import { ClosedError, InvalidArgumentError, UnsupportedError } from "./errors.js";
@@ -8,6 +10,7 @@ import { type CacheFolder, openCacheFolder } from "./fine-tuning/cache-folder.no
 import { kerasNotes } from "./fine-tuning/encode-model.js";
 import { evaluateModel, loadForInference, predictPictures } from "./fine-tuning/inference.js";
 import { LentNetwork } from "./fine-tuning/lent-network.js";
+import { type ModelGradCamOptions, modelGradCam, type PicturesGradCam } from "./fine-tuning/model-grad-cam.js";
 import { type ModelParts, newModel, readModel } from "./fine-tuning/model-parts.js";
 import type { OptimizerState } from "./fine-tuning/train-model.js";
 import { frozenLayers, unfrozenLayers } from "./fine-tuning/trained-layers.js";
@@ -239,6 +242,26 @@ export class TransferModel implements AsyncDisposable {
   ): Promise<readonly (readonly ClassProbability[])[]> {
     const top = checkTop(options.top);
     return mostProbable(await this.predict(pictures, options), this.classLabels, top);
+  }
+
+  /**
+   * Grad-CAM: which places of pictures speak for a class. {@link overlayHeatmap} lays the maps over `images`, the pictures as the
+   * network sees them; {@link writeReport} does so for a whole run.
+   *
+   * @throws InvalidArgumentError if there are no pictures, no such layer or class, or the backend cannot differentiate
+   * @throws UnsupportedError if the backend cannot differentiate a layer behind the one that is looked at
+   * @throws ImageDecodeError or FileAccessError for a picture that cannot be opened
+   * @throws ClosedError after `close`
+   */
+  async gradCam(
+    pictures: readonly ImageInput[] | ImageSource,
+    options: ModelGradCamOptions = {},
+  ): Promise<PicturesGradCam> {
+    this.#open("gradCam");
+    const source = Symbol.asyncIterator in pictures ? pictures : imageList(pictures);
+    // One that cannot differentiate is refused by name.
+    const { backend = this.#backend as Backend as GradientBackend } = options;
+    return modelGradCam(this.#parts, source, { ...options, backend });
   }
 
   /**

@@ -107,5 +107,5 @@ function figure(value: number | undefined): string {
 }
 
 function meter(value: number): string {
-  return `<span class="meter" aria-hidden="true"><i style="width:${percent(value).replace(" ", "")}"></i></span>`;
+  return `<span class="meter" aria-hidden="true"><i style="width:${(100 * value).toFixed(1)}%"></i></span>`;
 }
