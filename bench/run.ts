@@ -9,6 +9,7 @@ import { logistic } from "./logistic.js";
 import { watchNoise } from "./noise.js";
 import { takeTables } from "./report.js";
 import { type BenchResult, resultOf, writeResults } from "./results.js";
+import { search } from "./search.js";
 import { training } from "./training.js";
 
 const { positionals: asked, values } = parseArgs({
@@ -44,6 +45,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   hdf5: () => hdf5(quick ? { gigabytes: 0.1, rounds: 1 } : { gigabytes, rounds }),
   logistic: () => logistic({ quick }),
   "keras-files": kerasFiles,
+  search: () => search({ rounds: quick ? 1 : rounds, quick }),
   training: () => training({ rounds: quick ? 3 : rounds, batches, quick }),
 };
 const unknown = asked.filter((name) => !(name in benches));

@@ -39,7 +39,7 @@ export interface WriteReportOptions extends AbortOptions {
  * await writeReport("report.html", { evaluation, fileNames, history: head.history }, { images });
  */
 export async function writeReport(path: string, report: RunReport, options: WriteReportOptions = {}): Promise<void> {
-  const { images, gradCam, thumbnailSize, overwrite = true, signal } = options;
+  const { images, gradCam, overwrite = true, signal } = options;
   signal?.throwIfAborted();
   if (gradCam !== undefined && images === undefined) {
     throw new InvalidArgumentError(
