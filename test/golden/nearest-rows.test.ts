@@ -85,7 +85,8 @@ test.each(["cosine", "euclidean"] as const)(
         ...{ dtype: "float32", shape: [count, width] },
         data: Float32Array.from({ length: count * width }, () => random.double() - 0.5),
       });
-      const [xs, asked] = [rows(6), rows(2)];
+      // Several questions.
+      const [xs, asked] = [rows(6), rows(3)];
       const row = ({ data: values }: NdArray<"float32">, at: number) => [
         ...values.subarray(at * width, (at + 1) * width),
       ];
