@@ -12,6 +12,7 @@ import { watchNoise } from "./noise.js";
 import { createPeakMeter, type PeakMeter } from "./peak.js";
 import { takeTables } from "./report.js";
 import { describePeak, type ResultFiles, resultOf, writeResult } from "./results.js";
+import { search } from "./search.js";
 import { training } from "./training.js";
 
 const { positionals: asked, values } = parseArgs({
@@ -36,6 +37,7 @@ const benches: Readonly<Record<string, (peak: PeakMeter) => Promise<void>>> = {
   hdf5: () => hdf5(quick ? { gigabytes: 0.1, rounds: 1 } : { gigabytes, rounds }),
   logistic: (peak) => logistic({ quick, peak }),
   "keras-files": () => kerasFiles({ quick }),
+  search: () => search({ rounds: quick ? 1 : rounds, quick }),
   training: (peak) => training({ rounds: quick ? 3 : rounds, batches, quick, peak }),
 };
 const unknown = asked.filter((name) => !Object.hasOwn(benches, name));

@@ -4,6 +4,7 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import {
+  describeMachine,
   FeatureExtractor,
   featureMap,
   HDF5DatasetGenerator,
@@ -15,6 +16,7 @@ import {
   plotHistory,
   svgToPNG,
   TransferHead,
+  TransferModel,
   writeReport,
 } from "cnn-transfer";
 import { drawAnimals } from "./draw-animals.js";
@@ -61,9 +63,15 @@ const report = {
   fileNames: await data.fileNames(),
   featureMap: await featureMap(data),
   settings: { ...extractor.attributes, hidden: 64, dropout: 0.5, epochs: 15 },
+  machine: describeMachine(extractor.backend),
   date: new Date(),
 };
-await writeReport("output/report.html", report, { images });
+// Backbone and head as one model, which can be asked where it looks.
+await using model = await TransferModel.create({ backbone: "vgg-mini", pooling: "avg", head });
+await writeReport("output/report.html", report, {
+  images,
+  gradCam: (pictures, classIndex) => model.gradCam(pictures, { classIndex }),
+});
 await writeFile("output/history.svg", plotHistory(head.history));
 await writeFile("output/confusions.png", await svgToPNG(plotConfusionMatrix(evaluation)));
 console.log("wrote output/report.html, output/history.svg and output/confusions.png");

@@ -115,6 +115,7 @@ export {
   FeatureExtractor,
   type StreamOptions,
 } from "./feature-extractor.js";
+export type { ModelGradCamOptions, PicturesGradCam } from "./fine-tuning/model-grad-cam.js";
 export type { LayerPlace } from "./fine-tuning/trained-layers.js";
 export {
   type TrainingImages,
@@ -247,6 +248,8 @@ export { countParameters, summary } from "./network/summary.js";
 export { validateNetwork } from "./network/validate.js";
 export { type WeightShape, weightShapes } from "./network/weight-shapes.js";
 export { createRandom, type Random } from "./random.js";
+export { describeMachine } from "./report/describe-machine.node.js";
+export type { ExplainPictures, Explanation } from "./report/explanations.js";
 export { type FeatureMap, type FeatureMapOptions, featureMap } from "./report/feature-map.js";
 export { plotCalibration } from "./report/plot-calibration.js";
 export { plotClassScores } from "./report/plot-class-scores.js";
@@ -271,7 +274,11 @@ export {
   classificationReport,
 } from "./training/classification-report.js";
 export type { ClassifyOptions, ClassProbability } from "./training/classify-rows.js";
-export { type ConfidenceInterval, confidenceInterval } from "./training/confidence-interval.js";
+export {
+  type ConfidenceInterval,
+  type ConfidenceIntervalOptions,
+  confidenceInterval,
+} from "./training/confidence-interval.js";
 export type { EarlyStoppingOptions } from "./training/early-stopping.js";
 export type { Evaluation, Measurement } from "./training/evaluate.js";
 export type {

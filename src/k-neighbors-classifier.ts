@@ -146,6 +146,7 @@ export class KNeighborsClassifier implements AsyncDisposable {
    * await using model = await KNeighborsClassifier.load("animals.knn.hdf5");
    */
   static async load(source: HDF5Source, options: LoadNeighborsOptions = {}): Promise<KNeighborsClassifier> {
+    checkOptions("KNeighborsClassifier.load", options, { engine: true, cacheBytes: true, signal: true });
     const { data, settings } = await openNeighbors(source, options);
     try {
       const { cacheBytes, signal } = options;
@@ -219,6 +220,7 @@ export class KNeighborsClassifier implements AsyncDisposable {
    * @throws FileAccessError if the file cannot be written, or exists and `overwrite` is false
    */
   async save(path: string, options: Pick<SaveHeadOptions, "overwrite"> = {}): Promise<void> {
+    checkOptions("save", options, { overwrite: true });
     const { overwrite = true } = options;
     checkBoolean("overwrite", overwrite);
     const file = { rows: this.#rows, target: this.#target, settings: this.#settings, overwrite };

@@ -133,6 +133,7 @@ export class NearestCentroid {
    * @throws InvalidModelError if it holds another classifier or none, or is damaged
    */
   static async load(source: HDF5Source, options: LoadCentroidOptions = {}): Promise<NearestCentroid> {
+    checkOptions("NearestCentroid.load", options, { engine: true });
     const file = await (options.engine ?? autoEngine()).open(source);
     try {
       return new NearestCentroid(await decodeCentroids(file, nameOfSource(source)));
@@ -202,6 +203,7 @@ export class NearestCentroid {
 
   /** The classifier as the bytes of an HDF5 file; see {@link save}. */
   async encode(options: Pick<SaveHeadOptions, "engine"> = {}): Promise<Uint8Array> {
+    checkOptions("encode", options, { engine: true });
     return (options.engine ?? defaultWritableEngine()).encode(encodeCentroids(this.#parts));
   }
 
@@ -212,7 +214,10 @@ export class NearestCentroid {
    * @throws FileAccessError if the file cannot be written, or exists and `overwrite` is false
    */
   async save(path: string, options: SaveHeadOptions = {}): Promise<void> {
-    await writeFileAtomically(path, await this.encode(options), { overwrite: options.overwrite ?? true });
+    checkOptions("save", options, { engine: true, overwrite: true });
+    await writeFileAtomically(path, await this.encode({ engine: options.engine }), {
+      overwrite: options.overwrite ?? true,
+    });
   }
 
   async #classes(rows: NdArray<"float32">, signal: AbortSignal | undefined): Promise<Int32Array> {

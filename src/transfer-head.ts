@@ -253,7 +253,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    */
   async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
     checkOptions("classify", options, headOptionNames.classify);
-    return classifyRows(this, options, () => this.predict(xs, options));
+    return classifyRows(this, options, () => this.predict(xs, { signal: options.signal }));
   }
 
   /** The head as plain data, with its weights of now. @throws ClosedError after `close` */

@@ -1,5 +1,7 @@
 import { autoTrainable } from "./backends/auto.js";
+import type { Backend } from "./backends/backend.js";
 import { checkTrainableBackend } from "./backends/check-backend.js";
+import type { GradientBackend } from "./backends/gradient-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import type { TrainableBackend } from "./backends/trainable-backend.js";
 import { InvalidArgumentError } from "./errors.js";
@@ -8,6 +10,7 @@ import { kerasNotes } from "./fine-tuning/encode-model.js";
 import { findModelRate } from "./fine-tuning/find-model-rate.js";
 import { evaluateModel, predictPictures } from "./fine-tuning/inference.js";
 import type { LentNetwork } from "./fine-tuning/lent-network.js";
+import { type ModelGradCamOptions, modelGradCam, type PicturesGradCam } from "./fine-tuning/model-grad-cam.js";
 import { type ModelParts, newModel, readModel } from "./fine-tuning/model-parts.js";
 import { ModelResources } from "./fine-tuning/model-resources.js";
 import { modelOptionNames } from "./fine-tuning/option-names.js";
@@ -269,7 +272,29 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
     options: PredictOptions & ClassifyOptions = {},
   ): Promise<readonly (readonly ClassProbability[])[]> {
     checkOptions("classify", options, modelOptionNames.classify);
-    return classifyRows(this, options, () => this.predict(pictures, options));
+    return classifyRows(this, options, () =>
+      this.predict(pictures, { batchSize: options.batchSize, signal: options.signal }),
+    );
+  }
+
+  /**
+   * Grad-CAM: which places of pictures speak for a class. {@link overlayHeatmap} lays the maps over `images`, the pictures as the
+   * network sees them; {@link writeReport} does so for a whole run.
+   *
+   * @throws InvalidArgumentError if there are no pictures, no such layer or class, or the backend cannot differentiate
+   * @throws UnsupportedError if the backend cannot differentiate a layer behind the one that is looked at
+   * @throws ImageDecodeError or FileAccessError for a picture that cannot be opened
+   * @throws ClosedError after `close`
+   */
+  async gradCam(
+    pictures: readonly ImageInput[] | ImageSource,
+    options: ModelGradCamOptions = {},
+  ): Promise<PicturesGradCam> {
+    this.#resources.checkOpen("gradCam");
+    const source = sourceOf(pictures);
+    // One that cannot differentiate is refused by name.
+    const { backend = this.#resources.backend as Backend as GradientBackend } = options;
+    return modelGradCam(this.#parts, source, { ...options, backend });
   }
 
   /**

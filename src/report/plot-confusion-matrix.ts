@@ -2,14 +2,18 @@ import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import { checkList } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
 import type { ClassificationReport } from "../training/classification-report.js";
+import { mostConfused } from "./confused-classes.js";
 import type { PlotOptions } from "./plot-history.js";
+import { checkShownClasses } from "./shown-classes.js";
 import {
   element,
   heading,
   headingHeight,
+  palette,
   percent,
   rightColor,
   shorten,
+  subheading,
   svgDocument,
   textAt,
   textWidth,
@@ -18,37 +22,38 @@ import {
 } from "./svg.js";
 
 /** Up to so many classes the counts are written into the cells. */
-const writtenClasses = 24;
+const writtenClasses = 25;
+/** Up to so many classes are all drawn. */
+const allClasses = 60;
 const longestLabel = 150;
 const keyWidth = 350;
 
 /**
  * Draws which classes are taken for which: a line for each true class, a column for each predicted one. The stronger the
- * colour, the greater the part of the line's rows; hits are blue, mistakes orange. Beyond 24 classes the counts are in
- * tooltips only.
+ * colour, the greater the part of the line's rows; hits are blue, mistakes orange. Beyond 25 classes the counts are in
+ * tooltips only. Of very many classes it draws those that are taken for each other most, and all others as one.
  *
+ * @param options.classes classes that have a line of their own, at most @default all up to 60; of more, 24
  * @returns an SVG document
- * @throws InvalidArgumentError if there are no classes
+ * @throws InvalidArgumentError if there are no classes, or `classes` is not an integer of at least 2
  * @throws ShapeMismatchError if the matrix is not square, with a line for each class
  */
 export function plotConfusionMatrix(
   report: Pick<ClassificationReport, "confusionMatrix" | "perClass">,
-  options: PlotOptions = {},
+  options: PlotOptions & { readonly classes?: number | undefined } = {},
 ): string {
-  checkOptions("plotConfusionMatrix", options, { title: true });
+  checkOptions("plotConfusionMatrix", options, { title: true, classes: true });
   checkList("report.perClass", report?.perClass, "a classification report");
   checkList("report.confusionMatrix", report.confusionMatrix, "a classification report");
   const { title = "Confusion matrix" } = options;
-  const { confusionMatrix, perClass } = report;
-  const count = perClass.length;
-  if (count === 0) throw new InvalidArgumentError("Cannot draw a confusion matrix: there are no classes.");
-  if (confusionMatrix.length !== count || confusionMatrix.some((line) => line.length !== count)) {
-    throw new ShapeMismatchError(
-      `Cannot draw a confusion matrix of ${confusionMatrix.length} lines for ${count} classes: expected [${count}, ${count}].`,
-      { expected: [count, count], received: [confusionMatrix.length, confusionMatrix[0]?.length ?? 0] },
-    );
-  }
-  const labels = perClass.map(({ label }) => label);
+  const { perClass } = report;
+  const classCount = perClass.length;
+  const { classes: most = classCount <= allClasses ? classCount : writtenClasses - 1 } = options;
+  if (classCount === 0) throw new InvalidArgumentError("Cannot draw a confusion matrix: there are no classes.");
+  checkShownClasses(options.classes);
+  checkSquare(report);
+  const { labels, confusionMatrix, others } = mostConfused(report, most);
+  const count = labels.length;
   const cell = count <= 6 ? 64 : count <= 12 ? 46 : count <= writtenClasses ? 32 : count <= 60 ? 14 : 11;
   const fontSize = Math.min(12, Math.max(8.5, cell - 2));
   const names = labels.map((label) => shorten(label, longestLabel, fontSize));
@@ -56,7 +61,8 @@ export function plotConfusionMatrix(
   // Names of columns stand upright where they would run into each other.
   const upright = longest > cell - 6;
   const left = 44 + longest + 10;
-  const top = headingHeight(title) + 26 + (upright ? longest : fontSize) + 8;
+  const head = headingHeight(title) + (others > 0 ? 16 : 0);
+  const top = head + 26 + (upright ? longest : fontSize) + 8;
   const side = cell * count;
   const width = left + Math.max(side + 24, keyWidth);
   const height = top + side + 50;
@@ -65,15 +71,29 @@ export function plotConfusionMatrix(
     return line.flatMap((value, column) =>
       value === 0
         ? []
-        : [drawCell({ value, support, row, column, left, top, cell, labels, isWritten: count <= writtenClasses })],
+        : [
+            drawCell({
+              value,
+              support,
+              row,
+              column,
+              left,
+              top,
+              cell,
+              labels,
+              isWritten: count <= writtenClasses,
+              isMixed: others > 0 && row === column && row === count - 1,
+            }),
+          ],
     );
   });
   const middle = left + side / 2;
   return svgDocument(
     { width, height },
-    `Confusion matrix of ${count} classes`,
+    `Confusion matrix of ${classCount} classes`,
     heading(title),
-    textAt(middle, headingHeight(title) + 12, "predicted", axisName),
+    others > 0 ? subheading(`the ${count - 1} of ${classCount} classes that are taken for each other most`, title) : "",
+    textAt(middle, head + 12, "predicted", axisName),
     textAt(18, top + side / 2, "true", { ...axisName, transform: `rotate(-90 18 ${top + side / 2})` }),
     element("rect", { class: "ct-band", x: left, y: top, width: side, height: side }),
     count <= 60 ? grid(left, top, cell, count) : "",
@@ -94,6 +114,17 @@ export function plotConfusionMatrix(
   );
 }
 
+function checkSquare({ confusionMatrix, perClass }: Pick<ClassificationReport, "confusionMatrix" | "perClass">): void {
+  const count = perClass.length;
+  if (confusionMatrix.length === count && confusionMatrix.every((line) => line.length === count)) return;
+  throw new ShapeMismatchError(
+    `Cannot draw a confusion matrix of ${confusionMatrix.length} lines for ${count} classes: expected [${count}, ${count}].`,
+    { expected: [count, count], received: [confusionMatrix.length, confusionMatrix[0]?.length ?? 0] },
+  );
+}
+
+/** Neither right nor wrong. */
+const mixedColor = palette[6];
 const axisName = { class: "ct-soft", "text-anchor": "middle", "font-size": 11 };
 
 function group(title: string, ...children: readonly string[]): string {
@@ -111,9 +142,11 @@ interface Cell {
   readonly cell: number;
   readonly labels: readonly string[];
   readonly isWritten: boolean;
+  /** Of other classes that were given other classes, not all of them right. */
+  readonly isMixed: boolean;
 }
 
-function drawCell({ value, support, row, column, left, top, cell, labels, isWritten }: Cell): string {
+function drawCell({ value, support, row, column, left, top, cell, labels, isWritten, isMixed }: Cell): string {
   const part = value / support;
   const strength = 0.14 + 0.86 * part;
   const [x, y] = [left + column * cell, top + row * cell];
@@ -126,17 +159,19 @@ function drawCell({ value, support, row, column, left, top, cell, labels, isWrit
     width: cell - 2 * gap,
     height: cell - 2 * gap,
     rx: cell > 20 ? 3 : 0,
-    fill: row === column ? rightColor : wrongColor,
-    "fill-opacity": strength,
+    fill: isMixed ? mixedColor : row === column ? rightColor : wrongColor,
+    "fill-opacity": isMixed ? 0.14 : strength,
   });
   const number = isWritten
     ? textAt(x + cell / 2, y + cell / 2 + fontSize * 0.36, text, {
         "text-anchor": "middle",
         "font-size": fontSize,
-        ...(strength > 0.8 ? { class: undefined, fill: "#ffffff" } : {}),
+        ...(strength > 0.8 && !isMixed ? { class: undefined, fill: "#ffffff" } : {}),
       })
     : "";
-  const said = `${value} of ${support} ${labels[row]}: taken for ${labels[column]} (${percent(part)})`;
+  const said = isMixed
+    ? `${value} rows of ${labels[row]}, right or taken for each other`
+    : `${value} of ${support} ${labels[row]}: taken for ${labels[column]} (${percent(part)})`;
   return group(said, box, number);
 }
 

@@ -77,7 +77,7 @@ export function plotHistory(history: readonly EpochLog[], options: PlotOptions =
   ];
   const drawn = panels.filter(({ series }) => series.length > 0);
   const top = headingHeight(title);
-  const [width, height] = [16 + 432 * drawn.length, top + 312];
+  const [width, height] = [16 + 432 * drawn.length, top + 328];
   const epochs = history.map(({ epoch }) => epoch);
   return svgDocument(
     { width, height },
@@ -199,15 +199,15 @@ function drawSeries(
   return line + points.join("");
 }
 
-/** A ring around the best validation value, or without validation the best of training. */
+/** A ring around the best validation value, or without validation the best of training, and its figure below the curves. */
 function markBest(
   { series, format, best }: Panel,
   epochs: readonly number[],
   x: (at: number) => number,
   y: (value: number) => number,
-  { left, top, width }: Place,
+  { left, top, width, height }: Place,
 ): string {
-  const values = series.at(-1)?.values ?? [];
+  const { values = [], name } = series.at(-1) ?? {};
   let at = -1;
   for (const [index, value] of values.entries()) {
     if (!isDrawn(value)) continue;
@@ -216,18 +216,13 @@ function markBest(
   }
   const value = values[at];
   if (value === undefined) return "";
-  const label = `best ${format(value)}, epoch ${epochs[at]}`;
-  const half = textWidth(label, 11) / 2;
-  const center = Math.min(left + width - half, Math.max(left + half, x(at)));
+  const ring = { fill: "none", class: "ct-line", "stroke-width": 1.4 };
+  const label = `best ${format(value)}, epoch ${epochs[at]} (${name})`;
+  const [middle, baseline] = [left + width / 2, top + height + 56];
   return (
-    element("circle", { cx: x(at), cy: y(value), r: 6, fill: "none", class: "ct-line", "stroke-width": 1.4 }) +
-    textAt(center, y(value) + (y(value) - top > 26 ? -13 : 21), label, {
-      "text-anchor": "middle",
-      "font-size": 11,
-      class: "ct-ink ct-halo",
-      "stroke-width": 3,
-      "paint-order": "stroke",
-    })
+    element("circle", { cx: x(at), cy: y(value), r: 6, ...ring }) +
+    element("circle", { cx: middle - textWidth(label, 11) / 2 - 10, cy: baseline - 4, r: 5, ...ring }) +
+    textAt(middle, baseline, label, { "text-anchor": "middle", "font-size": 11 })
   );
 }
 

@@ -2,7 +2,6 @@ import { classificationReport } from "../training/classification-report.js";
 import type { ProbabilityScores } from "../training/probability-scores.js";
 import { named } from "./report-pictures.js";
 import type { RunReport } from "./run-report.js";
-import { percent } from "./svg.js";
 
 /** More classes than this stand in a box of their own that scrolls. */
 const openClasses = 40;
@@ -107,5 +106,5 @@ function figure(value: number | undefined): string {
 }
 
 function meter(value: number): string {
-  return `<span class="meter" aria-hidden="true"><i style="width:${percent(value).replace(" ", "")}"></i></span>`;
+  return `<span class="meter" aria-hidden="true"><i style="width:${(100 * value).toFixed(1)}%"></i></span>`;
 }

@@ -1,14 +1,21 @@
 import { calibration } from "../training/calibration.js";
-import { type ConfidenceInterval, confidenceInterval } from "../training/confidence-interval.js";
 import type { Predictions } from "../training/predictions.js";
 import { type ProbabilityScores, probabilityScores } from "../training/probability-scores.js";
+import { accuracyInterval, f1Interval } from "./label-intervals.js";
 import { plotCalibration } from "./plot-calibration.js";
 import { plotClassScores } from "./plot-class-scores.js";
 import { plotConfusionMatrix } from "./plot-confusion-matrix.js";
 import { plotFeatureMap } from "./plot-feature-map.js";
 import { plotHistory } from "./plot-history.js";
 import { classesMarkup, dataNotes } from "./report-classes.js";
-import { confusionsMarkup, mistakesMarkup, named, type ReportMistakes, reportMistakes } from "./report-pictures.js";
+import {
+  confusionsMarkup,
+  explanationsMarkup,
+  mistakesMarkup,
+  named,
+  type ReportMistakes,
+  reportMistakes,
+} from "./report-pictures.js";
 import { reportStyle } from "./report-style.js";
 import { checkReport, type RunReport, shownMistakes } from "./run-report.js";
 import { escapeMarkup, percent } from "./svg.js";
@@ -19,10 +26,9 @@ interface Section {
   readonly body: string;
 }
 
-/** Classes that are drawn as bars, at most; the table has all of them. */
+/** Up to so many classes all are drawn as bars and in the matrix; of more the worst, and the table has all of them. */
 const drawnClasses = 40;
-/** Classes whose confusion matrix fits on a page; a larger one scrolls. */
-const fittingClasses = 60;
+const worstClasses = 20;
 
 /**
  * Writes a report about a run as one HTML page that needs nothing else: no scripts, no fonts and pictures from outside.
@@ -49,9 +55,11 @@ export function reportHTML(report: RunReport): string {
     classesSection(report, scores),
     confusionSection(report, mistakes),
     ...mistakesSection(report, mistakes),
+    ...explanationsSection(report),
     calibrationSection(predictions),
     ...mapSection(report),
-    ...settingsSection(report),
+    ...factsSection("settings", "Settings", report.settings),
+    ...factsSection("machine", "Machine and versions", report.machine),
   ];
   const links = sections.map(({ id, title: name }) => `<li><a href="#${id}">${name}</a></li>`);
   const when = date ? `<p class="soft">${escapeMarkup(dateText(date))}</p>` : "";
@@ -77,34 +85,22 @@ function lead({ evaluation, trainingLabels }: RunReport): string {
 }
 
 function tiles({ evaluation }: RunReport, scores: ProbabilityScores): string {
-  const { predictions, macro, perClass, loss } = evaluation;
-  const interval = accuracyInterval(predictions);
+  const { predictions, perClass, macro, loss } = evaluation;
+  const accuracy = accuracyInterval(predictions);
+  // With few rows of each of many classes, drawings with repetition have a lower F1 than the rows themselves.
+  const f1 = perClass.length > drawnClasses ? undefined : f1Interval(predictions, perClass.length);
   const { ece } = calibration(predictions);
   const tile = (value: string, name: string, more = "", first = "") =>
     `<div class="tile${first}"><b>${value}</b><span>${name}</span>${more && `<span>${more}</span>`}</div>`;
-  const range = `95 %: ${percent(interval.low)} to ${percent(interval.high)}`;
+  const range = (low: string, high: string) => `95\u00a0% interval: <span class="range">${low} to ${high}</span>`;
   return `<div class="tiles">${[
-    tile(percent(interval.value), "accuracy", range, " first"),
+    tile(percent(accuracy.value), "accuracy", range(percent(accuracy.low), percent(accuracy.high)), " first"),
     ...(perClass.length > 5 ? [tile(percent(scores.rank5), "among the best five")] : []),
-    tile(macro.f1.toFixed(3), "F1, mean of the classes"),
+    tile(macro.f1.toFixed(3), "F1, mean of the classes", f1 && range(f1.low.toFixed(3), f1.high.toFixed(3))),
     tile(scores.rocAuc.macro?.toFixed(3) ?? "–", "ROC-AUC, mean of the classes"),
     tile(Number.isFinite(loss) ? loss.toPrecision(3) : "–", "loss"),
     tile(percent(ece), "calibration error (ECE)"),
   ].join("")}</div>`;
-}
-
-/** The bootstrap of the accuracy. It needs no probabilities, and would copy those of all classes at every drawing. */
-function accuracyInterval({ trueClasses, predictedClasses }: Predictions): ConfidenceInterval {
-  const rows = trueClasses.length;
-  const hits: Predictions = {
-    trueClasses: new Int32Array(rows),
-    predictedClasses: trueClasses.map((label, row) => (label === predictedClasses[row] ? 0 : 1)),
-    probabilities: { dtype: "float32", shape: [rows, 2], data: new Float32Array(2 * rows) },
-    indices: undefined,
-  };
-  const accuracy = (drawn: Predictions) =>
-    drawn.predictedClasses.reduce((sum, miss) => sum + 1 - miss, 0) / drawn.predictedClasses.length;
-  return confidenceInterval(hits, accuracy);
 }
 
 function historySection({ history }: RunReport): readonly Section[] {
@@ -114,7 +110,8 @@ function historySection({ history }: RunReport): readonly Section[] {
 
 function classesSection(report: RunReport, scores: ProbabilityScores): Section {
   const { perClass } = report.evaluation;
-  const bars = perClass.length <= drawnClasses ? plot(plotClassScores(perClass, { title: "" })) : "";
+  const classes = perClass.length > drawnClasses ? worstClasses : undefined;
+  const bars = plot(plotClassScores(perClass, { title: "", classes }));
   const text = escapeMarkup(String(report.evaluation)).replaceAll("\r", "");
   const details = `<details><summary>As text, as scikit-learn prints it</summary><pre>${text}</pre></details>`;
   return { id: "classes", title: "Classes", body: `${bars}${classesMarkup(report, scores)}${details}` };
@@ -122,8 +119,8 @@ function classesSection(report: RunReport, scores: ProbabilityScores): Section {
 
 function confusionSection(report: RunReport, mistakes: ReportMistakes): Section {
   const { evaluation } = report;
-  const isWide = evaluation.perClass.length > fittingClasses;
-  const matrix = plot(plotConfusionMatrix(evaluation, { title: "" }), isWide ? " wide" : "");
+  const classes = evaluation.perClass.length > drawnClasses ? worstClasses : undefined;
+  const matrix = plot(plotConfusionMatrix(evaluation, { title: "", classes }));
   const pairs =
     mistakes.mistakes.length === 0
       ? "<p>No row was given a wrong class.</p>"
@@ -143,6 +140,14 @@ function mistakesSection(report: RunReport, found: ReportMistakes): readonly Sec
   return [{ id: "mistakes", title: "Surest mistakes", body }];
 }
 
+function explanationsSection({ explanations = [] }: RunReport): readonly Section[] {
+  if (explanations.length === 0) return [];
+  const body =
+    '<p class="soft">Grad-CAM: yellow places speak most for the class, dark blue ones do not. First the surest mistakes, then a picture of each class that was recognised.</p>' +
+    explanationsMarkup(explanations);
+  return [{ id: "explanations", title: "Where it looks", body }];
+}
+
 function calibrationSection(predictions: Predictions): Section {
   const measured = calibration(predictions);
   const body =
@@ -159,15 +164,15 @@ function mapSection({ featureMap, fileNames }: RunReport): readonly Section[] {
   return [{ id: "map", title: "Map of the features", body: plot(svg) }];
 }
 
-function settingsSection({ settings = {} }: RunReport): readonly Section[] {
-  const entries = Object.entries(settings);
+function factsSection(id: string, title: string, facts: RunReport["settings"] = {}): readonly Section[] {
+  const entries = Object.entries(facts);
   if (entries.length === 0) return [];
   const list = entries.map(([name, value]) => `<dt>${named(name)}</dt><dd>${named(String(value))}</dd>`);
-  return [{ id: "settings", title: "Settings", body: `<dl>${list.join("")}</dl>` }];
+  return [{ id, title, body: `<dl>${list.join("")}</dl>` }];
 }
 
-function plot(svg: string, more = ""): string {
-  return `<figure class="plot${more}">${svg}</figure>`;
+function plot(svg: string): string {
+  return `<figure class="plot">${svg}</figure>`;
 }
 
 /** A date as everybody reads it, in universal time: "2026-11-24 17:30 UTC". */

@@ -1,5 +1,6 @@
 import type { Predictions } from "../training/predictions.js";
 import { type Confusion, topConfusions } from "../training/top-confusions.js";
+import type { Explanation } from "./explanations.js";
 import { type Mistake, surestMistakes } from "./mistakes.js";
 import { type RunReport, shownConfusions, shownMistakes, shownPerConfusion } from "./run-report.js";
 import { element, escapeMarkup, percent } from "./svg.js";
@@ -62,6 +63,23 @@ export function mistakesMarkup({ mistakes }: ReportMistakes, { thumbnails }: Run
         `<span class="wrong">said ${named(predictedLabel)}, ${percent(probability)}</span></figcaption></figure>`,
     );
   return `<div class="pictures">${figures.join("")}</div>`;
+}
+
+/** Pictures, each with what speaks for the class that was said, and for the true one. */
+export function explanationsMarkup(explanations: readonly Explanation[]): string {
+  return explanations
+    .map(({ name, trueLabel, predictedLabel, probability, dataURI, heatmaps }) => {
+      const isRight = trueLabel === predictedLabel;
+      const said = `<span class="${isRight ? "right" : "wrong"}">said ${named(predictedLabel)}, ${percent(probability)}</span>`;
+      const words = `<div>${named(name)}<br><span class="soft">is ${named(trueLabel)}</span><br>${said}</div>`;
+      const image = (source: string, caption: string, alt: string) =>
+        `<figure>${element("img", { src: checkDataURI(source), alt, loading: "lazy" })}<figcaption>${caption}</figcaption></figure>`;
+      const maps = heatmaps.map((map) =>
+        image(map.dataURI, `for ${named(map.label)}`, `${name}: what speaks for ${map.label}`),
+      );
+      return `<div class="pair">${words}<div class="strip large">${image(dataURI, "as the network sees it", name)}${maps.join("")}</div></div>`;
+    })
+    .join("");
 }
 
 function picture(name: string | undefined, thumbnails: ReadonlyMap<string, Thumbnail> | undefined): string {

@@ -22,12 +22,12 @@ section{background:var(--card);border:1px solid var(--line);border-radius:12px;p
 .tile{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px}
 .tile b{display:block;font-size:27px;line-height:1.25;font-variant-numeric:tabular-nums;letter-spacing:-.01em}
 .tile span{display:block;font-size:13px;color:var(--soft)}
+.tile .range{display:inline;white-space:nowrap}
 .tile.first{border-left:5px solid var(--accent)}
 .note{background:var(--note);border-left:4px solid var(--noteline);border-radius:6px;padding:10px 14px;margin:12px 0;font-size:15px}
 figure{margin:12px 0 0}
 .plot{overflow-x:auto}
 .plot svg{display:block;max-width:100%;height:auto}
-.plot.wide svg{max-width:none}
 .scroll{overflow:auto;max-height:640px;border:1px solid var(--line);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
 th,td{padding:7px 12px;text-align:right;border-bottom:1px solid var(--line);vertical-align:middle}
@@ -50,6 +50,9 @@ tbody th{font-weight:500;overflow-wrap:anywhere;min-width:110px}
 .strip{display:flex;flex-wrap:wrap;gap:10px}
 .strip figure{margin:0;width:92px;font-size:11px;line-height:1.3;color:var(--soft)}
 .strip img,.strip .missing{width:92px;height:92px;object-fit:contain;display:flex;font-size:10px;padding:6px;background:var(--page);border-radius:6px}
+.strip.large figure{width:148px;font-size:12px}
+.strip.large img{width:148px;height:148px;padding:0}
+.right{color:var(--accent);font-weight:600}
 .strip figcaption{overflow-wrap:anywhere;margin-top:3px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:6px 24px;margin:8px 0 0;font-size:14px}
 dt{color:var(--soft)}
@@ -57,12 +60,12 @@ dd{margin:0;overflow-wrap:anywhere}
 pre{overflow:auto;font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;background:var(--page);border-radius:8px;padding:14px 16px;margin:12px 0 0}
 summary{cursor:pointer;color:var(--accent);font-size:14px;margin-top:14px}
 footer{padding-top:4px;padding-bottom:40px;font-size:13px;color:var(--soft)}
-@media (max-width:640px){section{padding:18px 16px}.pair{grid-template-columns:1fr}header,main,nav ul,footer{padding-left:14px;padding-right:14px}}
+@media (max-width:640px){section{padding:18px 16px}.plot svg{max-width:none}.pair{grid-template-columns:1fr}header,main,nav ul,footer{padding-left:14px;padding-right:14px}}
 @media print{
 :root{color-scheme:light;--page:#ffffff;--card:#ffffff;--ink:#1c2330;--soft:#596273;--line:#d5dae2;--accent:#1f6fb5;--wrong:#b84a16;--note:#fff6e5}
 body{font-size:12px}nav{display:none}
 section{border:0;padding:0 0 8px;margin:18px 0}
-.scroll{max-height:none;overflow:visible;border:0}.plot,.plot.wide{overflow:visible}.plot.wide svg{max-width:100%}
+.scroll{max-height:none;overflow:visible;border:0}.plot{overflow:visible}
 thead th{position:static}
 figure,.tile,.pair,tr,.note{break-inside:avoid}h2,h3,section>p.soft{break-after:avoid}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}

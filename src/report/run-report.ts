@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors.js";
 import { describeValue } from "../options/check-option.js";
 import type { Evaluation } from "../training/evaluate.js";
 import type { EpochLog } from "../training/history.js";
+import type { Explanation } from "./explanations.js";
 import type { FeatureMap } from "./feature-map.js";
 import type { Thumbnail } from "./thumbnail.js";
 
@@ -19,10 +20,14 @@ export interface RunReport {
   readonly fileNames?: readonly string[] | undefined;
   /** Small pictures by name; `writeReport` makes them. */
   readonly thumbnails?: ReadonlyMap<string, Thumbnail> | undefined;
+  /** Where it looked at some pictures, by Grad-CAM; `writeReport` makes them. */
+  readonly explanations?: readonly Explanation[] | undefined;
   /** A map of the features, as `featureMap` makes it. */
   readonly featureMap?: FeatureMap | undefined;
   /** How it was done: `extractor.attributes`, `head.metadata`, settings of the fit. */
   readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
+  /** Machine and versions, as `describeMachine` gives them. */
+  readonly machine?: Readonly<Record<string, string | number | boolean>> | undefined;
   /** Words of one's own, as one paragraph below the title. */
   readonly remarks?: string | undefined;
   /** When it was done; no date is shown without. */

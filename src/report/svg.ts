@@ -93,6 +93,11 @@ export function heading(title: string): string {
   return title === "" ? "" : textAt(20, 30, title, { "font-size": 16, "font-weight": 600 });
 }
 
+/** What is left out of a picture, in small letters below the heading. */
+export function subheading(text: string, title: string): string {
+  return textAt(20, title === "" ? 20 : 50, text, { class: "ct-soft", "font-size": 12 });
+}
+
 /** Room that the heading takes. */
 export function headingHeight(title: string): number {
   return title === "" ? 12 : 46;
@@ -128,7 +133,7 @@ export function shortNumber(value: number): string {
   return String(Math.round(value * 100) / 100);
 }
 
-/** 0.9375 as "93.8 %". */
+/** 0.9375 as "93.8 %", on one line. */
 export function percent(part: number, digits = 1): string {
-  return Number.isFinite(part) ? `${(100 * part).toFixed(digits)} %` : "–";
+  return Number.isFinite(part) ? `${(100 * part).toFixed(digits)}\u00a0%` : "–";
 }

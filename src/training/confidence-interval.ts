@@ -13,6 +13,16 @@ export interface ConfidenceInterval {
   readonly high: number;
 }
 
+/** How a {@link ConfidenceInterval} is found. */
+export interface ConfidenceIntervalOptions {
+  /** Part of the drawings that lie inside. @default 0.95 */
+  readonly level?: number | undefined;
+  /** Drawings. @default 1000 */
+  readonly resamples?: number | undefined;
+  /** @default 0 */
+  readonly seed?: number | undefined;
+}
+
 /**
  * How far a figure would move with other rows of the same kind: the percentile bootstrap. The figure is computed again
  * from as many rows, drawn with repetition, and the middle part of its values is the interval.
@@ -28,14 +38,23 @@ export interface ConfidenceInterval {
 export function confidenceInterval(
   predictions: Predictions,
   figure: (predictions: Predictions) => number,
-  options: {
-    /** Part of the drawings that lie inside. @default 0.95 */
-    readonly level?: number | undefined;
-    /** Drawings. @default 1000 */
-    readonly resamples?: number | undefined;
-    /** @default 0 */
-    readonly seed?: number | undefined;
-  } = {},
+  options: ConfidenceIntervalOptions = {},
+): ConfidenceInterval {
+  checkPredictions(predictions);
+  const rows = predictions.trueClasses.length;
+  return bootstrap(rows, (drawn) => figure(drawn === undefined ? predictions : takeRows(predictions, drawn)), options);
+}
+
+/**
+ * The interval of a figure of so many rows.
+ *
+ * @param figure computes it from the rows that were drawn; undefined for all rows, each once
+ * @throws InvalidArgumentError if an option is out of range, or the figure of a drawing is not finite
+ */
+export function bootstrap(
+  rows: number,
+  figure: (drawn: Uint32Array | undefined) => number,
+  options: ConfidenceIntervalOptions = {},
 ): ConfidenceInterval {
   checkOptions("confidenceInterval", options, { level: true, resamples: true, seed: true });
   if (typeof figure !== "function") {
@@ -48,19 +67,22 @@ export function confidenceInterval(
   if (!Number.isInteger(resamples) || resamples < 2 || resamples > 1_000_000) {
     throw new InvalidArgumentError(`\`resamples\` is ${resamples}: expected an integer from 2 to 1000000.`);
   }
-  checkPredictions(predictions);
   const random = createRandom(seed);
-  const rows = predictions.trueClasses.length;
-  const values = Float64Array.from({ length: resamples }, (_, drawing) => {
-    const drawn = Uint32Array.from({ length: rows }, () => Math.floor(random.double() * rows));
-    const value = figure(takeRows(predictions, drawn));
-    if (Number.isFinite(value)) return value;
-    throw new InvalidArgumentError(
-      `The figure of drawing ${drawing} is ${value}: a drawing may lack a class. Choose a figure that every drawing has, or give more rows.`,
-    );
-  }).sort();
+  const drawn = new Uint32Array(rows);
+  const values = new Float64Array(resamples);
+  for (let drawing = 0; drawing < resamples; drawing++) {
+    for (let row = 0; row < rows; row++) drawn[row] = Math.floor(random.double() * rows);
+    const value = figure(drawn);
+    if (!Number.isFinite(value)) {
+      throw new InvalidArgumentError(
+        `The figure of drawing ${drawing} is ${value}: a drawing may lack a class. Choose a figure that every drawing has, or give more rows.`,
+      );
+    }
+    values[drawing] = value;
+  }
+  values.sort();
   return {
-    value: figure(predictions),
+    value: figure(undefined),
     low: quantile(values, (1 - level) / 2),
     high: quantile(values, (1 + level) / 2),
   };

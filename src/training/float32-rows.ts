@@ -50,6 +50,18 @@ export function checkFinite(array: NdArray<"float32">, describeRow: (row: number
  * @throws ShapeMismatchError if rows have another shape than `inputShape`
  */
 export function checkFeatures(method: string, xs: NdArray, inputShape: Shape): NdArray<"float32"> {
+  const features = checkFeatureShape(method, xs, inputShape);
+  checkFinite(features, (row) => `Row ${row} of the features given to \`${method}\``);
+  return features;
+}
+
+/**
+ * The same for a method that finds out by itself whether all are finite.
+ *
+ * @throws InvalidArgumentError if they are no array
+ * @throws ShapeMismatchError if rows have another shape than `inputShape`
+ */
+export function checkFeatureShape(method: string, xs: NdArray, inputShape: Shape): NdArray<"float32"> {
   if (!Array.isArray(xs?.shape) || typeof xs.data?.length !== "number") {
     throw new InvalidArgumentError(
       `\`${method}\` got ${describeValue(xs)}: expected an NdArray of features, { dtype, shape: [rows, ${inputShape.join(", ")}], data }.`,
@@ -63,7 +75,5 @@ export function checkFeatures(method: string, xs: NdArray, inputShape: Shape): N
       { expected: [null, ...inputShape], received: xs.shape },
     );
   }
-  const features = toFloat32(xs);
-  checkFinite(features, (row) => `Row ${row} of the features given to \`${method}\``);
-  return features;
+  return toFloat32(xs);
 }

@@ -4,12 +4,18 @@ import { type NdArray, sizeOf } from "../ndarray.js";
 import { checkArray } from "../options/check-array.js";
 import { checkOneOf, describeValue } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
-import { checkFeatures } from "./float32-rows.js";
+import { checkFeatureShape, checkFeatures, checkFinite } from "./float32-rows.js";
+import { dot, dotAndSquare, squaredDistance } from "./row-distances.js";
 import type { TrainingBatch } from "./training-data.js";
 
 /** Rows to search, labelled or not: an `HDF5DatasetGenerator` or a part of one. */
 export interface SearchableRows {
   readonly rowShape?: readonly number[] | undefined;
+  /** One pass, whose batches are valid until the next is asked for, as of `TrainingData`. */
+  batches?(options: {
+    readonly pass: number;
+    readonly reuse: boolean;
+  }): AsyncIterable<Pick<TrainingBatch, "xs" | "indices">>;
   [Symbol.asyncIterator](): AsyncIterator<Pick<TrainingBatch, "xs" | "indices">>;
 }
 
@@ -61,30 +67,75 @@ export async function nearestRows(
   const wanted = checkFeatures("nearestRows", queries, rowShape);
   const [count = 0] = wanted.shape;
   const width = sizeOf(rowShape);
-  const lengths = metric === "cosine" ? rowLengths(wanted, width, "queries", 0) : undefined;
+  const distances = metric === "cosine" ? cosineDistances(wanted, width) : euclideanDistances(wanted, width);
   const nearest = Array.from({ length: count }, (): NearRow[] => []);
   let passed = 0;
   signal?.throwIfAborted();
-  for await (const { xs, indices } of data) {
+  for await (const { xs, indices } of data.batches?.({ pass: 0, reuse: true }) ?? data) {
     signal?.throwIfAborted();
-    const rows = checkFeatures("nearestRows", xs, rowShape);
+    const rows = checkFeatureShape("nearestRows", xs, rowShape);
     const [batchRows = 0] = rows.shape;
-    const own = lengths && rowLengths(rows, width, "data", passed);
-    for (let query = 0; query < count; query++) {
-      for (let row = 0; row < batchRows; row++) {
-        const distance =
-          own && lengths
-            ? 1 -
-              dot(wanted.data, query * width, rows.data, row * width, width) /
-                (own[row] as number) /
-                (lengths[query] as number)
-            : euclidean(wanted.data, query * width, rows.data, row * width, width);
-        insert(nearest[query] as NearRow[], { index: indices?.[row] ?? passed + row, distance }, top);
+    for (let row = 0; row < batchRows; row++) {
+      const own = distances(rows, row, passed);
+      for (let query = 0; query < count; query++) {
+        const distance = own[query] as number;
+        const found = nearest[query] as NearRow[];
+        if (found.length === top && distance > (found[top - 1] as NearRow).distance) continue;
+        insert(found, { index: indices?.[row] ?? passed + row, distance }, top);
       }
     }
     passed += batchRows;
   }
   return nearest;
+}
+
+/** Distances of a row of a batch from every query, in an array that is used again. `passed` rows came before the batch. */
+type Distances = (rows: NdArray<"float32">, row: number, passed: number) => Float64Array;
+
+function euclideanDistances({ data, shape: [count = 0] }: NdArray<"float32">, width: number): Distances {
+  const queries = Float64Array.from(data);
+  const distances = new Float64Array(count);
+  return (rows, row) => {
+    for (let query = 0; query < count; query++) {
+      distances[query] = Math.sqrt(squaredDistance(queries, query * width, rows.data, row * width, width));
+    }
+    // A value that is NaN or infinite makes the distance so too.
+    if (!Number.isFinite(distances[0])) checkFinite(rows, describeRow);
+    return distances;
+  };
+}
+
+function cosineDistances({ data, shape: [count = 0] }: NdArray<"float32">, width: number): Distances {
+  const queries = Float64Array.from(data);
+  const distances = new Float64Array(count);
+  const sums = new Float64Array(2);
+  const lengths = Float64Array.from({ length: count }, (_, query) => {
+    dotAndSquare(queries, query * width, data, query * width, width, sums);
+    return lengthOf(sums[1] as number, "queries", query);
+  });
+  return (rows, row, passed) => {
+    dotAndSquare(queries, 0, rows.data, row * width, width, sums);
+    const square = sums[1] as number;
+    if (!Number.isFinite(square)) checkFinite(rows, describeRow);
+    const length = lengthOf(square, "data", passed + row);
+    for (let query = 0; query < count; query++) {
+      const product = query === 0 ? (sums[0] as number) : dot(queries, query * width, rows.data, row * width, width);
+      distances[query] = 1 - product / length / (lengths[query] as number);
+    }
+    return distances;
+  };
+}
+
+/** @throws InvalidArgumentError for a row of zeros */
+function lengthOf(square: number, name: string, row: number): number {
+  if (square > 0) return Math.sqrt(square);
+  throw new InvalidArgumentError(
+    `Row ${row} of \`${name}\` is all zeros, which has no direction to compare. Leave it out, or pass \`metric: "euclidean"\`.`,
+  );
+}
+
+function describeRow(row: number): string {
+  return `Row ${row} of the features given to \`nearestRows\``;
 }
 
 function insert(nearest: NearRow[], row: NearRow, top: number): void {
@@ -100,29 +151,4 @@ function insert(nearest: NearRow[], row: NearRow, top: number): void {
   }
   nearest.splice(low, 0, row);
   if (nearest.length > top) nearest.pop();
-}
-
-function rowLengths({ data, shape }: NdArray<"float32">, width: number, name: string, first: number): Float64Array {
-  return Float64Array.from({ length: shape[0] ?? 0 }, (_, row) => {
-    const length = Math.sqrt(dot(data, row * width, data, row * width, width));
-    if (length > 0) return length;
-    throw new InvalidArgumentError(
-      `Row ${first + row} of \`${name}\` is all zeros, which has no direction to compare. Leave it out, or pass \`metric: "euclidean"\`.`,
-    );
-  });
-}
-
-function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, width: number): number {
-  let sum = 0;
-  for (let j = 0; j < width; j++) sum += (a[atA + j] as number) * (b[atB + j] as number);
-  return sum;
-}
-
-function euclidean(a: Float32Array, atA: number, b: Float32Array, atB: number, width: number): number {
-  let sum = 0;
-  for (let j = 0; j < width; j++) {
-    const difference = (a[atA + j] as number) - (b[atB + j] as number);
-    sum += difference * difference;
-  }
-  return Math.sqrt(sum);
 }

@@ -37,11 +37,13 @@ export interface ProbabilityScores {
  */
 export function probabilityScores(predictions: Predictions): ProbabilityScores {
   const classes = checkPredictions(predictions);
+  const supports = countRows(predictions, classes);
+  const rankings = supports.map((support, label) => rank(predictions, classes, label, support));
   return {
     rank1: rankAccuracy(predictions, 1),
     rank5: rankAccuracy(predictions, 5),
-    rocAuc: oneVersusRest(predictions, classes, rocAuc),
-    averagePrecision: oneVersusRest(predictions, classes, averagePrecision),
+    rocAuc: oneVersusRest(rankings.map(rocAuc), supports),
+    averagePrecision: oneVersusRest(rankings.map(averagePrecision), supports),
     logLoss: logLoss(predictions, classes),
   };
 }
@@ -85,36 +87,51 @@ function logLoss({ trueClasses, probabilities }: Predictions, classes: number): 
   return sum / trueClasses.length;
 }
 
-/** Rows in falling order of a class's probability; `ends` says where each run of equal ones ends. */
+/** For each probability that a row of the class has, in falling order: how many rows come before it, and up to its end. */
 interface Ranking {
-  /** Rows of the class at each run's end, counted from the most probable. */
+  /** Rows of the class up to its end. */
   readonly positives: readonly number[];
+  /** All rows up to its end. */
   readonly ends: readonly number[];
+  /** All rows before it. */
+  readonly starts: readonly number[];
+  readonly rows: number;
 }
 
-function oneVersusRest(
-  { trueClasses, probabilities }: Predictions,
-  classes: number,
-  figure: (ranking: Ranking) => number | undefined,
-): OneVersusRest {
+function rank({ trueClasses, probabilities }: Predictions, classes: number, label: number, support: number): Ranking {
   const rows = trueClasses.length;
-  const perClass: (number | undefined)[] = [];
-  const supports: number[] = [];
-  for (let label = 0; label < classes; label++) {
-    const value = (row: number) => probabilities.data[row * classes + label] as number;
-    const order = Uint32Array.from({ length: rows }, (_, row) => row).sort((a, b) => value(b) - value(a));
-    const positives: number[] = [];
-    const ends: number[] = [];
-    let found = 0;
-    for (let at = 0; at < rows; at++) {
-      if (trueClasses[order[at] as number] === label) found++;
-      if (at + 1 < rows && value(order[at] as number) === value(order[at + 1] as number)) continue;
-      positives.push(found);
-      ends.push(at + 1);
-    }
-    supports.push(found);
-    perClass.push(figure({ positives, ends }));
+  const all = new Float64Array(rows);
+  const own = new Float64Array(support);
+  let found = 0;
+  for (let row = 0; row < rows; row++) {
+    const value = probabilities.data[row * classes + label] as number;
+    all[row] = value;
+    if (trueClasses[row] === label) own[found++] = value;
   }
+  // Without a comparison of ours, which takes ten times as long: of rising numbers, read from the end.
+  all.sort();
+  own.sort();
+  const [positives, ends, starts]: [number[], number[], number[]] = [[], [], []];
+  let at = rows;
+  for (let last = support; last > 0; ) {
+    const value = own[last - 1] as number;
+    while ((all[at - 1] as number) > value) at--;
+    starts.push(rows - at);
+    while (at > 0 && all[at - 1] === value) at--;
+    while (last > 0 && own[last - 1] === value) last--;
+    positives.push(support - last);
+    ends.push(rows - at);
+  }
+  return { positives, ends, starts, rows };
+}
+
+function countRows({ trueClasses }: Predictions, classes: number): readonly number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const label of trueClasses) counts[label] = (counts[label] as number) + 1;
+  return counts;
+}
+
+function oneVersusRest(perClass: readonly (number | undefined)[], supports: readonly number[]): OneVersusRest {
   const mean = (weights: readonly number[]): number | undefined => {
     let [sum, total] = [0, 0];
     for (const [label, value] of perClass.entries()) {
@@ -129,19 +146,20 @@ function oneVersusRest(
   return { perClass, macro: mean(supports.map(() => 1)), weighted: mean(supports) };
 }
 
-/** Area by trapezoids, J. A. Hanley, B. J. McNeil, Radiology 143 (1982). */
-function rocAuc({ positives, ends }: Ranking): number | undefined {
+/** Part of the pairs of a row of the class and another in which the former is the more probable; equals count half. */
+function rocAuc({ positives, ends, starts, rows }: Ranking): number | undefined {
   const all = positives.at(-1) ?? 0;
-  const others = (ends.at(-1) ?? 0) - all;
+  const others = rows - all;
   if (all === 0 || others === 0) return undefined;
-  let area = 0;
-  let [hits, misses] = [0, 0];
+  let pairs = 0;
+  let hits = 0;
   for (const [run, found] of positives.entries()) {
-    const wrong = (ends[run] as number) - found;
-    area += ((wrong - misses) * (found + hits)) / 2;
-    [hits, misses] = [found, wrong];
+    const above = (starts[run] as number) - hits;
+    const equal = (ends[run] as number) - found - above;
+    pairs += (found - hits) * (others - above - equal / 2);
+    hits = found;
   }
-  return area / (all * others);
+  return pairs / (all * others);
 }
 
 /** Sum over the runs of precision times the recall that they add. */

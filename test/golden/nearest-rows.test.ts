@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { NdArray } from "../../src/ndarray.js";
+import { createRandom } from "../../src/random.js";
 import { nearestRows, type SearchableRows } from "../../src/training/nearest-rows.js";
 import { clusteredData } from "../support/clustered-data.js";
 
@@ -72,6 +73,59 @@ test.each([
   await expect(nearestRows(rows as typeof data, asked, options)).rejects.toMatchObject({
     name,
     message: expect.stringMatching(message),
+  });
+});
+
+test.each(["cosine", "euclidean"] as const)(
+  "%s: distances of rows of any width are those of the formula",
+  async (metric) => {
+    const random = createRandom(4);
+    for (const width of [1, 3, 4, 5, 8, 11]) {
+      const rows = (count: number): NdArray<"float32"> => ({
+        ...{ dtype: "float32", shape: [count, width] },
+        data: Float32Array.from({ length: count * width }, () => random.double() - 0.5),
+      });
+      // Several questions.
+      const [xs, asked] = [rows(6), rows(3)];
+      const row = ({ data: values }: NdArray<"float32">, at: number) => [
+        ...values.subarray(at * width, (at + 1) * width),
+      ];
+      const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+      const distance = (a: readonly number[], b: readonly number[]) =>
+        metric === "euclidean"
+          ? Math.hypot(...a.map((value, i) => value - (b[i] ?? 0)))
+          : 1 - sum(a.map((value, i) => value * (b[i] ?? 0))) / Math.hypot(...a) / Math.hypot(...b);
+      const one: SearchableRows = {
+        async *[Symbol.asyncIterator]() {
+          yield { xs };
+        },
+      };
+      const found = await nearestRows(one, asked, { metric });
+      for (const [query, near] of found.entries()) {
+        expect(near).toHaveLength(6);
+        for (const { index, distance: said } of near) {
+          expect(said).toBeCloseTo(distance(row(asked, query), row(xs, index)), 12);
+        }
+      }
+    }
+  },
+);
+
+test.each(
+  (["cosine", "euclidean"] as const).flatMap((metric) =>
+    [Number.NaN, Infinity].map((value) => [metric, value] as const),
+  ),
+)("%s: a row of the data with %d is refused, and named", async (metric, value) => {
+  const xs: NdArray<"float32"> = { dtype: "float32", shape: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, value) };
+  const broken: SearchableRows = {
+    async *[Symbol.asyncIterator]() {
+      yield { xs };
+    },
+  };
+  const query: NdArray<"float32"> = { dtype: "float32", shape: [1, 2], data: Float32Array.of(1, 1) };
+  await expect(nearestRows(broken, query, { metric, top: 1 })).rejects.toMatchObject({
+    name: "InvalidArgumentError",
+    message: expect.stringMatching(new RegExp(`^Row 2 .* has ${value} as value 1 `)),
   });
 });
 

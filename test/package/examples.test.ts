@@ -213,7 +213,9 @@ describe("the short examples run", () => {
     const html = await readFile(join(consumer, "output/report.html"), "utf8");
     const sections = [...html.matchAll(/<section id="(\w+)"/g)].map(([, id]) => id);
     expect(sections).toEqual(
-      expect.arrayContaining(["training", "classes", "confusions", "calibration", "map", "settings"]),
+      expect.arrayContaining([
+        ...["training", "classes", "confusions", "explanations", "calibration", "map", "settings", "machine"],
+      ]),
     );
     // As many pictures as mistakes are shown, each inside the page.
     const mistakes = html.match(/class="wrong">said/g)?.length ?? 0;

@@ -129,14 +129,14 @@ describe("the history", () => {
   });
 
   test("marks the lowest validation loss and the highest validation accuracy", () => {
-    expect(svg).toContain("best 1.000, epoch 3");
-    expect(svg).toContain("best 75.0 %, epoch 5");
+    expect(svg).toContain("best 1.000, epoch 3 (validation)");
+    expect(svg).toContain("best 75.0\u00a0%, epoch 5 (validation)");
   });
 
   test("without validation has only the lines of training, and marks the best of those", () => {
     const trained = plotHistory(history.map(({ valLoss: _, valAccuracy: __, ...log }) => log));
     expect(trained).not.toContain("validation");
-    expect(trained).toContain("best 0.8000, epoch 5");
+    expect(trained).toContain("best 0.8000, epoch 5 (training)");
   });
 
   test("of a regression has its mean absolute error in the place of the accuracy", () => {
@@ -166,8 +166,8 @@ describe("the confusion matrix", () => {
 
   test("has every count that is not 0 in the line of the true and the column of the predicted class", () => {
     const svg = plotConfusionMatrix(report);
-    expect(svg).toContain("2 of 10 cat: taken for dog (20.0 %)");
-    expect(svg).toContain("5 of 5 dog: taken for dog (100.0 %)");
+    expect(svg).toContain("2 of 10 cat: taken for dog (20.0\u00a0%)");
+    expect(svg).toContain("5 of 5 dog: taken for dog (100.0\u00a0%)");
     expect(svg).not.toContain("0 of 5");
     const cell = (said: string) =>
       new RegExp(`${said}.*?<rect x="([\\d.]+)" y="([\\d.]+)"`).exec(svg)?.slice(1).map(Number) ?? [];
@@ -176,6 +176,34 @@ describe("the confusion matrix", () => {
     expect(miss[0]).toBe(other[0]);
     expect(miss[0]).toBeGreaterThan(hit[0] ?? 0);
     expect(other[1]).toBeGreaterThan(hit[1] ?? 0);
+  });
+
+  test("of hundreds of classes has those that are taken for each other most, and every row once", () => {
+    const labels = Array.from({ length: 300 }, (_, i) => `class ${i}`);
+    const confusionMatrix = labels.map((_, row) => labels.map((__, column) => (row === column ? 5 : 0)));
+    const confuse = (row: number, column: number, count: number) => {
+      (confusionMatrix[row] as number[])[column] = count;
+    };
+    confuse(250, 7, 4);
+    confuse(7, 250, 3);
+    confuse(100, 101, 6);
+    confuse(3, 299, 1);
+    const { perClass } = madeUpEvaluation({ rows: 300, classLabels: labels });
+    const svg = plotConfusionMatrix({ confusionMatrix, perClass }, { classes: 4 });
+    expect(svg).toContain("the 4 of 300 classes that are taken for each other most");
+    const said = [...svg.matchAll(/<title>(\d+) (?:of \d+ (?=class)|(?=rows))([^<:]*)(?:: taken for ([^<(]*) \()?/g)];
+    expect(said.map(([, count, label, other]) => [Number(count), label, other ?? ""])).toEqual([
+      [5, "class 7", "class 7"],
+      [3, "class 7", "class 250"],
+      [5, "class 100", "class 100"],
+      [6, "class 100", "class 101"],
+      [5, "class 101", "class 101"],
+      [4, "class 250", "class 7"],
+      [5, "class 250", "class 250"],
+      [1481, "rows of 296 others, right or taken for each other", ""],
+    ]);
+    expect(plotConfusionMatrix({ confusionMatrix, perClass }).length).toBeLessThan(60_000);
+    expect(() => plotConfusionMatrix({ confusionMatrix, perClass }, { classes: 1 })).toThrow(/`classes` is 1/);
   });
 
   test("that is not square, or of other classes, is refused", () => {
@@ -201,6 +229,21 @@ test("bars of the classes are as long as their figures", () => {
   expect(svg).toContain("1 row<");
 });
 
+test("bars of hundreds of classes are those with the lowest F1, the lowest first", () => {
+  const scores = Array.from({ length: 200 }, (_, i) => ({
+    ...{ label: `class ${i}`, precision: 1, recall: 1, support: 3 },
+    f1: ((i * 37) % 200) / 200,
+  }));
+  const labels = (svg: string) =>
+    [...svg.matchAll(/<title>(class \d+): F1|<title>(class \d+): f1/g)].map(([, a, b]) => a ?? b);
+  const lowest = [...scores].sort((a, b) => a.f1 - b.f1).map(({ label }) => label);
+  expect(labels(plotClassScores(scores))).toEqual(lowest.slice(0, 24));
+  const three = plotClassScores(scores, { classes: 3 });
+  expect(labels(three)).toEqual(lowest.slice(0, 3));
+  expect(three).toContain("the 3 of 200 classes with the lowest F1");
+  expect(() => plotClassScores(scores, { classes: 0.5 })).toThrow(/`classes` is 0.5/);
+});
+
 test("the reliability diagram has a bar for each bin with rows, as high as the part that is right", () => {
   const bins = [
     { above: 0, upTo: 0.5, rows: 4, confidence: 0.4, accuracy: 0.25 },
@@ -217,7 +260,7 @@ test("the reliability diagram has a bar for each bin with rows, as high as the p
     [0.25, 0.35],
     [0.75, 1],
   ]);
-  expect(svg).toContain("ECE 15.0 %");
+  expect(svg).toContain("ECE 15.0\u00a0%");
 });
 
 describe("the map of features", () => {

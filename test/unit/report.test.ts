@@ -4,10 +4,13 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { imageList } from "../../src/images/image-list.js";
+import { describeMachine } from "../../src/report/describe-machine.node.js";
 import { type FeatureMap, featureMap } from "../../src/report/feature-map.js";
+import { f1Interval } from "../../src/report/label-intervals.js";
 import { reportHTML } from "../../src/report/report-html.js";
 import type { RunReport } from "../../src/report/run-report.js";
 import { writeReport } from "../../src/report/write-report.js";
+import { classificationReport } from "../../src/training/classification-report.js";
 import { confidenceInterval } from "../../src/training/confidence-interval.js";
 import type { TrainingData } from "../../src/training/training-data.js";
 import { clusteredData } from "../support/clustered-data.js";
@@ -53,11 +56,43 @@ describe("a report", () => {
     const interval = confidenceInterval(evaluation.predictions, ({ trueClasses, predictedClasses }) => {
       return trueClasses.filter((label, row) => label === predictedClasses[row]).length / trueClasses.length;
     });
-    const text = (part: number) => `${(100 * part).toFixed(1)} %`;
+    const text = (part: number) => `${(100 * part).toFixed(1)}\u00a0%`;
     const html = reportHTML(whole);
     expect(interval.value).toBe(evaluation.accuracy);
     expect(html).toContain(`<b>${text(interval.value)}</b>`);
-    expect(html).toContain(`95 %: ${text(interval.low)} to ${text(interval.high)}`);
+    expect(html).toContain(`>${text(interval.low)} to ${text(interval.high)}<`);
+  });
+
+  test("shows the mean F1 with the interval that `confidenceInterval` gives for it", () => {
+    const { value, low, high } = confidenceInterval(
+      evaluation.predictions,
+      ({ trueClasses, predictedClasses }) => classificationReport(trueClasses, predictedClasses, classLabels).macro.f1,
+    );
+    expect(f1Interval(evaluation.predictions, 3)).toEqual({
+      value: expect.closeTo(value, 12),
+      low: expect.closeTo(low, 12),
+      high: expect.closeTo(high, 12),
+    });
+    expect(reportHTML(whole)).toContain(`>${low.toFixed(3)} to ${high.toFixed(3)}<`);
+  });
+
+  test("of 1,000 classes stays small, and draws the worst of them", () => {
+    const labels = Array.from({ length: 1000 }, (_, i) => `class ${i}`);
+    const html = reportHTML({ evaluation: madeUpEvaluation({ rows: 3000, classLabels: labels }) });
+    expect(html.length).toBeLessThan(600_000);
+    expect(html).toContain("the 20 of 1000 classes with the lowest F1");
+    expect(html).toContain("the 20 of 1000 classes that are taken for each other most");
+    expect(html.match(/<tr><th scope="row">/g)).toHaveLength(1002);
+  });
+
+  test("of one epoch that is not finite, and names of any script and length, has no broken figure", () => {
+    const labels = ["猫", "כלב", "Ein Klassenname, der gar nicht mehr aufhören will, ".repeat(5)];
+    const made = madeUpEvaluation({ rows: 30, classLabels: labels });
+    const log = { epoch: 1, loss: Number.NaN, accuracy: Number.NaN, learningRate: 0.001 };
+    const html = reportHTML({ evaluation: { ...made, loss: Number.NaN }, history: [log] });
+    expect(html).toContain("1 value is not finite");
+    expect(html).not.toMatch(/NaN|Infinity|undefined/);
+    for (const label of labels) expect(html).toContain(label.trim());
   });
 
   test("has the figures of every class, its rows here and in training", () => {
@@ -179,6 +214,85 @@ describe("a report in a file", () => {
     expect(await sharp(Buffer.from(base64, "base64")).metadata()).toMatchObject({ width: 32, height: 16 });
     const right = [...trueClasses.keys()].find((row) => trueClasses[row] === predictedClasses[row]) ?? 0;
     expect(html).not.toContain(`alt="${fileNames[right]}"`);
+  });
+
+  const explainable = () => {
+    const pixels = { dtype: "uint8", shape: [40, 80, 3], data: new Uint8Array(9600).fill(90) } as const;
+    return imageList(
+      fileNames.map(() => pixels),
+      { names: fileNames },
+    );
+  };
+  /** A heat map that is 1 in the place of the class. */
+  const answer = (count: number, classIndex: readonly number[]) => ({
+    images: { dtype: "uint8", shape: [count, 6, 6, 3], data: new Uint8Array(count * 108).fill(120) } as const,
+    heatmaps: {
+      dtype: "float32",
+      shape: [count, 1, 3],
+      data: Float32Array.from({ length: 3 * count }, (_, at) => (classIndex[Math.floor(at / 3)] === at % 3 ? 1 : 0)),
+    } as const,
+  });
+
+  test("shows where the classifier looked, in mistakes for both classes, and in a picture of each class", async () => {
+    const path = join(folder, "explained.html");
+    const asked: number[] = [];
+    await writeReport(path, whole, {
+      images: explainable(),
+      gradCam: async (pictures, classIndex) => {
+        asked.push(...classIndex);
+        return answer(pictures.length, classIndex);
+      },
+    });
+    const html = await readFile(path, "utf8");
+    const section = /<section id="explanations">(.*?)<\/section>/s.exec(html)?.[1] ?? "";
+    const rows = [
+      ...section.matchAll(
+        /<div class="pair"><div><bdi>([^<]*)<.*?is <bdi>(\w+)<.*?said <bdi>(\w+)<(.*?)<\/div><\/div>/gs,
+      ),
+    ];
+    const { trueClasses, predictedClasses } = evaluation.predictions;
+    const told = rows.map(([, name = "", truth = "", said = "", strip = ""]) => {
+      const row = fileNames.indexOf(name);
+      expect([truth, said]).toEqual([
+        classLabels[trueClasses[row] as number],
+        classLabels[predictedClasses[row] as number],
+      ]);
+      return (
+        [...strip.matchAll(/<figcaption>for <bdi>(\w+)/g)].map(([, label]) => label).join() ===
+        [...new Set([said, truth])].join()
+      );
+    });
+    expect(told).toEqual(new Array(11).fill(true));
+    expect(asked).toHaveLength(8 * 2 + 3);
+    expect(section.match(/<img /g)).toHaveLength(11 + asked.length);
+  });
+
+  test.each([
+    ["without pictures", async () => answer(0, []), undefined, /`gradCam` was passed, but no `images`/],
+    [
+      "with too few heat maps",
+      async () => answer(2, [0, 1]),
+      "given",
+      /asked about 19 pictures, and gave 2 pictures with 2/,
+    ],
+  ] as const)("to be explained %s is refused", async (_, gradCam, given, message) => {
+    const images = given && explainable();
+    await expect(writeReport(join(folder, "x.html"), whole, { images, gradCam })).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test("names the machine, its versions and what computed", async () => {
+    const { version: ours } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+    const machine = describeMachine({ name: "onnx", description: "ONNX Runtime 9, CPU", skipped: [] });
+    expect(machine).toMatchObject({
+      "cnn-transfer": ours,
+      node: process.version,
+      backend: "onnx: ONNX Runtime 9, CPU",
+    });
+    const html = reportHTML({ ...whole, machine });
+    for (const fact of Object.values(machine)) expect(html).toContain(`<dd><bdi>${fact}</bdi></dd>`);
   });
 
   test("replaces an older one, unless told not to", async () => {

@@ -2,10 +2,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import { gradCam } from "../../src/explain/grad-cam.js";
 import type { TransferModelOptions } from "../../src/fine-tuning/transfer-model-options.js";
 import { HDF5DatasetGenerator } from "../../src/hdf5-dataset-generator.js";
+import { preprocessInput } from "../../src/images/preprocess.js";
 import type { Network } from "../../src/network/network.js";
+import { predictedClasses } from "../../src/training/metrics.js";
 import { TransferHead } from "../../src/transfer-head.js";
 import { TransferModel } from "../../src/transfer-model.js";
 import { writeImages } from "../../src/write-images.js";
@@ -66,6 +70,29 @@ describe("TransferModel", () => {
       model.history.at(-1)?.valAccuracy,
       expect.closeTo(model.history.at(-1)?.valLoss ?? 0, 4),
     ]);
+  });
+
+  test("says by Grad-CAM where it looks, in batches as in one, over the pictures as its network sees them", async () => {
+    await using model = await create();
+    const layer = "block4_conv1";
+    const classIndex = Array.from({ length: 9 }, (_, row) => row % colours.length);
+    const found = await model.gradCam(validation, { layer, classIndex, batchSize: 4 });
+    expect(found.heatmaps.shape.slice(0, 1)).toEqual([9]);
+    expect(Math.max(...found.heatmaps.data)).toBe(1);
+    expect([...found.classIndices]).toEqual(classIndex);
+    expect(found.images.shape).toEqual([9, 32, 32, 3]);
+    expect(found.backend.name).toBe("tfjs-wasm");
+    const pixels = preprocessInput(found.images, "caffe");
+    const expected = await gradCam(model.network(), pixels, { backend, layer, classIndex });
+    for (const [at, value] of expected.heatmaps.data.entries()) expect(found.heatmaps.data[at]).toBeCloseTo(value, 4);
+    // Before the softmax, and so not the probabilities; but the best class is that of `predict`.
+    const best = await model.gradCam(validation);
+    const probabilities = await model.predict(validation);
+    expect([...best.classIndices]).toEqual([...predictedClasses(probabilities)]);
+    await expect(model.gradCam([])).rejects.toThrow(/no pictures/);
+    const elsewhere = await model.gradCam(validation, { layer, classIndex, backend: onnx() });
+    expect(elsewhere.backend.name).toBe("onnx");
+    for (const [at, value] of found.heatmaps.data.entries()) expect(elsewhere.heatmaps.data[at]).toBeCloseTo(value, 4);
   });
 
   test("goes on where it stopped when fit is called again, also where it is trained in another way meanwhile", async () => {

@@ -108,7 +108,7 @@ function refuseWrongGradients({ name }: TfjsRuntime, network: Network): void {
   );
   if (layer === undefined) return;
   throw new UnsupportedError(
-    `Cannot differentiate network "${network.name}" on ${name}: layer "${layer.name}" (${layer.className}) has a gradient in tfjs that is wrong. Choose a layer behind it.`,
+    `Cannot differentiate network "${network.name}" on ${name}: layer "${layer.name}" (${layer.className}) has a gradient in tfjs that is wrong. Choose a layer behind it, or in Node use onnx(), whose own is right.`,
   );
 }
 
