@@ -212,6 +212,7 @@ export {
 } from "./keras/keras-h5.js";
 export type { KerasSource } from "./keras/keras-source.js";
 export { type KerasNetwork, type LoadKerasOptions, loadKeras } from "./keras/load-keras.js";
+export type { LossConfig } from "./keras/loss-config.js";
 export type { KerasNotes } from "./keras/read-model.js";
 export { readKerasWeights } from "./keras/read-weights.js";
 export { type SaveKerasOptions, saveKeras } from "./keras/save-keras.js";

@@ -3,13 +3,13 @@ import { TrainingDivergedError } from "../errors.js";
 import { writeFileAtomically } from "../files/atomic-file.node.js";
 import type { NetworkWeights } from "../network/network.js";
 import { trainingFacts } from "./checkpoint-facts.js";
-import { checkRate, openCheckpoint } from "./checkpoint-file.js";
+import { type CheckpointFile, checkRate, openCheckpoint } from "./checkpoint-file.js";
 import { createEpochTimer } from "./epoch-timer.js";
 import type { FitContext, FitOptions, RunningTraining, TrainingCallback } from "./fit-options.js";
 import { epochLog, epochsDone, type FitPlan, type FitState, planFit, rateOf, startOfFit } from "./fit-plan.js";
 import { GoodState } from "./good-state.js";
 import type { EpochLog, TrainingProgress } from "./history.js";
-import { openHistoryFile } from "./history-file.js";
+import { type HistoryFile, openHistoryFile } from "./history-file.js";
 import { checkOutputFiles } from "./output-files.js";
 import { prepareRowWeights, type WeighRows } from "./row-weights.js";
 import { taskRules } from "./target.js";
@@ -44,9 +44,37 @@ export async function fitNetwork(
   const weigh = await prepareRowWeights(train, context.target, options, signal);
   const checkpoint =
     options.checkpoint && (await openCheckpoint(options.checkpoint, () => trainingFacts(train, options, context)));
+  let { state, bestWeights, good } = await begin(network, plan, options, context, checkpoint);
+  const history = options.history && (await openHistoryFile(options.history, state));
+
+  const stream = openTrainingStream(train, context.target, state.place, options);
+  const timer = createEpochTimer(plan.epochs);
+  const loop: Loop = { network, train, options, context, plan, weigh, stream, timer, good, history, checkpoint };
+  try {
+    while (!state.stopped && epochsDone(state) < plan.epochs) {
+      ({ state, bestWeights } = await keepEpoch(loop, state, bestWeights));
+    }
+  } finally {
+    await stream.close();
+  }
+  if (plan.earlyStopping?.restoreBest && bestWeights !== undefined) await network.setWeights(bestWeights);
+  return state.history.filter(({ epoch }) => epoch > state.epochsBefore);
+}
+
+/** Where training begins, or goes on from a checkpoint. */
+async function begin(
+  network: TrainableNetwork,
+  plan: FitPlan,
+  options: FitOptions,
+  context: FitContext,
+  checkpoint: CheckpointFile | undefined,
+): Promise<{
+  readonly state: FitState;
+  readonly bestWeights: NetworkWeights | undefined;
+  readonly good: GoodState;
+}> {
   const resumed = await checkpoint?.resume();
-  let state = resumed?.fit ?? startOfFit(plan, context);
-  let bestWeights = resumed?.bestWeights;
+  const state = resumed?.fit ?? startOfFit(plan, context);
   if (resumed !== undefined) {
     if (options.checkpoint !== undefined && plan.schedule !== undefined) {
       checkRate(options.checkpoint.path, state, (place) => rateOf(plan, state, place, Number.NaN));
@@ -54,32 +82,8 @@ export async function fitNetwork(
     await network.setState(resumed.network);
     context.onHistory(state.history);
   }
-  const history = options.history && (await openHistoryFile(options.history, state));
-
-  const stream = openTrainingStream(train, context.target, state.place, options);
-  const loop: Loop = { network, train, options, context, plan, weigh, stream, timer: createEpochTimer(plan.epochs) };
-  try {
-    const good = await GoodState.of(network, context.training, resumed?.network ?? context.start);
-    while (!state.stopped && epochsDone(state) < plan.epochs) {
-      const epoch = await runEpoch(loop, state, good);
-      const steps = epoch.state.steps - state.steps;
-      let { weights } = epoch;
-      state = epoch.state;
-      const isLast = state.stopped || epochsDone(state) >= plan.epochs;
-      const isDue = checkpoint?.isDue(state, isLast) === true;
-      // Of a last epoch the optimizer's values are of no use, but for a checkpoint.
-      const after = isLast && !isDue ? undefined : await good.advance(weights, steps);
-      weights = after?.weights ?? weights;
-      if (epoch.isBest) bestWeights = weights;
-      await history?.write(state.history);
-      if (epoch.saveBest) await saveBest(options, context, weights);
-      if (after !== undefined && isDue) await checkpoint?.write({ fit: state, network: after, bestWeights });
-    }
-  } finally {
-    await stream.close();
-  }
-  if (plan.earlyStopping?.restoreBest && bestWeights !== undefined) await network.setWeights(bestWeights);
-  return state.history.filter(({ epoch }) => epoch > state.epochsBefore);
+  const good = await GoodState.of(network, context.training, resumed?.network ?? context.start);
+  return { state, bestWeights: resumed?.bestWeights, good };
 }
 
 /** What stays the same over the epochs. */
@@ -92,20 +96,44 @@ interface Loop {
   readonly weigh: WeighRows;
   readonly stream: TrainingStream;
   readonly timer: ReturnType<typeof createEpochTimer>;
+  readonly good: GoodState;
+  readonly history: HistoryFile | undefined;
+  readonly checkpoint: CheckpointFile | undefined;
+}
+
+/** One epoch, and what is kept of it, in memory and in files. Copies of weights end with it, but for those that are kept. */
+async function keepEpoch(
+  loop: Loop,
+  before: FitState,
+  bestBefore: NetworkWeights | undefined,
+): Promise<{ readonly state: FitState; readonly bestWeights: NetworkWeights | undefined }> {
+  const { options, context, plan, good, history, checkpoint } = loop;
+  const epoch = await runEpoch(loop, before);
+  const { state } = epoch;
+  const isLast = state.stopped || epochsDone(state) >= plan.epochs;
+  const isDue = checkpoint?.isDue(state, isLast) === true;
+  // Of a last epoch the optimizer's values are of no use, but for a checkpoint.
+  const isNeeded = !isLast || isDue;
+  if (isNeeded) await good.advance(epoch.weights, state.steps - before.steps);
+  const weights = isNeeded ? good.state.weights : epoch.weights;
+  const bestWeights = epoch.isBest ? weights : bestBefore;
+  await history?.write(state.history);
+  if (epoch.saveBest) await saveBest(options, context, weights);
+  if (isDue) await checkpoint?.write({ fit: state, network: good.state, bestWeights });
+  return { state, bestWeights };
 }
 
 /** One epoch with its validation, and what follows from them. */
 async function runEpoch(
   loop: Loop,
   state: FitState,
-  good: GoodState,
 ): Promise<{
   readonly state: FitState;
   readonly weights: NetworkWeights;
   readonly isBest: boolean;
   readonly saveBest: boolean;
 }> {
-  const { network, train, options, context, plan, stream, timer } = loop;
+  const { network, train, options, context, plan, stream, timer, good } = loop;
   const { target, training } = context;
   const { validation, signal, onProgress, callbacks = [] } = options;
   const { metric } = taskRules(target.task);

@@ -31,6 +31,11 @@ export class GoodState {
     return new GoodState(network, layers, known ?? (await network.readState()));
   }
 
+  /** The state itself. It may be let go at the next {@link advance}: do not keep it. */
+  get state(): TrainingState {
+    return this.#state;
+  }
+
   /** Weights of now, of which nobody knows yet whether they are good. */
   async readWeights(): Promise<NetworkWeights> {
     return this.#shareFrozen(await this.#network.readWeights());
@@ -48,17 +53,11 @@ export class GoodState {
    * @param weights those of now, as they were read
    * @param steps that were taken since the one before
    */
-  async advance(weights: NetworkWeights, steps: number): Promise<TrainingState> {
-    const { slots, step } = this.#state;
-    const withoutSlots = { step: step + steps, weights, slots };
-    if (slots.size === 0) {
-      this.#state = withoutSlots;
-      return withoutSlots;
-    }
-    this.#state = { ...withoutSlots, slots: new Map() };
-    const state = await this.#network.readState();
-    this.#state = { ...state, weights: this.#shareFrozen(state.weights) };
-    return this.#state;
+  async advance(weights: NetworkWeights, steps: number): Promise<void> {
+    // No variable may hold the values from before while the new ones are read.
+    const hasSlots = this.#state.slots.size > 0;
+    this.#state = { step: this.#state.step + steps, weights, slots: new Map() };
+    if (hasSlots) this.#state = this.#sharing(await this.#network.readState());
   }
 
   /** Puts the network back into this state: weights, and the optimizer's running values, which are spoilt too. */
@@ -68,6 +67,10 @@ export class GoodState {
 
   #isFrozen(layer: string): boolean {
     return this.#layers?.get(layer)?.trainable === false;
+  }
+
+  #sharing(state: TrainingState): TrainingState {
+    return { ...state, weights: this.#shareFrozen(state.weights) };
   }
 
   #shareFrozen(weights: NetworkWeights): NetworkWeights {

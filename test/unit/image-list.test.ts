@@ -146,6 +146,46 @@ describe.skipIf(process.platform !== "linux")("names that are not UTF-8 (Linux o
   });
 });
 
+describe("columns of pictures", () => {
+  const list = imageList(["a", "b", "c"], {
+    columns: {
+      weight: [1, 2, 3],
+      tags: { dtype: "int64", shape: [3, 2], data: BigInt64Array.of(1n, 0n, 0n, 1n, 1n, 1n) },
+    },
+  });
+
+  test("stay with each picture, in parts of the list too", () => {
+    expect(list.select([2, 0]).images.map(({ columns }) => columns)).toEqual([
+      { weight: 3, tags: [1, 1] },
+      { weight: 1, tags: [1, 0] },
+    ]);
+  });
+
+  test("are added to those that are there, and replace those of the same name", () => {
+    const more = list.withColumns({ price: Float32Array.of(5, 6, 7), weight: [0, 0, 1] });
+    expect(more.images[2]?.columns).toEqual({ weight: 1, tags: [1, 1], price: 7 });
+    expect(list.images[2]?.columns).toEqual({ weight: 3, tags: [1, 1] });
+  });
+
+  test.each([
+    ["too few values", [1, 2], "ShapeMismatchError", /shape \[2\] for 3 pictures/],
+    ["no values", undefined, "InvalidArgumentError", /"x" of pictures is undefined/],
+    ["a text", "abc", "InvalidArgumentError", /is "abc"/],
+    ["texts", ["1", "2", "3"], "InvalidArgumentError", /"1" as value 0/],
+    [
+      "three axes",
+      { dtype: "uint8", shape: [3, 1, 1], data: new Uint8Array(3) },
+      "ShapeMismatchError",
+      /shape \[3, 1, 1\]/,
+    ],
+    ["an array cut short", { dtype: "uint8", shape: [3, 2], data: new Uint8Array(3) }, "ShapeMismatchError", /"x"/],
+  ] as const)("are refused with %s", (_, values, name, message) => {
+    expect(() => list.withColumns({ x: values as unknown as number[] })).toThrow(
+      expect.objectContaining({ name, message: expect.stringMatching(message) }),
+    );
+  });
+});
+
 test("code points order strings as Python does, also above U+FFFF", () => {
   const sorted = [
     "2",

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type TrainingImagesBatch, trainingImages } from "../../src/fine-tuning/training-images.js";
 import { HDF5DatasetGenerator } from "../../src/hdf5-dataset-generator.js";
 import { imageList } from "../../src/images/image-list.js";
+import { imageSelection } from "../../src/images/image-selection.js";
+import type { SourceImage } from "../../src/images/image-source.js";
 import { createRandom } from "../../src/random.js";
 import { writeImages } from "../../src/write-images.js";
 import { colouredPictures, colours } from "../support/coloured-pictures.js";
@@ -91,6 +93,11 @@ describe("trainingImages", () => {
   test.each([
     ["pictures without labels", imageList([new Uint8Array(3)]), /has no label/],
     ["no pictures", source.select([]), /no pictures/],
+    [
+      "pictures of which one has another column",
+      imageSelection([...source.images, { ...(source.images[0] as SourceImage), columns: { weight: 1 } }], colours),
+      /"picture 0" has other columns than the first picture: "weight" \(one number\) instead of none/,
+    ],
   ])("refuses %s", async (_, pictures, message) => {
     await expect(trainingImages(pictures, { size })).rejects.toMatchObject({
       name: "InvalidArgumentError",

@@ -223,6 +223,44 @@ describe("columns of pictures", () => {
   });
 });
 
+describe("rows of pixels in an HDF5 file", () => {
+  test("bring several labels and weights of their own, and lead where pictures with the same columns lead", async () => {
+    const file = path.join(folder, "pixels.hdf5");
+    const data = (name: string) => pictures.images.flatMap(({ columns }) => columns?.[name] as number | number[]);
+    const pixels = pictures.images.map(({ image }) => (image as NdArray<"uint8">).data);
+    await using writer = await HDF5DatasetWriter.create(file, {
+      rows: count,
+      rowShape: [...imageSize, 3],
+      dtype: "uint8",
+      labelShape: [2],
+      classLabels: ["red", "green"],
+      columns: { weight: { dtype: "float64" } },
+    });
+    await writer.add(
+      { dtype: "uint8", shape: [count, ...imageSize, 3], data: Uint8Array.from(Buffer.concat(pixels)) },
+      { dtype: "int32", shape: [count, 2], data: Int32Array.from(data("tags")) },
+      { columns: { weight: Float64Array.from(data("weight")) } },
+    );
+    await writer.close();
+    const order = { batchSize, shuffle: true, seed: 3, columns: ["weight"] } as const;
+    await using rows = await HDF5DatasetGenerator.open(file, { ...order, dtype: "uint8" });
+    const options = { task: "multi-label", classLabels: ["red", "green"] } as const;
+    const fit = { epochs: 3, sampleWeight: "weight" } as const;
+    await using fromRows = await create(options);
+    await fromRows.fit(rows, fit);
+    await using fromPictures = await create(options);
+    await fromPictures.fit(pictures, { ...fit, batchSize, targetColumn: "tags", cache: false });
+    expect(fromRows.history).toEqual(fromPictures.history);
+    const ofRows = await fromRows.evaluate(rows.with({ shuffle: false }));
+    const ofPictures = await fromPictures.evaluate(pictures, { batchSize, targetColumn: "tags" });
+    expect(numbersOf(ofRows)).toEqual(numbersOf(ofPictures));
+    await expect(fromRows.fit(rows, { ...fit, cache: true })).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+      message: expect.stringMatching(/cannot be kept: of `train`, its rows have no single class/),
+    });
+  });
+});
+
 describe("findLearningRate of a model", () => {
   test("gives a table over pictures that vary, and leaves model and optimizer as they were", async () => {
     const fit = { epochs: 2, batchSize, cache: false, augment: { horizontalFlip: true } } as const;

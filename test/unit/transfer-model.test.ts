@@ -162,6 +162,22 @@ describe("TransferModel", () => {
     await expect(model.predict(validation)).rejects.toMatchObject({ name: "ClosedError" });
   });
 
+  test("is as it was after a fit that diverges, and goes on as if that had not been", async () => {
+    const options = { unfreezeFrom: "block5_conv1", optimizer: { name: "sgd", momentum: 0.9 } } as const;
+    const fit = { ...fitting, epochs: 1, cache: false };
+    await using undisturbed = await create(options);
+    await undisturbed.fit(train, fit);
+    await undisturbed.fit(train, fit);
+    await using model = await create(options);
+    await model.fit(train, fit);
+    const before = model.network();
+    const diverging = model.fit(train, { ...fit, learningRate: 1e30 });
+    await expect(diverging).rejects.toMatchObject({ name: "TrainingDivergedError", epoch: 2 });
+    expect(bits(model.network())).toEqual(bits(before));
+    await model.fit(train, fit);
+    expect(bits(model.network())).toEqual(bits(undisturbed.network()));
+  });
+
   test("keeps batch normalizations frozen where it is told to", async () => {
     await using model = await TransferModel.create({
       backbone: "mobilenet",
