@@ -14,6 +14,7 @@ import type { Layer } from "../../src/network/layer.js";
 import type { Network } from "../../src/network/network.js";
 import { createRandom } from "../../src/random.js";
 import { vggMiniPixels } from "../support/vgg-mini-golden.js";
+import { anyWebgpu, webgpuHint, webgpuStarts } from "../support/webgpu.js";
 
 type Case = {
   readonly layer: string;
@@ -65,12 +66,17 @@ describe("heat maps are those of Keras and GradientTape", () => {
     await compare(await mini(), pixels, expected, tfjsCpu());
   });
 
-  test.each(golden.small)("on WebAssembly, of the small network at $layer, classes asked: $asked", async (expected) => {
-    await compare(small, pictures, expected, tfjsWasm());
-  });
+  describe.each([
+    { on: "WebAssembly", run: true, create: () => tfjsWasm() },
+    { on: `WebGPU${webgpuHint}`, run: webgpuStarts, create: anyWebgpu },
+  ])("on $on", ({ run, create }) => {
+    test.runIf(run).each(golden.small)("of the small network at $layer, classes asked: $asked", async (expected) => {
+      await compare(small, pictures, expected, create());
+    });
 
-  test.each(golden.vggMini)("on WebAssembly, of vgg-mini at $layer", async (expected) => {
-    await compare(await mini(), pixels, expected, tfjsWasm());
+    test.runIf(run).each(golden.vggMini)("of vgg-mini at $layer", async (expected) => {
+      await compare(await mini(), pixels, expected, create());
+    });
   });
 });
 

@@ -5,6 +5,7 @@ import { onBackend } from "../../src/backends/tfjs/shared-tfjs.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
 import { createRandom } from "../../src/random.js";
+import { anyWebgpu, webgpuHint, webgpuStarts } from "../support/webgpu.js";
 
 type Size4D = [number, number, number, number];
 type Pair = [number, number];
@@ -57,17 +58,24 @@ const cases: readonly Case[] = windows.flatMap((window) =>
 const title = ({ image, kernel, strides, padding }: Case) =>
   `image ${image.join("x")}, kernel ${kernel.join("x")}, strides ${strides.join("x")}, ${padding}`;
 
-describe("gradients of convolutions on tfjs-wasm equal those of tfjs's plain backend", () => {
+const backends = [
+  { name: "tfjs-wasm", run: true, create: () => tfjsWasm(), backend: "wasm" },
+  { name: `tfjs-webgpu${webgpuHint}`, run: webgpuStarts, create: anyWebgpu, backend: "webgpu" },
+];
+
+describe.each(backends)("gradients on $name equal those of tfjs's plain backend", ({ run, create, backend }) => {
   beforeAll(async () => {
-    await tfjsWasm().init();
+    if (run) await create().init();
     await tfjsCpu().init();
   });
 
-  test.each(cases.map((each) => [title(each), each] as const))("convolution: %s", async (_, each) => {
-    await expectEqual(each, (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, each.strides, each.padding));
+  test.runIf(run).each(cases.map((each) => [title(each), each] as const))("convolution: %s", async (_, each) => {
+    await expectEqual(backend, each, (x, w) =>
+      tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, each.strides, each.padding),
+    );
   });
 
-  test.each(
+  test.runIf(run).each(
     cases.flatMap((each) =>
       [1, 2].map((multiplier) => {
         const [height, width, channels] = each.kernel;
@@ -76,41 +84,53 @@ describe("gradients of convolutions on tfjs-wasm equal those of tfjs's plain bac
       }),
     ),
   )("depthwise: %s", async (_, each) => {
-    await expectEqual(each, (x, w) =>
+    await expectEqual(backend, each, (x, w) =>
       tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, each.strides, each.padding),
     );
   });
 
-  test.each([1, 2, 3])("transposed, stride %i", async (stride) => {
+  test.runIf(run).each(windows)("convolution of channels in fours, $strides, $padding", async (window) => {
+    const each: Case = { ...window, image: [2, 9, 8, 8], kernel: [3, 3, 8, 4] };
+    await expectEqual(backend, each, (x, w) =>
+      tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, each.strides, each.padding),
+    );
+  });
+
+  test.runIf(run).each([1, 2, 3])("transposed, stride %i", async (stride) => {
     const each: Case = { image: [2, 4, 5, 3], kernel: [3, 3, 4, 3], strides: [stride, stride], padding: "valid" };
     const size: Size4D = [2, 3 * stride + 3, 4 * stride + 3, 4];
-    await expectEqual(each, (x, w) =>
+    await expectEqual(backend, each, (x, w) =>
       tf.conv2dTranspose(x as tf.Tensor4D, w as tf.Tensor4D, size, stride, each.padding),
     );
   });
 });
 
-async function expectEqual(each: Case, apply: (x: tf.Tensor, w: tf.Tensor) => tf.Tensor): Promise<void> {
+async function expectEqual(
+  backend: string,
+  each: Case,
+  apply: (x: tf.Tensor, w: tf.Tensor) => tf.Tensor,
+): Promise<void> {
   const [image, kernel] = [values(each.image), values(each.kernel)];
   let weights: Float32Array | undefined;
-  const differentiate = (): readonly Float32Array[] =>
-    tf.tidy(() => {
-      const results = tf.grads((x: tf.Tensor, w: tf.Tensor) => {
+  const differentiate = (): tf.Tensor[] =>
+    tf.tidy(() =>
+      tf.grads((x: tf.Tensor, w: tf.Tensor) => {
         const y = apply(x, w);
         weights ??= values(y.shape);
         return tf.sum(tf.mul(y, tf.tensor(weights, y.shape)));
-      })([tf.tensor(image.slice(), each.image), tf.tensor(kernel.slice(), each.kernel)]);
-      return results.map((result) => Float32Array.from(result.dataSync())) as never;
-    });
-  const gradients = (backend: string) =>
-    onBackend({ tf, backend }, () => {
-      const held = tf.backend().numDataIds();
-      const results = differentiate();
-      expect(tf.backend().numDataIds() - held, `values that ${backend} did not free`).toBe(0);
-      return results;
-    });
+      })([tf.tensor(image.slice(), each.image), tf.tensor(kernel.slice(), each.kernel)]),
+    );
+  const gradients = async (on: string): Promise<readonly Float32Array[]> => {
+    const held = () => tf.findBackend(on).numDataIds();
+    const before = held();
+    const results = await onBackend({ tf, backend: on }, differentiate);
+    const read = await Promise.all(results.map(async (result) => new Float32Array(await result.data())));
+    tf.dispose(results);
+    expect(held() - before, `values that ${on} did not free`).toBe(0);
+    return read;
+  };
   const expected = await gradients("cpu");
-  const actual = await gradients("wasm");
+  const actual = await gradients(backend);
   for (const [at, name] of ["image", "kernel"].entries()) {
     const [one, other] = [actual[at] as Float32Array, expected[at] as Float32Array];
     const scale = Math.max(...other.map(Math.abs));
