@@ -24,7 +24,8 @@ export interface SkippedBackend {
 /** Options of {@link auto}. */
 export interface AutoOptions {
   /**
-   * Backends to choose from, best first. Default in Node: `onnx`, `tfjs-node-gpu`, `tfjs-node`, `tfjs-wasm`. TensorFlow.js's own
+   * Backends to choose from, best first. Default in Node: `onnx`, `tfjs-node-gpu`, `tfjs-node`, `tfjs-wasm`; in browsers
+   * `tfjs-webgpu`, `tfjs-wasm`. TensorFlow.js's own
    * `tfjs-cpu` is never among them, for it is some 600 times slower.
    */
   readonly candidates?: readonly Backend[] | undefined;
@@ -32,7 +33,7 @@ export interface AutoOptions {
 
 /** Options of {@link autoTrainable}. */
 export interface AutoTrainableOptions {
-  /** Backends to choose from, best first. Default in Node: `tfjs-node-gpu`, `onnx`, `tfjs-node`, `tfjs-wasm`. */
+  /** Backends to choose from, best first. Default in Node: `tfjs-node-gpu`, `onnx`, `tfjs-node`, `tfjs-wasm`; in browsers `tfjs-webgpu`, `tfjs-wasm`. */
   readonly candidates?: readonly TrainableBackend[] | undefined;
 }
 

@@ -34,7 +34,7 @@ export function createPluginLoader(module: H5wasmModule, install: InstallPlugin)
       adding = install(module, `libH5Z${name}.so`).catch((cause: unknown) => {
         added.delete(name);
         throw new UnsupportedError(
-          `The compression "${name}" (HDF5's filter ${filter}) needs the package "h5wasm-plugins", which cannot be loaded. Install it with \`npm install h5wasm-plugins\`, or use gzip; h5repack changes files that exist.`,
+          `The compression "${name}" (HDF5's filter ${filter}) needs the package "h5wasm-plugins", which cannot be loaded (${messageOf(cause)}). Install it with \`npm install h5wasm-plugins\`, or use gzip; h5repack changes files that exist.`,
           { cause },
         );
       });
@@ -42,6 +42,10 @@ export function createPluginLoader(module: H5wasmModule, install: InstallPlugin)
     }
     return adding;
   };
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? (cause.message.split("\n", 1)[0] as string) : String(cause);
 }
 
 /** The package as imported. */

@@ -38,7 +38,7 @@ export function describeBackend(subject: BackendUnderTest): void {
     for (const golden of readRandomNetworks()) {
       const size = golden.imageSize.join("x");
       const title = `${golden.backbone}${golden.alpha === undefined ? "" : ` ${golden.alpha}`} at ${size}, ${golden.includeTop ? "with" : "without"} top`;
-      const skipped = subject.slow && !golden.backbone.startsWith("mobilenet");
+      const skipped = subject.slowBackbones?.test(golden.backbone) ?? false;
       test.skipIf(skipped)(skipped ? `${title} (skipped: it takes this backend minutes)` : title, async () => {
         const topology = goldenBackbone(golden).topology(golden);
         const network = { ...topology, weights: randomWeights(topology, golden.seed) };

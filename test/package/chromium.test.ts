@@ -45,6 +45,7 @@ async function serve(): Promise<{ readonly server: Server; readonly url: string 
     ["/wasm/", resolve("node_modules/@tensorflow/tfjs-backend-wasm/dist")],
     ["/pictures/", join(app, "pictures")],
     ["/fixtures/", fixtures],
+    ["/assets/plugins/", resolve("node_modules/h5wasm-plugins/plugins")],
     ["/", join(app, "dist")],
   ];
   const server = createServer(async (request, response) => {
@@ -153,8 +154,23 @@ describe.runIf(chromiumPath)(`the package, bundled by Vite, in Chromium${chromiu
     expect(await call("startWebgpu", { allowFallbackAdapter: true })).toBe("started");
   });
 
+  test.each(["bz2", "zstd", "lz4", "blosc2"])("HDF5 compressed by %s is read through its plug-in", async (way) => {
+    const values = await call("readHDF5", "/fixtures/hdf5-plugins/plugins.h5", way);
+    expect(values).toEqual(Array.from({ length: 40 * 30 }, (_, i) => Math.floor(i / 30) * 7 + ((i % 30) % 5)));
+  });
+
   test("nothing was printed, and nothing went wrong unseen", () => {
     expect(complaints).toEqual([]);
+  });
+
+  test("a plug-in that is not served is an error that says what to serve", async () => {
+    const other = await browser.newPage();
+    await other.route("**/plugins/*", (route) => route.fulfill({ status: 404 }));
+    await other.goto(url);
+    await other.waitForFunction("window.readHDF5 !== undefined");
+    const reading = other.evaluate('window.readHDF5("/fixtures/hdf5-plugins/plugins.h5", "zstd")');
+    await expect(reading).rejects.toThrow(/zstd.*libH5Zzstd.so answers with status 404; serve the folder `plugins`/s);
+    await other.close();
   });
 
   test("without WebGPU the backend says so", async () => {

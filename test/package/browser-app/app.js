@@ -4,12 +4,14 @@ import { transfer } from "./transfer.js";
 
 setWasmPaths("/wasm/");
 
+/** @type {Readonly<Record<string, () => import("cnn-transfer").TrainableBackend | undefined>>} */
 const backends = {
   auto: () => undefined,
   "tfjs-wasm": () => tfjsWasm(),
   "tfjs-webgpu": () => tfjsWebgpu({ allowFallbackAdapter: true }),
 };
 
+/** @param {string} url */
 async function fetchBytes(url) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answers with status ${response.status}`);
@@ -18,9 +20,11 @@ async function fetchBytes(url) {
 
 // For the test, which calls them from outside.
 Object.assign(window, {
+  /** @type {(name: string, urls: string[], classLabels: string[]) => Promise<object>} */
   async runTransfer(name, urls, classLabels) {
-    return transfer(backends[name](), await Promise.all(urls.map(fetchBytes)), classLabels);
+    return transfer(backends[name]?.(), await Promise.all(urls.map(fetchBytes)), classLabels);
   },
+  /** @type {(options: import("cnn-transfer").TfjsWebgpuOptions) => Promise<string>} */
   async startWebgpu(options) {
     try {
       await tfjsWebgpu(options).init();
@@ -29,6 +33,7 @@ Object.assign(window, {
       return isCnnTransferError(error, "BackendUnavailableError") ? error.message : `other: ${error}`;
     }
   },
+  /** @type {(url: string, dataset: string) => Promise<number[]>} */
   async readHDF5(url, dataset) {
     const file = await h5wasm().open(await fetchBytes(url));
     try {

@@ -14,6 +14,7 @@ export async function transfer(backend, pictures, classLabels) {
   await extractor.close();
 
   const rows = pictures.length;
+  /** @type {import("cnn-transfer").NdArray<"int32">} */
   const ys = { dtype: "int32", shape: [rows], data: Int32Array.from(pictures, (_, i) => i % classLabels.length) };
   const rowShape = features.shape.slice(1);
   const head = await TransferHead.create({
