@@ -2,6 +2,7 @@ import type { TrainableNetwork, TrainingState } from "../backends/trainable-back
 import { TrainingDivergedError } from "../errors.js";
 import { writeFileAtomically } from "../files/atomic-file.node.js";
 import type { NetworkWeights } from "../network/network.js";
+import { allFinite } from "./all-finite.js";
 import { trainingFacts } from "./checkpoint-facts.js";
 import { checkRate, openCheckpoint } from "./checkpoint-file.js";
 import { createEpochTimer } from "./epoch-timer.js";
@@ -210,7 +211,7 @@ async function diverged(
 
 function findNonFinite(weights: NetworkWeights): string | undefined {
   for (const [layer, list] of weights) {
-    if (list.some(({ array }) => !array.data.every(Number.isFinite))) return layer;
+    if (list.some(({ array }) => !allFinite(array.data))) return layer;
   }
   return undefined;
 }

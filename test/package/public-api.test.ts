@@ -416,6 +416,7 @@ describe("the public list", () => {
         "TaskEvaluations",
         "TensorFactory",
         "TfjsNodeOptions",
+        "TfjsWasmOptions",
         "Thumbnail",
         "ToOnnxOptions",
         "Topology",
