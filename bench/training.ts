@@ -1,43 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  createRandom,
-  isCnnTransferError,
-  type Layer,
-  type NdArray,
-  type Network,
-  onnx,
-  randomWeights,
-  type TrainableBackend,
-  type TrainableNetwork,
-  type TrainingOptions,
-  tfjsNode,
-  tfjsWasm,
-} from "cnn-transfer";
+import { onnx, type TrainableNetwork, tfjsNode, tfjsWasm } from "cnn-transfer";
 import { median, printTable, type Row } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
+import { blockJob, headJob, type Job, load, type Step, stepOf } from "./training-jobs.js";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const python = path.resolve(here, "../.venv/bin/python");
 const builtTfjsNode = path.resolve(here, "../.tfjs-node/node_modules/@tensorflow/tfjs-node");
-const classes = 3;
-
-/** A network, how it is trained, and what its peer in Keras is called. */
-interface Job {
-  readonly title: string;
-  readonly peer: string;
-  readonly batchSize: number;
-  readonly network: Network;
-  readonly options: TrainingOptions;
-}
-
-/** Takes one step and resolves to its ms. */
-type Step = () => Promise<number>;
-
 /** Steps of a head on unpooled VGG16 features and of VGG16's last block: each backend and Keras in turns, and memory. */
 export async function training({
   rounds,
@@ -50,15 +25,17 @@ export async function training({
 }): Promise<void> {
   const jobs = quick ? [headJob(32)] : [headJob(32), headJob(128), blockJob(8)];
   const keras = !quick && existsSync(python) ? startKeras() : undefined;
+  const threaded = startThreadedWasm();
   try {
-    for (const job of jobs) await compare(job, keras, rounds);
+    for (const job of jobs) await compare(job, keras, threaded, rounds);
   } finally {
     keras?.stop();
+    threaded.stop();
   }
   if (!quick) await holdMemory(headJob(32), batches);
 }
 
-async function compare(job: Job, keras: ReturnType<typeof startKeras> | undefined, rounds: number): Promise<void> {
+async function compare(job: Job, keras: Peer | undefined, threaded: Peer, rounds: number): Promise<void> {
   const backends = [onnx(), existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode }) : tfjsNode(), tfjsWasm()];
   const steps = new Map<string, Step>();
   const loaded: TrainableNetwork[] = [];
@@ -68,6 +45,7 @@ async function compare(job: Job, keras: ReturnType<typeof startKeras> | undefine
     loaded.push(network);
     steps.set(backend.description, stepOf(network, job));
   }
+  steps.set("the same with 2 threads", () => threaded.step(`${job.peer} ${job.batchSize}`));
   if (keras !== undefined) steps.set("Keras on TensorFlow", () => keras.step(`${job.peer} ${job.batchSize}`));
   const times = new Map([...steps.keys()].map((name) => [name, [] as number[]]));
   for (const step of steps.values()) for (let warmUp = 0; warmUp < 2; warmUp++) await step();
@@ -82,31 +60,6 @@ async function compare(job: Job, keras: ReturnType<typeof startKeras> | undefine
     return { what, figure: `${time.toFixed(0)} ms/step`, ratio: `${(time / first).toFixed(2)}x` };
   });
   printTable(`${job.title}, batch ${job.batchSize}, medians of ${rounds} rounds in turns`, rows);
-}
-
-async function load(backend: TrainableBackend, { network, options }: Job): Promise<TrainableNetwork | undefined> {
-  try {
-    await backend.init();
-  } catch (error) {
-    if (isCnnTransferError(error, "BackendUnavailableError")) return undefined;
-    throw error;
-  }
-  return backend.loadForTraining(network, options);
-}
-
-function stepOf(network: TrainableNetwork, { batchSize }: Job): Step {
-  const random = createRandom(1);
-  const [row = []] = network.inputShapes;
-  const shape = [batchSize, ...row.map((size) => size as number)];
-  const length = shape.reduce((product, size) => product * size, 1);
-  const xs: NdArray = { dtype: "float32", shape, data: Float32Array.from({ length }, () => random.double()) };
-  const ys = new Float32Array(batchSize * classes);
-  for (let at = 0; at < batchSize; at++) ys[at * classes + random.integerBelow(classes)] = 1;
-  return async () => {
-    const start = performance.now();
-    await network.step(xs, { dtype: "float32", shape: [batchSize, classes], data: ys });
-    return performance.now() - start;
-  };
 }
 
 /** Trains on tfjs-wasm for many batches and says how memory behaved. */
@@ -134,7 +87,29 @@ async function holdMemory(job: Job, batches: number): Promise<void> {
   ]);
 }
 
-function startKeras(): { step(job: string): Promise<number>; stop(): void } {
+/** Takes steps in another process. */
+interface Peer {
+  /** One step of a job, as `head 32`; resolves to its ms. */
+  step(job: string): Promise<number>;
+  stop(): void;
+}
+
+/** tfjs-wasm with 2 threads: its module is one for a process, so this has its own. */
+function startThreadedWasm(): Peer {
+  const child = fork(path.join(here, "training-threads.ts"), ["2"]);
+  const ended = once(child, "exit").then(() => undefined);
+  return {
+    async step(job) {
+      child.send(job);
+      const answer = await Promise.race([once(child, "message"), ended]);
+      if (answer === undefined) throw new Error(`training-threads.ts ended at "${job}".`);
+      return answer[0] as number;
+    },
+    stop: () => child.disconnect(),
+  };
+}
+
+function startKeras(): Peer {
   const child: ChildProcess = spawn(python, [path.join(here, "training_peer.py")], {
     stdio: ["pipe", "pipe", "ignore"],
   });
@@ -148,81 +123,4 @@ function startKeras(): { step(job: string): Promise<number>; stop(): void } {
     },
     stop: () => void child.stdin?.end(),
   };
-}
-
-function headJob(batchSize: number): Job {
-  const layers: readonly Layer[] = [
-    { className: "InputLayer", name: "features", inputs: [], config: { shape: [25_088], dtype: "float32" } },
-    {
-      className: "Dense",
-      name: "hidden",
-      inputs: ["features"],
-      config: { units: 256, useBias: true, activation: "relu" },
-    },
-    { className: "Dropout", name: "dropout", inputs: ["hidden"], config: { rate: 0.5 } },
-    softmax("dropout"),
-  ];
-  const optimizer = { name: "adam", learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
-  return {
-    title: "Head on 25,088 features: dense 256, dropout, softmax, Adam",
-    peer: "head",
-    batchSize,
-    network: networkOf(layers),
-    options: { loss: "categorical_crossentropy", optimizer, l2: 0, seed: 0 },
-  };
-}
-
-function blockJob(batchSize: number): Job {
-  const convolution = (name: string, input: string): Layer => ({
-    className: "Conv2D",
-    name,
-    inputs: [input],
-    config: {
-      filters: 512,
-      kernelSize: [3, 3],
-      strides: [1, 1],
-      padding: "same",
-      dilationRate: [1, 1],
-      groups: 1,
-      useBias: true,
-      activation: "relu",
-    },
-  });
-  const layers: readonly Layer[] = [
-    { className: "InputLayer", name: "block4_pool", inputs: [], config: { shape: [14, 14, 512], dtype: "float32" } },
-    convolution("block5_conv1", "block4_pool"),
-    convolution("block5_conv2", "block5_conv1"),
-    convolution("block5_conv3", "block5_conv2"),
-    {
-      className: "MaxPooling2D",
-      name: "block5_pool",
-      inputs: ["block5_conv3"],
-      config: { poolSize: [2, 2], strides: [2, 2], padding: "valid" },
-    },
-    { className: "GlobalAveragePooling2D", name: "average", inputs: ["block5_pool"], config: { keepdims: false } },
-    softmax("average"),
-  ];
-  const optimizer = { name: "sgd", learningRate: 1e-4, momentum: 0, nesterov: false } as const;
-  return {
-    title: "VGG16's block5 forward and backward, softmax, SGD",
-    peer: "block5",
-    batchSize,
-    network: networkOf(layers),
-    options: { loss: "categorical_crossentropy", optimizer, l2: 0, seed: 0 },
-  };
-}
-
-function softmax(input: string): Layer {
-  return {
-    className: "Dense",
-    name: "predictions",
-    inputs: [input],
-    config: { units: classes, useBias: true, activation: "softmax" },
-  };
-}
-
-function networkOf(layers: readonly Layer[]): Network {
-  const [first, last] = [layers[0]?.name ?? "", layers.at(-1)?.name ?? ""];
-  const topology = { name: "bench", layers, inputs: [first], outputs: [last] };
-  return { ...topology, weights: randomWeights(topology, 1) };
 }
