@@ -1,35 +1,22 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  createRandom,
-  type Layer,
-  type NdArray,
-  type Network,
-  randomWeights,
-  type TrainableNetwork,
-  type TrainingOptions,
-  tfjsWasm,
-} from "cnn-transfer";
+import { type TrainableNetwork, tfjsWasm } from "cnn-transfer";
 import { installedBackends } from "./backends.js";
 import { gigaflopsOf, type PeakMeter } from "./peak.js";
-import { type PythonPeer, startPython } from "./python.js";
-import { compare, inTurns, type Lane, printTable, timed } from "./report.js";
+import { startPython } from "./python.js";
+import { compare, inTurns, type Lane, printTable } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
+import { blockJob, headJob, type Job, type Step, stepOf } from "./training-jobs.js";
 
-const classes = 3;
-
-/** A network, how it is trained, and what its peer in Keras is called. */
-interface Job {
-  readonly title: string;
-  readonly peer: string;
-  readonly batchSize: number;
-  readonly network: Network;
-  readonly options: TrainingOptions;
-  /** Values that the optimizer keeps of each weight. */
-  readonly moments: number;
+/** Takes steps in another process. */
+interface Peer {
+  /** One step of a job, as `head 32`; resolves to its ms. */
+  ask(job: string): Promise<number>;
+  stop(): Promise<void>;
 }
-
-/** Takes one step and resolves to its ms. */
-type Step = () => Promise<number>;
 
 interface TrainingBenchOptions {
   readonly rounds: number;
@@ -43,15 +30,23 @@ interface TrainingBenchOptions {
 export async function training({ rounds, batches, quick, peak }: TrainingBenchOptions): Promise<void> {
   const jobs = quick ? [headJob(32)] : [headJob(32), headJob(128), blockJob(8)];
   const keras = startPython("training_peer.py");
+  const threaded = startThreadedWasm();
   try {
-    for (const job of jobs) await compareSteps(job, keras, rounds, peak);
+    for (const job of jobs) await compareSteps(job, keras, threaded, rounds, peak);
   } finally {
     await keras?.stop();
+    await threaded.stop();
   }
   if (!quick) await holdMemory(headJob(32), batches);
 }
 
-async function compareSteps(job: Job, keras: PythonPeer | undefined, rounds: number, peak: PeakMeter): Promise<void> {
+async function compareSteps(
+  job: Job,
+  keras: Peer | undefined,
+  threaded: Peer,
+  rounds: number,
+  peak: PeakMeter,
+): Promise<void> {
   const steps = new Map<string, Step>();
   const loaded: TrainableNetwork[] = [];
   for (const backend of await installedBackends()) {
@@ -59,6 +54,7 @@ async function compareSteps(job: Job, keras: PythonPeer | undefined, rounds: num
     loaded.push(network);
     steps.set(backend.description, stepOf(network, job));
   }
+  steps.set("tfjs-wasm with 2 threads, in a process of its own", () => threaded.ask(`${job.peer} ${job.batchSize}`));
   if (keras) steps.set("Keras", () => keras.ask(`${job.peer} ${job.batchSize}`));
   for (const step of steps.values()) for (let warmUp = 0; warmUp < 2; warmUp++) await step();
   const [limit = [], ...figures] = await inTurns(rounds, [() => leastMilliseconds(job, peak), ...steps.values()]);
@@ -102,17 +98,6 @@ async function leastMilliseconds({ network, batchSize, moments }: Job, peak: Pea
   return 1000 * (gigaflop / (await peak.gigaflops()) + gigabytes / (await peak.gigabytesPerSecond()));
 }
 
-function stepOf(network: TrainableNetwork, { batchSize }: Job): Step {
-  const random = createRandom(1);
-  const [row = []] = network.inputShapes;
-  const shape = [batchSize, ...row.map((size) => size as number)];
-  const length = shape.reduce((product, size) => product * size, 1);
-  const xs: NdArray = { dtype: "float32", shape, data: Float32Array.from({ length }, () => random.double()) };
-  const ys = new Float32Array(batchSize * classes);
-  for (let at = 0; at < batchSize; at++) ys[at * classes + random.integerBelow(classes)] = 1;
-  return () => timed(() => network.step(xs, { dtype: "float32", shape: [batchSize, classes], data: ys }));
-}
-
 /** Trains on tfjs-wasm for many batches and says how memory behaved. */
 async function holdMemory(job: Job, batches: number): Promise<void> {
   const backend = tfjsWasm();
@@ -139,81 +124,20 @@ async function holdMemory(job: Job, batches: number): Promise<void> {
   ]);
 }
 
-function headJob(batchSize: number): Job {
-  const layers: readonly Layer[] = [
-    { className: "InputLayer", name: "features", inputs: [], config: { shape: [25_088], dtype: "float32" } },
-    {
-      className: "Dense",
-      name: "hidden",
-      inputs: ["features"],
-      config: { units: 256, useBias: true, activation: "relu" },
-    },
-    { className: "Dropout", name: "dropout", inputs: ["hidden"], config: { rate: 0.5 } },
-    softmax("dropout"),
-  ];
-  const optimizer = { name: "adam", learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
+/** tfjs-wasm with 2 threads: its module is one for a process, so this has its own. */
+function startThreadedWasm(): Peer {
+  const child = fork(path.join(path.dirname(fileURLToPath(import.meta.url)), "training-threads.ts"), ["2"]);
+  const ended = once(child, "exit").then(() => undefined);
   return {
-    title: "Head on 25,088 features: dense 256, dropout, softmax, Adam",
-    peer: "head",
-    batchSize,
-    network: networkOf(layers),
-    options: { loss: "categorical_crossentropy", optimizer, l2: 0, seed: 0 },
-    moments: 2,
-  };
-}
-
-function blockJob(batchSize: number): Job {
-  const convolution = (name: string, input: string): Layer => ({
-    className: "Conv2D",
-    name,
-    inputs: [input],
-    config: {
-      filters: 512,
-      kernelSize: [3, 3],
-      strides: [1, 1],
-      padding: "same",
-      dilationRate: [1, 1],
-      groups: 1,
-      useBias: true,
-      activation: "relu",
+    async ask(job) {
+      child.send(job);
+      const answer = await Promise.race([once(child, "message"), ended]);
+      if (answer === undefined) throw new Error(`training-threads.ts ended at "${job}".`);
+      return answer[0] as number;
     },
-  });
-  const layers: readonly Layer[] = [
-    { className: "InputLayer", name: "block4_pool", inputs: [], config: { shape: [14, 14, 512], dtype: "float32" } },
-    convolution("block5_conv1", "block4_pool"),
-    convolution("block5_conv2", "block5_conv1"),
-    convolution("block5_conv3", "block5_conv2"),
-    {
-      className: "MaxPooling2D",
-      name: "block5_pool",
-      inputs: ["block5_conv3"],
-      config: { poolSize: [2, 2], strides: [2, 2], padding: "valid" },
+    async stop() {
+      if (child.connected) child.disconnect();
+      await ended;
     },
-    { className: "GlobalAveragePooling2D", name: "average", inputs: ["block5_pool"], config: { keepdims: false } },
-    softmax("average"),
-  ];
-  const optimizer = { name: "sgd", learningRate: 1e-4, momentum: 0, nesterov: false } as const;
-  return {
-    title: "VGG16's block5 forward and backward, softmax, SGD",
-    peer: "block5",
-    batchSize,
-    network: networkOf(layers),
-    options: { loss: "categorical_crossentropy", optimizer, l2: 0, seed: 0 },
-    moments: 0,
   };
-}
-
-function softmax(input: string): Layer {
-  return {
-    className: "Dense",
-    name: "predictions",
-    inputs: [input],
-    config: { units: classes, useBias: true, activation: "softmax" },
-  };
-}
-
-function networkOf(layers: readonly Layer[]): Network {
-  const [first, last] = [layers[0]?.name ?? "", layers.at(-1)?.name ?? ""];
-  const topology = { name: "bench", layers, inputs: [first], outputs: [last] };
-  return { ...topology, weights: randomWeights(topology, 1) };
 }

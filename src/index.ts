@@ -86,7 +86,7 @@ export type { RunningBackend } from "./backends/running-backend.js";
 export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.js";
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
-export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
+export { type TfjsWasmOptions, tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
 export { type TfjsWebgpuOptions, tfjsWebgpu } from "./backends/tfjs/tfjs-webgpu.node.js";
 export type {
   GradientClipping,

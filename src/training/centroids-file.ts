@@ -4,6 +4,7 @@ import { toAttributes } from "../hdf5/dataset-attributes.js";
 import type { HDF5File, HDF5Item } from "../hdf5/engine.js";
 import { labelNames } from "../keras/hdf5-items.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
+import { allFinite } from "./all-finite.js";
 import type { ClassMeans } from "./class-means.js";
 import { checkClassifier, classifierAttribute, invalidClassifier, readFactsOf } from "./classifier-file.js";
 import { checkClassLabels } from "./head-network.js";
@@ -66,7 +67,7 @@ export async function decodeCentroids(file: HDF5File, name: string): Promise<Cen
       throw invalidClassifier(name, `\`${path}\` is no float64 [${shape.join(", ")}]`);
     }
     const { data } = (await file.read(path)) as NdArray<"float64">;
-    if (!data.every(Number.isFinite)) throw invalidClassifier(name, `\`${path}\` has numbers that are not finite`);
+    if (!allFinite(data)) throw invalidClassifier(name, `\`${path}\` has numbers that are not finite`);
     return data;
   };
   const means = await read("/centroids", [classLabels.length, width]);

@@ -1,5 +1,6 @@
 import type { TrainableNetwork, TrainingOptions, TrainingState } from "../backends/trainable-backend.js";
-import type { NetworkWeights, Weight } from "../network/network.js";
+import type { NetworkWeights } from "../network/network.js";
+import { allFinite } from "./all-finite.js";
 
 /**
  * The state that a training goes back to where an epoch ends in numbers that are not finite. There is never more than one copy
@@ -43,7 +44,8 @@ export class GoodState {
 
   /** The layer of these weights that has numbers that are not finite, if there is one. */
   findBroken(weights: NetworkWeights): string | undefined {
-    for (const [layer, own] of weights) if (!this.#isFrozen(layer) && !own.every(isSound)) return layer;
+    for (const [layer, own] of weights)
+      if (!this.#isFrozen(layer) && !own.every(({ array }) => allFinite(array.data))) return layer;
     return undefined;
   }
 
@@ -76,11 +78,4 @@ export class GoodState {
   #shareFrozen(weights: NetworkWeights): NetworkWeights {
     return new Map([...weights].map(([layer, own]) => [layer, this.#still.get(layer) ?? own]));
   }
-}
-
-function isSound({ array: { data } }: Weight): boolean {
-  // Times 0, every number is 0 but those that are not finite.
-  let sum = 0;
-  for (let at = 0; at < data.length; at++) sum += (data[at] as number) * 0;
-  return sum === 0;
 }

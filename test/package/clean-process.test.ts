@@ -29,6 +29,28 @@ describe("importing the package", () => {
     expect((await runModule(consumer, code)).stdout).toBe("true");
   });
 
+  test("starts threads of tfjs-wasm that do not keep the process, print nothing and leave no global", async () => {
+    const code = `
+      import { createNetwork, tfjsWasm } from "cnn-transfer";
+      const names = Reflect.ownKeys(globalThis).map(String).sort().join();
+      const backend = tfjsWasm({ threads: 2 });
+      await backend.init();
+      const added = Reflect.ownKeys(globalThis).map(String).filter((name) => !names.split(",").includes(name));
+      const network = await createNetwork("vgg-mini", { seed: 1 }).catch(() => createNetwork("vgg-mini"));
+      const loaded = await backend.load(network);
+      const [height, width, channels] = loaded.inputShapes[0].map((size) => size ?? 64);
+      const shape = [1, height, width, channels];
+      await loaded.run([{ dtype: "float32", shape, data: new Float32Array(height * width * channels).fill(1) }]);
+      process.stdout.write(JSON.stringify({ description: backend.description.split(", ").pop(), added }));
+    `;
+    const { stdout, stderr } = await runModule(consumer, code);
+    expect(stderr).toBe("");
+    // What tfjs itself adds is its own.
+    const { description, added } = JSON.parse(stdout) as { readonly description: string; readonly added: string[] };
+    expect(description).toBe("2 threads");
+    expect(added).not.toContain("Worker");
+  });
+
   test("says what to install where a library is missing", async () => {
     const code = `
       import { isCnnTransferError, tfjsWasm } from "cnn-transfer";

@@ -431,6 +431,7 @@ describe("the public list", () => {
         "TaskEvaluations",
         "TensorFactory",
         "TfjsNodeOptions",
+        "TfjsWasmOptions",
         "Thumbnail",
         "ToOnnxOptions",
         "Topology",

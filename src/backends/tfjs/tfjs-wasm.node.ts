@@ -10,12 +10,15 @@ type Listener = (...parameters: unknown[]) => void;
 
 /**
  * tfjs on WebAssembly: runs wherever Node or a browser does, trains, needs no native library. Some ten times slower than
- * onnx() at running VGG16; two to five times slower than tfjsNode() at training a head, more at training convolutions.
+ * onnx() at running VGG16, five with two threads; one to two times slower than tfjsNode() at training a head, three to four at
+ * training convolutions by 3x3.
  *
- * In Node its packages are dependencies of this library. Starting it gives the wasm backend, for the whole process, a faster
- * matrix product with transposed operands, the gradients of convolutions that it lacks, and a right one of max pooling. The memory
+ * In Node its packages are dependencies of this library. Starting it gives the wasm backend, for the whole process, faster
+ * matrix products and convolutions, the gradients of convolutions that it lacks, and a right one of max pooling. The memory
  * of WebAssembly ends at 4 GB without an error, so loading, running and training reject with UnsupportedError before 3 GB
  * are passed.
+ *
+ * @throws InvalidArgumentError if an option is out of range
  *
  * @example
  * const extractor = await FeatureExtractor.create({ backbone: "squeezenet", backend: tfjsWasm() });

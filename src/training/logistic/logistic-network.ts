@@ -1,6 +1,7 @@
 import { InvalidArgumentError, UnsupportedError } from "../../errors.js";
 import { sizeOf } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
+import { allFinite } from "../all-finite.js";
 import { headNetwork } from "../head-network.js";
 import type { Target } from "../target.js";
 import type { LogisticFit } from "./fit-logistic.js";
@@ -25,7 +26,7 @@ export function logisticNetwork({ weights, intercepts }: Parameters, target: Tar
     for (let j = 0; j < width; j++) kernel[j * classes + column] = weights[unit * width + j] as number;
     bias[column] = intercepts[unit] as number;
   }
-  if (!kernel.every(Number.isFinite) || !bias.every(Number.isFinite)) {
+  if (!allFinite(kernel) || !allFinite(bias)) {
     throw new InvalidArgumentError(
       "The coefficients are too large for the 32-bit numbers of a Keras file. Lower `C`, or bring the features to a greater range.",
     );
