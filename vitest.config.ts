@@ -6,7 +6,7 @@ offerSoftwareGpu();
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/python/**", "test/package/**", "node_modules/**"],
+    exclude: ["test/python/**", "test/package/**", "test/slurm/**", "node_modules/**"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: "forks",

@@ -88,10 +88,13 @@ export async function writeResult(
   await replace(files.page, pageOf(all));
 }
 
-/** Fresh results in the place of earlier ones, in the order of `names`, and none of a bench that is not among them. */
+/**
+ * Fresh results in the place of earlier ones, in the order of `names`, and none of a bench that is not among them, or that was
+ * written before results had the machine's peak.
+ */
 export function mergeResults(earlier: BenchResults, fresh: BenchResults, names: readonly string[]): BenchResults {
   const all = { ...earlier, ...fresh };
-  return Object.fromEntries(names.flatMap((name) => (all[name] ? [[name, all[name]]] : [])));
+  return Object.fromEntries(names.flatMap((name) => (all[name]?.peak ? [[name, all[name]]] : [])));
 }
 
 async function replace(file: string, text: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -36,8 +36,11 @@ describe("results of the bench", () => {
     expect(Object.keys(stored)).toEqual(["hdf5", "training"]);
     expect(stored.training).toEqual(result("first"));
     expect(await readFile(files.page, "utf8")).toBe(pageOf(stored));
+    // As the bench wrote them before it measured the machine's peak.
+    const { peak: _, ...old } = result("old");
+    await writeFile(files.results, JSON.stringify({ hdf5: old }));
     await writeResult(files, ["hdf5", "training"], "training", result("third"));
-    expect(JSON.parse(await readFile(files.results, "utf8")).training.tables[0].heading).toBe("third");
+    expect(JSON.parse(await readFile(files.results, "utf8"))).toEqual({ training: result("third") });
   });
 
   test("are a page with a line for each figure, from least to most", () => {
@@ -88,7 +91,8 @@ describe("noise of a machine", () => {
       const besideChild = watchOthers(idle.pid);
       const besideUs = watchOthers();
       const [start, used] = [performance.now(), process.cpuUsage()];
-      while (process.cpuUsage(used).user < 400_000);
+      let [user, system] = [0, 0];
+      while (user + system < 400_000) ({ user, system } = process.cpuUsage(used));
       const [withUs, withoutUs] = [besideChild() ?? 0, besideUs() ?? 0];
       const seconds = (performance.now() - start) / 1000;
       expect((withUs - withoutUs) * seconds).toBeGreaterThan(0.3);

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -421,6 +421,28 @@ describe("files that are in the way", () => {
     expect((await readdir(folder)).sort()).toEqual(
       ["data.hdf5.partial", "data.hdf5.partial.journal", ...(lock ? ["data.hdf5.partial.lock"] : [])].sort(),
     );
+  });
+
+  test.each([
+    ["of another machine of the same name, as Pods have", true, { boot: "another run" }],
+    ["of this machine", false, {}],
+  ])("unfinished files %s are gone on with as copies: %s", async (_, copied, more) => {
+    const writer = await HDF5DatasetWriter.create(target, { ...options, bufferSize: 2 });
+    await writer.add(rows(0, 2), [0, 0]);
+    await writer[Symbol.asyncDispose]();
+    const paths = [`${target}.partial`, `${target}.partial.journal`];
+    // Held open, so that no new file gets their numbers.
+    const old = await Promise.all(paths.map((each) => open(each)));
+    await writeFile(`${target}.partial.lock`, JSON.stringify({ pid: 4194304 + 5, host: hostname(), ...more }));
+    const resumed = await HDF5DatasetWriter.create(target, { ...options, bufferSize: 2, resume: true });
+    for (const [i, each] of paths.entries()) {
+      expect((await stat(each)).ino !== (await old[i]?.stat())?.ino).toBe(copied);
+    }
+    for (const handle of old) await handle.close();
+    expect(resumed.rowsWritten).toBe(2);
+    await resumed.add(rows(2, 4), [0, 0, 0, 0]);
+    await resumed.close();
+    expect(await readdir(folder)).toEqual(["data.hdf5"]);
   });
 
   test("leaving the block of a writer whose file was taken over tells nothing that was told already", async () => {

@@ -15,13 +15,15 @@ interface Owner {
   readonly host: string;
   /** When the process began, where the system tells: in a container that starts again a new process has the old number. */
   readonly started?: string | undefined;
+  /** Tells the run of a machine, where the system does: Pods of a Kubernetes Job have the same name on every machine. */
+  readonly boot?: string | undefined;
   /** Tells two writers of one process apart. */
   readonly token?: string | undefined;
 }
 
 /** A lock that this writer has taken. */
 export interface FileLock {
-  /** Whether it was that of a process of another machine, which may still be writing. */
+  /** Whether it was that of a process of another machine, or of one that may be another, which may still be writing. */
   readonly takenOver: boolean;
   /**
    * Reads the lock file: this writer's until another takes it over, or somebody removes it.
@@ -42,7 +44,7 @@ export interface FileLock {
  */
 export async function takeLock(path: string, target: string, takeOver = false): Promise<FileLock> {
   const { pid } = process;
-  const owner: Owner = { pid, host: hostname(), started: lookUp(pid)?.started, token: randomUUID() };
+  const owner: Owner = { pid, host: hostname(), started: lookUp(pid)?.started, boot: bootOf(), token: randomUUID() };
   const text = JSON.stringify(owner);
   let takenOver = false;
   let missing: unknown;
@@ -68,7 +70,8 @@ export async function takeLock(path: string, target: string, takeOver = false): 
         { path: target, reason: "locked" },
       );
     }
-    if ((await removeLock(path, held)) && foreign) takenOver = true;
+    const elsewhere = foreign || (holder?.boot !== undefined && holder.boot !== owner.boot);
+    if ((await removeLock(path, held)) && elsewhere) takenOver = true;
   }
   // A folder that is there and takes no files, such as those of the system itself.
   if (missing !== undefined) throw fileAccessError("write", target, missing);
@@ -164,6 +167,15 @@ function parseOwner(text: string): Owner | undefined {
     return typeof owner.pid === "number" && typeof owner.host === "string" ? (owner as Owner) : undefined;
   } catch {
     // Killed between creating the lock and writing into it.
+    return undefined;
+  }
+}
+
+/** A name of this run of the machine, also within containers; `undefined` where the system does not tell. */
+function bootOf(): string | undefined {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
     return undefined;
   }
 }
