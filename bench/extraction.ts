@@ -4,12 +4,20 @@ import os from "node:os";
 import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
-import { FeatureExtractor, HDF5DatasetWriter, type ImageSource, imageFolder, imageList, onnx } from "cnn-transfer";
+import {
+  FeatureExtractor,
+  HDF5DatasetWriter,
+  type ImageSource,
+  type Int8Calibration,
+  imageFolder,
+  imageList,
+  onnx,
+} from "cnn-transfer";
 import { drawAnimals } from "../examples/draw-animals.js";
 import { createStepMeter, limitOf, processorSeconds, type StepSeconds } from "./extraction-limit.js";
 import { fastDecoding } from "./fast-decoding.js";
 import { kerasPipeline } from "./keras.js";
-import { extractedNetworks, type MeasuredNetwork } from "./networks.js";
+import { extractedNetworks, integerNetworks, type MeasuredNetwork } from "./networks.js";
 import { median, printTable } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
 
@@ -25,28 +33,48 @@ const squeezenetWeights = fileURLToPath(
  * what fast decoding gains; and memory over many pictures.
  */
 export async function extraction({ quick }: { readonly quick: boolean }): Promise<void> {
+  await withPictures(async (temporary, paths) => {
+    const networks = quick ? extractedNetworks.slice(1) : extractedNetworks;
+    for (const measured of networks) await extractionIn(temporary, measured, paths, quick);
+    if (quick) return;
+    const weights = existsSync(squeezenetWeights) ? squeezenetWeights : "random";
+    await fastDecoding(paths, path.join(temporary, "large"), weights);
+    await memory(paths, path.join(temporary, "many.hdf5"));
+  });
+}
+
+/** The same as the first of these, in 8-bit integers. */
+export async function integerExtraction({ quick }: { readonly quick: boolean }): Promise<void> {
+  await withPictures(async (temporary, paths) => {
+    for (const measured of integerNetworks) await extractionIn(temporary, measured, paths, quick);
+  });
+}
+
+async function withPictures(action: (temporary: string, paths: readonly string[]) => Promise<void>): Promise<void> {
   const temporary = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
   try {
     const folder = existsSync(photographs) ? photographs : path.join(temporary, "drawn");
     if (folder !== photographs) await drawAnimals(folder, 100, 0);
     const images = await imageFolder(folder);
-    const paths = images.images.flatMap(({ image }) => (typeof image === "string" ? [image] : []));
-    for (const each of quick ? extractedNetworks.slice(1) : extractedNetworks) {
-      const measured = quick ? { ...each, pictures: 150 } : each;
-      const linked = path.join(temporary, measured.backbone);
-      await linkPictures(paths, measured.pictures, linked);
-      await extractionOf(measured, paths, linked, path.join(temporary, `${measured.backbone}.hdf5`), quick);
-    }
-    if (quick) return;
-    await fastDecoding(
-      paths,
-      path.join(temporary, "large"),
-      existsSync(squeezenetWeights) ? squeezenetWeights : "random",
+    await action(
+      temporary,
+      images.images.flatMap(({ image }) => (typeof image === "string" ? [image] : [])),
     );
-    await memory(paths, path.join(temporary, "many.hdf5"));
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+}
+
+async function extractionIn(
+  temporary: string,
+  network: MeasuredNetwork,
+  paths: readonly string[],
+  quick: boolean,
+): Promise<void> {
+  const measured = quick ? { ...network, pictures: 150 } : network;
+  const folder = path.join(temporary, measured.backbone);
+  await linkPictures(paths, measured.pictures, folder);
+  await extractionOf(measured, paths, folder, `${folder}.hdf5`, quick);
 }
 
 /** A folder of two classes with so many pictures, some of which may be the same. */
@@ -72,15 +100,17 @@ async function extractionOf(
   file: string,
   quick: boolean,
 ): Promise<void> {
-  const { backbone, pictures } = measured;
+  const { backbone, pictures, int8 = false } = measured;
   const rounds = quick ? 1 : allRounds;
   const images = await imageFolder(folder);
-  const meter = await createStepMeter(measured, paths.slice(0, Math.min(pictures, paths.length)), batchSize);
+  const calibration = int8 ? await calibrate(measured, images) : undefined;
+  const some = paths.slice(0, Math.min(pictures, paths.length));
+  const meter = await createStepMeter(measured, some, batchSize, calibration);
   const measuredRounds: Round[] = [];
   for (let round = 0; round < rounds; round++) {
     const steps = await meter.measure();
-    const job = await wholeJob(measured, images, file);
-    const keras = quick ? undefined : (await kerasPipeline("extraction", backbone, folder))?.imagesPerSecond;
+    const job = await wholeJob(measured, images, file, calibration);
+    const keras = quick || int8 ? undefined : (await kerasPipeline("extraction", backbone, folder))?.imagesPerSecond;
     measuredRounds.push({ steps, job, keras });
   }
   await meter.dispose();
@@ -92,36 +122,39 @@ async function extractionOf(
   };
   const speed = (figure: (round: Round) => number) => `${middle(figure).toFixed(1)} images/s`;
   const hasKeras = measuredRounds.every(({ keras }) => keras !== undefined);
-  printTable(`${backbone} features of ${pictures} pictures, batch ${batchSize}, medians of ${rounds} rounds`, [
-    { what: "decode, processor time alone", figure: ms("decode") },
-    { what: "resize, processor time alone", figure: ms("resize") },
-    { what: "forward, processor time alone", figure: ms("forward") },
-    { what: "limit: cores / the three", figure: speed(({ steps }) => limitOf(steps)), ratio: "1.00" },
-    {
-      what: "JPEG folder to closed HDF5 file",
-      figure: speed(({ job }) => job.imagesPerSecond),
-      ratio: shareOf(({ job }) => job.imagesPerSecond),
-    },
-    {
-      what: "  its processor time",
-      figure: `${(middle(({ job }) => job.processorSeconds) * 1000).toFixed(2)} ms/image`,
-      ratio: `${middle(({ steps, job }) => processorSeconds(steps) / job.processorSeconds).toFixed(2)} of it are the three; it kept ${middle(({ job }) => job.cores).toFixed(2)} of ${os.availableParallelism()} cores busy`,
-    },
-    {
-      what: "  its longest block of the event loop",
-      figure: `${middle(({ job }) => job.longestBlock).toFixed(1)} ms`,
-      ratio: `99 % below ${middle(({ job }) => job.usualBlock).toFixed(1)} ms`,
-    },
-    ...(hasKeras
-      ? [
-          {
-            what: "the same in Python: Keras, Pillow, h5py",
-            figure: speed(({ keras }) => keras as number),
-            ratio: shareOf(({ keras }) => keras as number),
-          },
-        ]
-      : []),
-  ]);
+  printTable(
+    `${backbone}${int8 ? " in 8-bit integers, its" : ""} features of ${pictures} pictures, batch ${batchSize}, medians of ${rounds} rounds`,
+    [
+      { what: "decode, processor time alone", figure: ms("decode") },
+      { what: "resize, processor time alone", figure: ms("resize") },
+      { what: "forward, processor time alone", figure: ms("forward") },
+      { what: "limit: cores / the three", figure: speed(({ steps }) => limitOf(steps)), ratio: "1.00" },
+      {
+        what: "JPEG folder to closed HDF5 file",
+        figure: speed(({ job }) => job.imagesPerSecond),
+        ratio: shareOf(({ job }) => job.imagesPerSecond),
+      },
+      {
+        what: "  its processor time",
+        figure: `${(middle(({ job }) => job.processorSeconds) * 1000).toFixed(2)} ms/image`,
+        ratio: `${middle(({ steps, job }) => processorSeconds(steps) / job.processorSeconds).toFixed(2)} of it are the three; it kept ${middle(({ job }) => job.cores).toFixed(2)} of ${os.availableParallelism()} cores busy`,
+      },
+      {
+        what: "  its longest block of the event loop",
+        figure: `${middle(({ job }) => job.longestBlock).toFixed(1)} ms`,
+        ratio: `99 % below ${middle(({ job }) => job.usualBlock).toFixed(1)} ms`,
+      },
+      ...(hasKeras
+        ? [
+            {
+              what: "the same in Python: Keras, Pillow, h5py",
+              figure: speed(({ keras }) => keras as number),
+              ratio: shareOf(({ keras }) => keras as number),
+            },
+          ]
+        : []),
+    ],
+  );
 }
 
 interface WholeJob {
@@ -135,8 +168,26 @@ interface WholeJob {
   readonly usualBlock: number;
 }
 
-async function wholeJob({ backbone, weights }: MeasuredNetwork, images: ImageSource, file: string): Promise<WholeJob> {
-  await using extractor = await FeatureExtractor.create({ backbone, weights, pooling: "avg", backend: onnx() });
+async function calibrate({ backbone, weights }: MeasuredNetwork, images: ImageSource): Promise<Int8Calibration> {
+  const options = { backbone, weights, pooling: "avg", backend: onnx() } as const;
+  await using extractor = await FeatureExtractor.create({
+    ...options,
+    precision: "int8",
+    calibration: images,
+    calibrationImages: 16,
+  });
+  return extractor.calibration as Int8Calibration;
+}
+
+async function wholeJob(
+  { backbone, weights }: MeasuredNetwork,
+  images: ImageSource,
+  file: string,
+  calibration: Int8Calibration | undefined,
+): Promise<WholeJob> {
+  const precision = calibration === undefined ? {} : ({ precision: "int8", calibration } as const);
+  const options = { backbone, weights, pooling: "avg", backend: onnx(), ...precision } as const;
+  await using extractor = await FeatureExtractor.create(options);
   // Starts the threads, as Python's side is given a batch before its time runs.
   const first = [];
   for await (const { image } of images) if (first.push(image) === batchSize) break;

@@ -11,6 +11,8 @@ export interface MeasuredNetwork {
   readonly times: number;
   /** Pictures of one extraction: some seconds of work. */
   readonly pictures: number;
+  /** Whether an extraction computes in 8-bit integers. */
+  readonly int8?: boolean;
 }
 
 const vgg16 = { backbone: "vgg16", weights: "random", size: [224, 224], layer: "block5_pool" } as const;
@@ -24,6 +26,12 @@ export const extractedNetworks: readonly MeasuredNetwork[] = [
   { ...squeezenet, preprocess: "caffe", times: 10, pictures: 900 },
   { ...mobilenet, preprocess: "tf", times: 10, pictures: 600 },
   { ...vggMini, preprocess: "caffe", times: 20, pictures: 1500 },
+];
+
+/** The same in 8-bit integers. */
+export const integerNetworks: readonly MeasuredNetwork[] = [
+  { ...vgg16, preprocess: "caffe", times: 3, pictures: 400, int8: true },
+  { ...squeezenet, preprocess: "caffe", times: 10, pictures: 1200, int8: true },
 ];
 
 /** The largest and the smallest of them. */

@@ -1,6 +1,6 @@
 import os from "node:os";
 import { parseArgs } from "node:util";
-import { extraction } from "./extraction.js";
+import { extraction, integerExtraction } from "./extraction.js";
 import { forward } from "./forward.js";
 import { hdf5 } from "./hdf5.js";
 import { int8 } from "./int8.js";
@@ -41,6 +41,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   forward: () => forward({ quick }),
   extraction: () => extraction({ quick }),
   int8: () => int8({ quick }),
+  "int8-extraction": () => integerExtraction({ quick }),
   hdf5: () => hdf5(quick ? { gigabytes: 0.1, rounds: 1 } : { gigabytes, rounds }),
   logistic: () => logistic({ quick }),
   "keras-files": kerasFiles,
