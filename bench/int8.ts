@@ -5,6 +5,8 @@ import { median, printTable, type Row } from "./report.js";
 const networks: readonly { readonly backbone: BackboneName; readonly weights: "random" | "imagenet" }[] = [
   { backbone: "vgg16", weights: "random" },
   { backbone: "resnet50", weights: "random" },
+  { backbone: "resnet50v2", weights: "random" },
+  { backbone: "densenet121", weights: "random" },
   { backbone: "squeezenet", weights: "random" },
   { backbone: "mobilenet", weights: "random" },
   { backbone: "vgg-mini", weights: "imagenet" },
@@ -17,7 +19,7 @@ const rounds = 5;
 export async function int8({ quick }: { readonly quick: boolean }): Promise<void> {
   const backend = onnx();
   const rows: Row[] = [];
-  for (const { backbone, weights } of quick ? networks.slice(2) : networks) {
+  for (const { backbone, weights } of quick ? networks.slice(4) : networks) {
     const { imageSize, layer, preprocess } = resolveBackbone(backbone);
     const plain = await createNetwork(backbone, { weights });
     const { network } = featureNetwork(plain, { layers: [layer], pooling: "avg", preprocess, imageSize });

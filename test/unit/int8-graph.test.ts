@@ -5,6 +5,7 @@ import { lower } from "../../src/backends/onnx/lower.js";
 import { biasCorrections, type Observe } from "../../src/backends/onnx/quantization/bias-corrections.js";
 import { foldIntoConvolutions } from "../../src/backends/onnx/quantization/fold-into-convolutions.js";
 import { foldPixels } from "../../src/backends/onnx/quantization/fold-pixels.js";
+import { normalizationsAsConvolutions } from "../../src/backends/onnx/quantization/normalizations-as-convolutions.js";
 import { planQuantization } from "../../src/backends/onnx/quantization/plan-quantization.js";
 import { processorOf } from "../../src/backends/onnx/quantization/processor.node.js";
 import { quantizeGraph } from "../../src/backends/onnx/quantization/quantize-graph.js";
@@ -27,7 +28,7 @@ const pixels: NdArray<"uint8"> = {
   data: Uint8Array.from([0, 1, 2, 3].flatMap((seed) => [...stripedPicture(seed, size).data])),
 };
 
-type Name = "squeezenet" | "vgg16" | "resnet50" | "mobilenet";
+type Name = "squeezenet" | "vgg16" | "resnet50" | "mobilenet" | "densenet121" | "resnet50v2";
 
 /** The float graph of a network with pixels in and pooled features out. */
 function graphOf(name: Name, preprocess: PreprocessMode): OnnxGraph {
@@ -132,6 +133,19 @@ describe("a graph of integers", () => {
       expect(inputs.every((input) => input.endsWith("/uint8"))).toBe(true);
     }
   });
+
+  test.each(["densenet121", "resnet50v2"] as const)(
+    "of %s has no batch normalisation in float, and the same values with each as a convolution",
+    async (name) => {
+      const graph = graphOf(name, name === "densenet121" ? "torch" : "tf");
+      expect(operators(graph.nodes)).toContain("BatchNormalization");
+      const written = normalizationsAsConvolutions(graph);
+      expect(operators(written.nodes)).not.toContain("BatchNormalization");
+      expect(relativeError(await values(written), await values(graph))).toBeLessThan(1e-5);
+      const { kernels } = planQuantization(written);
+      expect(kernels.length).toBe(operators(written.nodes).filter((operator) => operator === "Conv").length);
+    },
+  );
 
   test("pads a maximum of positive values in the maximum itself", () => {
     const { nodes } = graphOf("resnet50", "caffe");

@@ -9,6 +9,7 @@ import type { OnnxGraph } from "../graph.js";
 import { ActivationHistogram, type ActivationRange, type RangeMethod, rangeMethods } from "./activation-range.js";
 import { biasCorrections, type Observe } from "./bias-corrections.js";
 import { foldPixels } from "./fold-pixels.js";
+import { normalizationsAsConvolutions } from "./normalizations-as-convolutions.js";
 import { planQuantization, type QuantizationPlan } from "./plan-quantization.js";
 import { qualityOf } from "./quality.js";
 import { quantizeGraph } from "./quantize-graph.js";
@@ -43,7 +44,7 @@ export async function calibrate(
   tiles: boolean,
 ): Promise<Int8Calibration> {
   const { rangeBatches, judgingBatches, signal, meanCosine = 0.998, minimumCosine = 0.99 } = options;
-  const integer = foldPixels(graph);
+  const integer = normalizationsAsConvolutions(foldPixels(graph));
   const plan = planQuantization(integer);
   if (plan.kernels.length === 0) {
     throw new UnsupportedError(
@@ -141,7 +142,7 @@ export function applyCalibration(
   calibration: Int8Calibration,
   tiles: boolean,
 ): OnnxGraph {
-  const integer = foldPixels(graph);
+  const integer = normalizationsAsConvolutions(foldPixels(graph));
   const checksum = quantizationChecksum(network, planQuantization(integer));
   if (calibration.formatVersion !== 1 || calibration.checksum !== checksum) {
     throw new InvalidArgumentError(
