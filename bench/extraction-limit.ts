@@ -5,6 +5,7 @@ import {
   createResizer,
   decodeImage,
   featureNetwork,
+  type Int8Calibration,
   imageList,
   type LoadedNetwork,
   loadImages,
@@ -36,11 +37,15 @@ export interface StepMeter {
   dispose(): Promise<void>;
 }
 
-/** @param paths pictures; they are held in memory, compressed and decoded, so that some hundred are enough */
+/**
+ * @param paths pictures; they are held in memory, compressed and decoded, so that some hundred are enough
+ * @param calibration for a forward pass in 8-bit integers
+ */
 export async function createStepMeter(
   { backbone, weights, size, layer, preprocess }: MeasuredNetwork,
   paths: readonly string[],
   batchSize: number,
+  calibration?: Int8Calibration,
 ): Promise<StepMeter> {
   const files = await Promise.all(paths.map((path) => readFile(path)));
   const decoded: NdArray<"uint8">[] = [];
@@ -53,7 +58,8 @@ export async function createStepMeter(
     preprocess,
     imageSize: size,
   });
-  const loaded = await onnx().load(features);
+  const backend = onnx();
+  const loaded = await (calibration ? backend.loadQuantized(features, calibration) : backend.load(features));
   const batches: NdArray<"uint8">[] = [];
   const options = { size, batchSize, workers: 0 };
   for await (const { pixels } of loadImages(imageList(decoded), options)) batches.push(pixels);

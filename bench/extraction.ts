@@ -4,11 +4,19 @@ import os from "node:os";
 import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
-import { FeatureExtractor, HDF5DatasetWriter, type ImageSource, imageFolder, imageList, onnx } from "cnn-transfer";
+import {
+  FeatureExtractor,
+  HDF5DatasetWriter,
+  type ImageSource,
+  type Int8Calibration,
+  imageFolder,
+  imageList,
+  onnx,
+} from "cnn-transfer";
 import { drawAnimals } from "../examples/draw-animals.js";
 import { createStepMeter, limitOf, processorSeconds, type StepSeconds } from "./extraction-limit.js";
 import { fastDecoding } from "./fast-decoding.js";
-import { type MeasuredNetwork, measuredNetworks } from "./networks.js";
+import { integerNetworks, type MeasuredNetwork, measuredNetworks } from "./networks.js";
 import { runPython } from "./python.js";
 import { compare, type Lane, median, printTable, rowOf } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
@@ -26,22 +34,46 @@ const squeezenetWeights = fileURLToPath(
  * what fast decoding gains; and memory over many pictures.
  */
 export async function extraction({ quick }: { readonly quick: boolean }): Promise<void> {
-  await inTemporaryFolder(async (temporary) => {
-    const folder = existsSync(photographs) ? photographs : path.join(temporary, "drawn");
-    if (folder !== photographs) await drawAnimals(folder, 100, 0);
-    const images = await imageFolder(folder);
-    const paths = images.images.flatMap(({ image }) => (typeof image === "string" ? [image] : []));
-    for (const each of quick ? measuredNetworks.slice(-1) : measuredNetworks) {
-      const measured = quick ? { ...each, pictures: 300 } : each;
-      const linked = path.join(temporary, measured.backbone);
-      await linkPictures(paths, measured.pictures, linked);
-      await extractionOf(measured, paths, linked, path.join(temporary, `${measured.backbone}.hdf5`), quick);
-    }
+  await withPictures(async (temporary, paths) => {
+    const networks = quick ? measuredNetworks.slice(-1) : measuredNetworks;
+    for (const measured of networks) await extractionIn(temporary, measured, paths, quick);
     if (quick) return;
     const weights = existsSync(squeezenetWeights) ? squeezenetWeights : "random";
     await fastDecoding(paths, path.join(temporary, "large"), weights);
     await memory(paths, path.join(temporary, "many.hdf5"));
   });
+}
+
+/** The same as the first of these, in 8-bit integers. */
+export async function integerExtraction({ quick }: { readonly quick: boolean }): Promise<void> {
+  await withPictures(async (temporary, paths) => {
+    const networks = quick ? integerNetworks.slice(-1) : integerNetworks;
+    for (const measured of networks) await extractionIn(temporary, measured, paths, quick);
+  });
+}
+
+async function withPictures(action: (temporary: string, paths: readonly string[]) => Promise<void>): Promise<void> {
+  await inTemporaryFolder(async (temporary) => {
+    const folder = existsSync(photographs) ? photographs : path.join(temporary, "drawn");
+    if (folder !== photographs) await drawAnimals(folder, 100, 0);
+    const images = await imageFolder(folder);
+    await action(
+      temporary,
+      images.images.flatMap(({ image }) => (typeof image === "string" ? [image] : [])),
+    );
+  });
+}
+
+async function extractionIn(
+  temporary: string,
+  network: MeasuredNetwork,
+  paths: readonly string[],
+  quick: boolean,
+): Promise<void> {
+  const measured = quick ? { ...network, pictures: 300 } : network;
+  const folder = path.join(temporary, measured.backbone);
+  await linkPictures(paths, measured.pictures, folder);
+  await extractionOf(measured, paths, folder, `${folder}.hdf5`, quick);
 }
 
 /** A folder of two classes with so many pictures, some of which may be the same. */
@@ -68,15 +100,19 @@ async function extractionOf(
   file: string,
   quick: boolean,
 ): Promise<void> {
-  const { backbone, pictures } = measured;
+  const { backbone, pictures, int8 = false } = measured;
   const rounds = quick ? 1 : allRounds;
   const images = await imageFolder(folder);
-  const meter = await createStepMeter(measured, paths.slice(0, Math.min(pictures, paths.length)), batchSize);
+  const calibration = int8 ? await calibrate(measured, images) : undefined;
+  const some = paths.slice(0, Math.min(pictures, paths.length));
+  const meter = await createStepMeter(measured, some, batchSize, calibration);
   const measuredRounds: Round[] = [];
   for (let round = 0; round < rounds; round++) {
     const steps = await meter.measure();
-    const job = await wholeJob(measured, images, file);
-    const keras = await runPython<Readonly<Record<string, number>>>("extraction_peer.py", backbone, folder);
+    const job = await wholeJob(measured, images, file, calibration);
+    const keras = int8
+      ? undefined
+      : await runPython<Readonly<Record<string, number>>>("extraction_peer.py", backbone, folder);
     measuredRounds.push({ steps, job, keras });
   }
   await meter.dispose();
@@ -88,7 +124,7 @@ async function extractionOf(
   const share = median(all(({ steps, job }) => processorSeconds(steps) / job.processorSeconds));
   const ms = (figure: (round: Round) => number) => all((round) => 1000 * figure(round));
   printTable(
-    `${backbone}, JPEG folder of ${pictures} pictures to closed HDF5 file, batch ${batchSize}, medians of ${rounds} rounds`,
+    `${backbone}${int8 ? " in 8-bit integers" : ""}, JPEG folder of ${pictures} pictures to closed HDF5 file, batch ${batchSize}, medians of ${rounds} rounds`,
     [
       ...compare(
         [
@@ -146,8 +182,26 @@ interface WholeJob {
   readonly usualBlock: number;
 }
 
-async function wholeJob({ backbone, weights }: MeasuredNetwork, images: ImageSource, file: string): Promise<WholeJob> {
-  await using extractor = await FeatureExtractor.create({ backbone, weights, pooling: "avg", backend: onnx() });
+async function calibrate({ backbone, weights }: MeasuredNetwork, images: ImageSource): Promise<Int8Calibration> {
+  const options = { backbone, weights, pooling: "avg", backend: onnx() } as const;
+  await using extractor = await FeatureExtractor.create({
+    ...options,
+    precision: "int8",
+    calibration: images,
+    calibrationImages: 16,
+  });
+  return extractor.calibration as Int8Calibration;
+}
+
+async function wholeJob(
+  { backbone, weights }: MeasuredNetwork,
+  images: ImageSource,
+  file: string,
+  calibration: Int8Calibration | undefined,
+): Promise<WholeJob> {
+  const precision = calibration === undefined ? {} : ({ precision: "int8", calibration } as const);
+  const options = { backbone, weights, pooling: "avg", backend: onnx(), ...precision } as const;
+  await using extractor = await FeatureExtractor.create(options);
   // Starts the threads, as Python's side is given a batch before its time runs.
   const first = [];
   for await (const { image } of images) if (first.push(image) === batchSize) break;

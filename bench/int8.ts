@@ -19,6 +19,8 @@ import { inTemporaryFolder } from "./temporary-folder.js";
 const networks = [
   { backbone: "vgg16", weights: "random" },
   { backbone: "resnet50", weights: "random" },
+  { backbone: "resnet50v2", weights: "random" },
+  { backbone: "densenet121", weights: "random" },
   { backbone: "squeezenet", weights: "random" },
   { backbone: "mobilenet", weights: "random" },
   { backbone: "vgg-mini", weights: "imagenet" },

@@ -11,6 +11,8 @@ export interface MeasuredNetwork {
   readonly rounds: number;
   /** Pictures of one extraction: some seconds of work. */
   readonly pictures: number;
+  /** Whether an extraction computes in 8-bit integers. */
+  readonly int8?: boolean;
 }
 
 const vgg16 = { backbone: "vgg16", weights: "random", size: [224, 224], layer: "block5_pool" } as const;
@@ -24,4 +26,10 @@ export const measuredNetworks: readonly MeasuredNetwork[] = [
   { ...squeezenet, preprocess: "caffe", rounds: 15, pictures: 900 },
   { ...mobilenet, preprocess: "tf", rounds: 15, pictures: 600 },
   { ...vggMini, preprocess: "caffe", rounds: 15, pictures: 1500 },
+];
+
+/** The same in 8-bit integers. */
+export const integerNetworks: readonly MeasuredNetwork[] = [
+  { ...vgg16, preprocess: "caffe", rounds: 5, pictures: 400, int8: true },
+  { ...squeezenet, preprocess: "caffe", rounds: 15, pictures: 1200, int8: true },
 ];

@@ -2,7 +2,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { extraction } from "./extraction.js";
+import { extraction, integerExtraction } from "./extraction.js";
 import { forward } from "./forward.js";
 import { hdf5 } from "./hdf5.js";
 import { int8 } from "./int8.js";
@@ -34,6 +34,7 @@ const benches: Readonly<Record<string, (peak: PeakMeter) => Promise<void>>> = {
   forward: (peak) => forward({ quick, peak }),
   extraction: () => extraction({ quick }),
   int8: () => int8({ quick }),
+  "int8-extraction": () => integerExtraction({ quick }),
   hdf5: () => hdf5(quick ? { gigabytes: 0.1, rounds: 1 } : { gigabytes, rounds }),
   logistic: (peak) => logistic({ quick, peak }),
   "keras-files": () => kerasFiles({ quick }),

@@ -27,6 +27,11 @@ export interface Int8Calibration {
   readonly ranges: Readonly<Record<string, readonly [least: number, greatest: number]>>;
   /** Operators that stay in float32, because too much is lost in them. */
   readonly inFloat: readonly string[];
+  /**
+   * What is added to the biases of operators in integers, for each of their filters: the mean by which rounding moves their
+   * sums. Only where it was needed to come near enough.
+   */
+  readonly biasCorrections?: Readonly<Record<string, readonly number[]>> | undefined;
   /** Number of pictures that set the ranges. */
   readonly images: number;
   readonly quality: QuantizationQuality;

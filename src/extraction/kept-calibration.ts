@@ -25,8 +25,8 @@ export async function keepCalibration(path: string, calibration: Int8Calibration
 }
 
 /** What is stored with features: equal for calibrations that compute the same. */
-export function describeCalibration({ checksum, ranges, inFloat }: Int8Calibration): string {
-  const sorted = Object.entries(ranges).sort(([a], [b]) => (a < b ? -1 : 1));
+export function describeCalibration({ checksum, ranges, inFloat, biasCorrections = {} }: Int8Calibration): string {
+  const sorted = [ranges, biasCorrections].map((record) => Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
   const text = JSON.stringify([checksum, sorted, [...inFloat].sort()]);
   return `int8 (calibration crc32 ${crc32(new TextEncoder().encode(text)).toString(16).padStart(8, "0")})`;
 }
@@ -34,14 +34,18 @@ export function describeCalibration({ checksum, ranges, inFloat }: Int8Calibrati
 /** Whether a value has the form of a calibration. */
 export function isCalibration(value: unknown): value is Int8Calibration {
   if (typeof value !== "object" || value === null) return false;
-  const { formatVersion, checksum, ranges, inFloat } = value as Partial<Int8Calibration>;
+  const { formatVersion, checksum, ranges, inFloat, biasCorrections = {} } = value as Partial<Int8Calibration>;
+  const isNumbers = (numbers: unknown) => Array.isArray(numbers) && numbers.every(Number.isFinite);
   return (
     formatVersion === 1 &&
     typeof checksum === "string" &&
     Array.isArray(inFloat) &&
     typeof ranges === "object" &&
     ranges !== null &&
-    Object.values(ranges).every((range) => Array.isArray(range) && range.length === 2 && range.every(Number.isFinite))
+    Object.values(ranges).every((range) => isNumbers(range) && range.length === 2) &&
+    typeof biasCorrections === "object" &&
+    biasCorrections !== null &&
+    Object.values(biasCorrections).every(isNumbers)
   );
 }
 

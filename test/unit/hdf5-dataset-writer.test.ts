@@ -664,7 +664,7 @@ describe("resume", () => {
     await writer.abort();
   });
 
-  test("with other settings begins anew where no row was written yet", async () => {
+  test("with other facts begins anew where no row was written yet", async () => {
     await (await HDF5DatasetWriter.create(target, { ...options, attributes: { layer: "fc1" } }))[Symbol.asyncDispose]();
     const writer = await HDF5DatasetWriter.create(target, { ...options, attributes: { layer: "fc2" }, resume: true });
     expect(writer.attributes).toEqual({ layer: "fc2" });

@@ -15,7 +15,7 @@ import type { OnnxGraph } from "./graph.js";
 import { lower } from "./lower.js";
 import { applyCalibration, calibrate } from "./quantization/calibrate.js";
 import { foldIntoConvolutions } from "./quantization/fold-into-convolutions.js";
-import { hasTiles } from "./quantization/has-tiles.node.js";
+import { processor } from "./quantization/processor.node.js";
 import { Session, type SessionModel } from "./session.node.js";
 import { SessionGroup } from "./session-group.node.js";
 import type { SessionSettings } from "./session-thread.node.js";
@@ -108,7 +108,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
         },
       },
       options,
-      hasTiles(),
+      processor().tiles,
     );
   }
 
@@ -119,7 +119,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
   ): Promise<LoadedNetwork> {
     const outputs = options.outputs ?? network.outputs;
     const graph = foldIntoConvolutions(lower(network, outputs));
-    return this.#load(network, applyCalibration(network, graph, calibration, hasTiles()), outputs, options);
+    return this.#load(network, applyCalibration(network, graph, calibration, processor().tiles), outputs, options);
   }
 
   async #load(

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { BackendError } from "../../errors.js";
 import { optionsForThread } from "../../threads/thread-options.node.js";
 import type { ExitGuard } from "./exit-guard.node.js";
+import { processor } from "./quantization/processor.node.js";
 
 /** How ONNX Runtime is to run a model. */
 export interface SessionSettings {
@@ -22,8 +23,8 @@ export function sessionOptions({ threads, spinning }: SessionSettings): object {
     extra: {
       session: {
         intra_op: { allow_spinning: spinning ? "1" : "0" },
-        // Processors without VNNI add two products of 8 bits in 16, where large ones do not fit: there, exact and slower.
-        x64quantprecision: "1",
+        // Exact and several times slower, so only where the faster way would be wrong.
+        x64quantprecision: processor().overflows ? "1" : "0",
       },
     },
   };

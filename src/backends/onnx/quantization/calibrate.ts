@@ -7,7 +7,9 @@ import { weightsChecksum } from "../../../network/weights-checksum.js";
 import type { CalibrationOptions, Int8Calibration, QuantizationQuality } from "../../quantizing-backend.js";
 import type { OnnxGraph } from "../graph.js";
 import { ActivationHistogram, type ActivationRange, type RangeMethod, rangeMethods } from "./activation-range.js";
+import { biasCorrections, type Observe } from "./bias-corrections.js";
 import { foldPixels } from "./fold-pixels.js";
+import { normalizationsAsConvolutions } from "./normalizations-as-convolutions.js";
 import { planQuantization, type QuantizationPlan } from "./plan-quantization.js";
 import { qualityOf } from "./quality.js";
 import { quantizeGraph } from "./quantize-graph.js";
@@ -26,8 +28,9 @@ const fewBatches = 2;
 
 /**
  * Finds ranges and judges them: each method's graph of integers runs on the judging batches, and the one with the
- * smallest error is taken. Where that is not near enough, each kernel alone is put into integers, and those that lose
- * most stay in float, as few as it takes: 1, 2, 4, ... up to half of them.
+ * smallest error is taken. Where that is not near enough, the means of the kernels' sums are put right in their biases.
+ * Where that is not either, each kernel alone is put into integers, and those that lose most stay in float, as few as it
+ * takes: 1, 2, 4, ... up to half of them.
  *
  * @param graph in float, folded
  * @param tiles whether the processor multiplies tiles of matrices
@@ -41,7 +44,7 @@ export async function calibrate(
   tiles: boolean,
 ): Promise<Int8Calibration> {
   const { rangeBatches, judgingBatches, signal, meanCosine = 0.998, minimumCosine = 0.99 } = options;
-  const integer = foldPixels(graph);
+  const integer = normalizationsAsConvolutions(foldPixels(graph));
   const plan = planQuantization(integer);
   if (plan.kernels.length === 0) {
     throw new UnsupportedError(
@@ -64,13 +67,13 @@ export async function calibrate(
       return results;
     });
 
-  const histograms = await observe(graph, plan, runner, rangeBatches, signal, count);
+  const observe: Observe = (tensors, visit) => observeIn(graph, tensors, runner, rangeBatches, signal, count, visit);
+  const histograms = await histogramsOf(plan, observe);
   const expected = await outputsOf(graph, judgingBatches);
+  let corrections: ReadonlyMap<string, readonly number[]> = new Map();
   const judge = async (ranges: ReadonlyMap<string, ActivationRange>, inFloat: ReadonlySet<string>, batches: number) => {
-    const received = await outputsOf(
-      quantizeGraph(integer, ranges, { inFloat, tiles }),
-      judgingBatches.slice(0, batches),
-    );
+    const rounded = quantizeGraph(integer, ranges, { inFloat, corrections, tiles });
+    const received = await outputsOf(rounded, judgingBatches.slice(0, batches));
     return qualityOf(expected.slice(0, batches), received);
   };
   const isNear = (quality: QuantizationQuality) =>
@@ -85,6 +88,13 @@ export async function calibrate(
   let quality = (best as NonNullable<typeof best>).quality;
   const ranges = rangesBy(histograms, method);
   let inFloat: readonly string[] = [];
+  if (!isNear(quality)) {
+    total += rangeBatches.length + judgingBatches.length;
+    corrections = await biasCorrections(integer, ranges, observe, rangeBatches);
+    const better = await judge(ranges, new Set(), judgingBatches.length);
+    if (better.relativeError < quality.relativeError) quality = better;
+    else corrections = new Map();
+  }
   if (!isNear(quality)) {
     const all = plan.kernels;
     total += all.length * Math.min(fewBatches, judgingBatches.length);
@@ -113,6 +123,7 @@ export async function calibrate(
     method,
     ranges: Object.fromEntries([...ranges].map(([tensor, { least, greatest }]) => [tensor, [least, greatest]])),
     inFloat,
+    ...(corrections.size === 0 ? {} : { biasCorrections: Object.fromEntries(corrections) }),
     images: rangeBatches.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0),
     quality,
   };
@@ -131,7 +142,7 @@ export function applyCalibration(
   calibration: Int8Calibration,
   tiles: boolean,
 ): OnnxGraph {
-  const integer = foldPixels(graph);
+  const integer = normalizationsAsConvolutions(foldPixels(graph));
   const checksum = quantizationChecksum(network, planQuantization(integer));
   if (calibration.formatVersion !== 1 || calibration.checksum !== checksum) {
     throw new InvalidArgumentError(
@@ -144,7 +155,9 @@ export function applyCalibration(
       `The calibration of "${network.name}" has the range [${least}, ${greatest}] for "${tensor}": expected finite numbers around 0. Calibrate it again.`,
     );
   });
-  return quantizeGraph(integer, new Map(ranges), { inFloat: new Set(calibration.inFloat), tiles });
+  const inFloat = new Set(calibration.inFloat);
+  const corrections = new Map(Object.entries(calibration.biasCorrections ?? {}));
+  return quantizeGraph(integer, new Map(ranges), { inFloat, corrections, tiles });
 }
 
 /** Shapes of what goes in: at another size of pictures, ranges and quality are others. */
@@ -164,22 +177,32 @@ export function quantizationChecksum(network: Network, { kernels, tensors }: Qua
   return crc32(new TextEncoder().encode(text)).toString(16).padStart(8, "0");
 }
 
-async function observe(
+async function observeIn(
   graph: OnnxGraph,
-  { tensors }: QuantizationPlan,
+  tensors: readonly string[],
   runner: GraphRunner,
   batches: readonly NdArray[],
   signal: AbortSignal | undefined,
   count: <T>(value: T) => T,
-): Promise<ReadonlyMap<string, ActivationHistogram>> {
-  const histograms = new Map(tensors.map((tensor) => [tensor, new ActivationHistogram()]));
+  visit: (values: ReadonlyMap<string, NdArray<"float32">>) => void,
+): Promise<void> {
   const looked = tensors.map((name) => ({ name, elementType: "float32", shape: undefined }) as const);
   await runner.within({ ...graph, outputs: looked }, async (run) => {
     for (const batch of batches) {
       signal?.throwIfAborted();
       const values = count(await run(batch));
-      for (const [i, histogram] of [...histograms.values()].entries()) histogram.add(values[i]?.data as Float32Array);
+      visit(new Map(tensors.map((name, i) => [name, values[i] as NdArray<"float32">])));
     }
+  });
+}
+
+async function histogramsOf(
+  { tensors }: QuantizationPlan,
+  observe: Observe,
+): Promise<ReadonlyMap<string, ActivationHistogram>> {
+  const histograms = new Map(tensors.map((tensor) => [tensor, new ActivationHistogram()]));
+  await observe(tensors, (values) => {
+    for (const [tensor, histogram] of histograms) histogram.add(values.get(tensor)?.data as Float32Array);
   });
   return histograms;
 }

@@ -1,6 +1,6 @@
-import type { GraphNode, Initializer } from "../graph.js";
+import type { GraphNode, Initializer, OnnxGraph } from "../graph.js";
 import type { ActivationRange } from "./activation-range.js";
-import type { Links } from "./plan-quantization.js";
+import { type Links, linksOf, roundedTensors } from "./plan-quantization.js";
 import { type QuantizedKernel, quantizeKernel } from "./quantize-weights.js";
 
 /** A value = (integer - zeroPoint) * scale, with integers from 0 to 255. */
@@ -19,8 +19,59 @@ export interface TensorParameters {
   known(tensor: string): QuantizationParameters | undefined;
 }
 
+/** Which tensors of a graph are rounded, and how. */
+export interface QuantizationLayout {
+  readonly links: Links;
+  readonly constants: ReadonlyMap<string, Initializer>;
+  readonly rounded: ReadonlySet<string>;
+  /** Concatenations of integers as they are. */
+  readonly joined: ReadonlySet<GraphNode>;
+  readonly parameters: TensorParameters;
+}
+
+/**
+ * Settles which tensors are rounded, and how.
+ *
+ * @param ranges of tensors; one without stays in float
+ * @param inFloat outputs of the nodes with a kernel that stay in float
+ */
+export function layOut(
+  graph: OnnxGraph,
+  ranges: ReadonlyMap<string, ActivationRange>,
+  inFloat: ReadonlySet<string>,
+): QuantizationLayout {
+  const links = linksOf(graph);
+  const constants = new Map(graph.initializers.map((initializer) => [initializer.name, initializer]));
+  const rounded = roundedTensors(graph, links, constants, ranges, inFloat);
+  const joined = joinedConcats(graph, links, rounded);
+  return { links, constants, rounded, joined, parameters: tensorParameters(ranges, rounded, joined, links, constants) };
+}
+
+/**
+ * Concatenations of values that nobody else looks at, all rounded: with one scale for all of them there is nothing left to
+ * compute. What comes out of a maximum has the scale of what went in, and cannot take another one.
+ */
+function joinedConcats(graph: OnnxGraph, links: Links, rounded: ReadonlySet<string>): ReadonlySet<GraphNode> {
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  return new Set(
+    graph.nodes.filter(
+      ({ operator, inputs, outputs: [output = ""] }) =>
+        operator === "Concat" &&
+        rounded.has(output) &&
+        new Set(inputs).size === inputs.length &&
+        inputs.every(
+          (input) =>
+            rounded.has(input) &&
+            !outputs.has(input) &&
+            links.consumers.get(input)?.length === 1 &&
+            links.producers.get(input)?.operator !== "MaxPool",
+        ),
+    ),
+  );
+}
+
 /** Parameters of all rounded tensors: by their ranges, and where integers go on as they are, those of where they go or come from. */
-export function tensorParameters(
+function tensorParameters(
   ranges: ReadonlyMap<string, ActivationRange>,
   rounded: ReadonlySet<string>,
   joined: ReadonlySet<GraphNode>,

@@ -1,14 +1,16 @@
 import type { GraphNode, Initializer, OnnxGraph } from "../graph.js";
 import type { ActivationRange } from "./activation-range.js";
 import { filterAxis } from "./fold-into-convolutions.js";
-import { isQuantizable, type Links, linksOf, roundedTensors, withKernel } from "./plan-quantization.js";
-import { kernelParameters, tensorParameters } from "./quantization-parameters.js";
+import { isQuantizable, withKernel } from "./plan-quantization.js";
+import { kernelParameters, layOut } from "./quantization-parameters.js";
 import { isForTiles } from "./tiles.js";
 
 /** How a graph of integers is written. */
 export interface QuantizeOptions {
   /** Outputs of the nodes with a kernel that stay in float. */
   readonly inFloat?: ReadonlySet<string> | undefined;
+  /** What is added to the biases of the others, by output. */
+  readonly corrections?: ReadonlyMap<string, readonly number[]> | undefined;
   /** Whether kernels that gain by it are written for a processor that multiplies tiles of matrices; values are the same. */
   readonly tiles?: boolean | undefined;
 }
@@ -26,13 +28,9 @@ const limit = 3.4e38;
 export function quantizeGraph(
   graph: OnnxGraph,
   ranges: ReadonlyMap<string, ActivationRange>,
-  { inFloat = new Set(), tiles = false }: QuantizeOptions = {},
+  { inFloat = new Set(), corrections = new Map(), tiles = false }: QuantizeOptions = {},
 ): OnnxGraph {
-  const links = linksOf(graph);
-  const constants = new Map(graph.initializers.map((initializer) => [initializer.name, initializer]));
-  const rounded = roundedTensors(graph, links, constants, ranges, inFloat);
-  const joined = joinedConcats(graph, links, rounded);
-  const parameters = tensorParameters(ranges, rounded, joined, links, constants);
+  const { constants, rounded, joined, parameters } = layOut(graph, ranges, inFloat);
   const writer = new Writer();
 
   /** The tensor's integers. */
@@ -77,7 +75,7 @@ export function quantizeGraph(
       inputs[0] = shielded(writer, inputs[0] as string, output);
     } else if (isKernel && scale !== undefined) {
       const kernel = constants.get(node.inputs[1] as string) as Initializer & { readonly data: Float32Array };
-      const bias = node.inputs[2] === undefined ? undefined : constants.get(node.inputs[2])?.data;
+      const bias = corrected(constants.get(node.inputs[2] ?? "")?.data, corrections.get(output));
       const isConvolution = node.operator === "Conv";
       const axis = isConvolution ? filterAxis(kernel).axis : 1;
       const shift = tiles && isConvolution && isForTiles(node, kernel) ? 1 : 0;
@@ -96,27 +94,11 @@ export function quantizeGraph(
   return { ...graph, nodes: writer.nodes, initializers: all.filter(({ name }) => used.has(name)) };
 }
 
-/**
- * Concatenations of values that nobody else looks at, all rounded: with one scale for all of them there is nothing left to
- * compute. What comes out of a maximum has the scale of what went in, and cannot take another one.
- */
-function joinedConcats(graph: OnnxGraph, links: Links, rounded: ReadonlySet<string>): ReadonlySet<GraphNode> {
-  const outputs = new Set(graph.outputs.map(({ name }) => name));
-  return new Set(
-    graph.nodes.filter(
-      ({ operator, inputs, outputs: [output = ""] }) =>
-        operator === "Concat" &&
-        rounded.has(output) &&
-        new Set(inputs).size === inputs.length &&
-        inputs.every(
-          (input) =>
-            rounded.has(input) &&
-            !outputs.has(input) &&
-            links.consumers.get(input)?.length === 1 &&
-            links.producers.get(input)?.operator !== "MaxPool",
-        ),
-    ),
-  );
+function corrected(
+  bias: Initializer["data"] | undefined,
+  correction: readonly number[] | undefined,
+): Initializer["data"] | undefined {
+  return correction ? Float32Array.from(correction, (shift, filter) => Number(bias?.[filter] ?? 0) + shift) : bias;
 }
 
 /**
