@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../../../errors.js";
 import type { NdArray } from "../../../ndarray.js";
 import type { Network, NetworkWeights, Weight } from "../../../network/network.js";
 import type { StepResult, TrainingOptions, TrainingState } from "../../trainable-backend.js";
@@ -43,6 +44,7 @@ export class TrainingSession {
     this.network = training.plan.network;
     this.graph = trainingGraph(training, options);
     this.update = optimizerUpdate(options.optimizer);
+    refuseTooLarge(training, 2 + this.update.slots.length);
     this.#variables = variablesOf(this.graph, this.update.slots);
     this.#options = options;
     this.#training = training;
@@ -188,6 +190,25 @@ export class TrainingSession {
     return this.#thread.close();
   }
 }
+
+/**
+ * Refuses a weight that does not fit into one memory of WebAssembly with its gradient and running values.
+ *
+ * @param arrays number of these, the weight included
+ */
+function refuseTooLarge({ plan, trained }: TrainingPlan, arrays: number): void {
+  for (const { layer, name, bytes } of trained) {
+    if (bytes * arrays <= largestMemory - 2 ** 16) continue;
+    throw new UnsupportedError(
+      `Cannot train network "${plan.network.name}" on onnx: the weight "${name}" of layer "${layer}" takes ${bytes} bytes, and ` +
+        `${arrays} times that with its gradient and what the optimizer keeps: expected less than 4 GiB. Let the layer stand ` +
+        "still (`trainable: false`), take an optimizer that keeps less, or use tfjsNode().",
+    );
+  }
+}
+
+/** Bytes that a memory of WebAssembly holds. */
+const largestMemory = 2 ** 32;
 
 /** All that a training changes, in the order in which it is read and written. */
 function variablesOf({ weights, statistics }: TrainingGraph, slots: readonly string[]): readonly Variable[] {
