@@ -1,4 +1,5 @@
 import { BackendUnavailableError, InvalidArgumentError, isCnnTransferError, UnsupportedError } from "../errors.js";
+import { checkNetwork } from "../network/check-network.js";
 import type { Network } from "../network/network.js";
 import { checkList } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
@@ -209,6 +210,7 @@ class FirstTrainableToStart extends FirstToStart<TrainableBackend> implements Au
   }
 
   async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
+    checkNetwork("network", network);
     options.signal?.throwIfAborted();
     let backend = await this.chosen();
     const skipped = [...this.skipped];
