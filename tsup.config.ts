@@ -9,7 +9,16 @@ type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
  * Libraries that are loaded late and only when asked for. tsup leaves `dependencies` and `peerDependencies` outside of
  * the bundle by itself; these it would pull in.
  */
-const external = [/^onnxruntime-/, /^@tensorflow\//, "sharp", "h5wasm", "h5wasm-plugins", "jsfive", "umap-js"];
+const external = [
+  /^onnxruntime-/,
+  /^@tensorflow\//,
+  "sharp",
+  "h5wasm",
+  "h5wasm-plugins",
+  "jsfive",
+  "umap-js",
+  "webgpu",
+];
 
 /** In the build for browsers every `./name.node.js` is its sibling `./name.browser.ts`. */
 const browserSiblings: Plugin = {
@@ -44,6 +53,7 @@ export default defineConfig(async (flags) => {
         // They run in threads of their own and are found beside the code that starts them, so that they are files and not parts.
         await copyFile("src/backends/onnx/session-worker.mjs", "dist/node/session-worker.mjs");
         await copyFile("src/backends/onnx/training/training-worker.mjs", "dist/node/training-worker.mjs");
+        await copyFile("src/backends/onnx/training/weight-memory.mjs", "dist/node/weight-memory.mjs");
       },
     },
     {

@@ -1,4 +1,7 @@
 import { defineConfig } from "vitest/config";
+import { offerSoftwareGpu } from "./test/support/software-gpu.js";
+
+offerSoftwareGpu();
 
 /** Tests of what is published: they build, pack and install the package first. */
 export default defineConfig({

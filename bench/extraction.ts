@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { mkdir, symlink } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -8,10 +8,11 @@ import { FeatureExtractor, HDF5DatasetWriter, type ImageSource, imageFolder, ima
 import { drawAnimals } from "../examples/draw-animals.js";
 import { createStepMeter, limitOf, processorSeconds, type StepSeconds } from "./extraction-limit.js";
 import { fastDecoding } from "./fast-decoding.js";
-import { kerasPipeline } from "./keras.js";
-import { extractedNetworks, type MeasuredNetwork } from "./networks.js";
-import { median, printTable } from "./report.js";
+import { type MeasuredNetwork, measuredNetworks } from "./networks.js";
+import { runPython } from "./python.js";
+import { compare, type Lane, median, printTable, rowOf } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const batchSize = 32;
 const allRounds = 3;
@@ -25,28 +26,22 @@ const squeezenetWeights = fileURLToPath(
  * what fast decoding gains; and memory over many pictures.
  */
 export async function extraction({ quick }: { readonly quick: boolean }): Promise<void> {
-  const temporary = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
-  try {
+  await inTemporaryFolder(async (temporary) => {
     const folder = existsSync(photographs) ? photographs : path.join(temporary, "drawn");
     if (folder !== photographs) await drawAnimals(folder, 100, 0);
     const images = await imageFolder(folder);
     const paths = images.images.flatMap(({ image }) => (typeof image === "string" ? [image] : []));
-    for (const each of quick ? extractedNetworks.slice(1) : extractedNetworks) {
-      const measured = quick ? { ...each, pictures: 150 } : each;
+    for (const each of quick ? measuredNetworks.slice(-1) : measuredNetworks) {
+      const measured = quick ? { ...each, pictures: 300 } : each;
       const linked = path.join(temporary, measured.backbone);
       await linkPictures(paths, measured.pictures, linked);
       await extractionOf(measured, paths, linked, path.join(temporary, `${measured.backbone}.hdf5`), quick);
     }
     if (quick) return;
-    await fastDecoding(
-      paths,
-      path.join(temporary, "large"),
-      existsSync(squeezenetWeights) ? squeezenetWeights : "random",
-    );
+    const weights = existsSync(squeezenetWeights) ? squeezenetWeights : "random";
+    await fastDecoding(paths, path.join(temporary, "large"), weights);
     await memory(paths, path.join(temporary, "many.hdf5"));
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
+  });
 }
 
 /** A folder of two classes with so many pictures, some of which may be the same. */
@@ -62,7 +57,8 @@ async function linkPictures(paths: readonly string[], count: number, folder: str
 interface Round {
   readonly steps: StepSeconds;
   readonly job: WholeJob;
-  readonly keras: number | undefined;
+  /** Images per second of the same in Python, by how pictures are read. */
+  readonly keras: Readonly<Record<string, number>> | undefined;
 }
 
 async function extractionOf(
@@ -80,48 +76,63 @@ async function extractionOf(
   for (let round = 0; round < rounds; round++) {
     const steps = await meter.measure();
     const job = await wholeJob(measured, images, file);
-    const keras = quick ? undefined : (await kerasPipeline("extraction", backbone, folder))?.imagesPerSecond;
+    const keras = await runPython<Readonly<Record<string, number>>>("extraction_peer.py", backbone, folder);
     measuredRounds.push({ steps, job, keras });
   }
   await meter.dispose();
-  const middle = (figure: (round: Round) => number): number => median(measuredRounds.map(figure));
-  const ms = (step: keyof StepSeconds) => `${(middle(({ steps }) => steps[step]) * 1000).toFixed(2)} ms/image`;
-  const shareOf = (speed: (round: Round) => number): string => {
-    const shares = measuredRounds.map((round) => speed(round) / limitOf(round.steps));
-    return `${median(shares).toFixed(2)} of the limit (${Math.min(...shares).toFixed(2)} to ${Math.max(...shares).toFixed(2)})`;
-  };
-  const speed = (figure: (round: Round) => number) => `${middle(figure).toFixed(1)} images/s`;
-  const hasKeras = measuredRounds.every(({ keras }) => keras !== undefined);
-  printTable(`${backbone} features of ${pictures} pictures, batch ${batchSize}, medians of ${rounds} rounds`, [
-    { what: "decode, processor time alone", figure: ms("decode") },
-    { what: "resize, processor time alone", figure: ms("resize") },
-    { what: "forward, processor time alone", figure: ms("forward") },
-    { what: "limit: cores / the three", figure: speed(({ steps }) => limitOf(steps)), ratio: "1.00" },
-    {
-      what: "JPEG folder to closed HDF5 file",
-      figure: speed(({ job }) => job.imagesPerSecond),
-      ratio: shareOf(({ job }) => job.imagesPerSecond),
-    },
-    {
-      what: "  its processor time",
-      figure: `${(middle(({ job }) => job.processorSeconds) * 1000).toFixed(2)} ms/image`,
-      ratio: `${middle(({ steps, job }) => processorSeconds(steps) / job.processorSeconds).toFixed(2)} of it are the three; it kept ${middle(({ job }) => job.cores).toFixed(2)} of ${os.availableParallelism()} cores busy`,
-    },
-    {
-      what: "  its longest block of the event loop",
-      figure: `${middle(({ job }) => job.longestBlock).toFixed(1)} ms`,
-      ratio: `99 % below ${middle(({ job }) => job.usualBlock).toFixed(1)} ms`,
-    },
-    ...(hasKeras
-      ? [
+  const all = (figure: (round: Round) => number | undefined): readonly number[] =>
+    measuredRounds.map(figure).filter((each) => each !== undefined);
+  const peer = (what: string, how: string): Lane => ({ what, role: "peer", figures: all(({ keras }) => keras?.[how]) });
+  const ours = all(({ job }) => job.imagesPerSecond);
+  const busy = median(all(({ job }) => job.cores));
+  const share = median(all(({ steps, job }) => processorSeconds(steps) / job.processorSeconds));
+  const ms = (figure: (round: Round) => number) => all((round) => 1000 * figure(round));
+  printTable(
+    `${backbone}, JPEG folder of ${pictures} pictures to closed HDF5 file, batch ${batchSize}, medians of ${rounds} rounds`,
+    [
+      ...compare(
+        [
           {
-            what: "the same in Python: Keras, Pillow, h5py",
-            figure: speed(({ keras }) => keras as number),
-            ratio: shareOf(({ keras }) => keras as number),
+            what: "limit: cores / (decode + resize + forward)",
+            role: "limit",
+            figures: all(({ steps }) => limitOf(steps)),
           },
-        ]
-      : []),
-  ]);
+          { what: "FeatureExtractor, HDF5DatasetWriter", role: "ours", figures: ours },
+          peer("Keras, Pillow in threads, h5py", "threads"),
+          peer("Keras, pictures of tf.data, h5py", "tf_data"),
+          peer("Keras, Pillow one by one, h5py", "load_img"),
+        ],
+        { name: "images/s", faster: "more" },
+      ),
+      rowOf(
+        "decode, processor time alone",
+        ms(({ steps }) => steps.decode),
+        "ms/image",
+      ),
+      rowOf(
+        "resize, processor time alone",
+        ms(({ steps }) => steps.resize),
+        "ms/image",
+      ),
+      rowOf(
+        "forward, processor time alone",
+        ms(({ steps }) => steps.forward),
+        "ms/image",
+      ),
+      rowOf(
+        "processor time of the whole job",
+        ms(({ job }) => job.processorSeconds),
+        "ms/image",
+        `${share.toFixed(2)} of it are the three; it kept ${busy.toFixed(2)} of ${os.availableParallelism()} cores busy`,
+      ),
+      rowOf(
+        "longest block of the event loop",
+        all(({ job }) => job.longestBlock),
+        "ms",
+        `99 % below ${median(all(({ job }) => job.usualBlock)).toFixed(1)} ms`,
+      ),
+    ],
+  );
 }
 
 interface WholeJob {

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { FeatureExtractor, imageList, onnx } from "cnn-transfer";
 import sharp from "sharp";
-import { median, printTable } from "./report.js";
+import { compare, inTurns, printTable } from "./report.js";
 
 const [height, width, tiles] = [3000, 4000, 8];
 const photographs = 24;
@@ -19,28 +19,29 @@ export async function fastDecoding(paths: readonly string[], folder: string, wei
   const backbone = "squeezenet";
   await using exact = await FeatureExtractor.create({ backbone, weights, backend: onnx() });
   await using fast = await FeatureExtractor.create({ backbone, weights, backend: onnx(), decode: "fast" });
-  const speeds: Record<"exact" | "fast", number[]> = { exact: [], fast: [] };
   const features = { exact: new Float32Array(0), fast: new Float32Array(0) };
-  for (let round = 0; round < rounds; round++) {
-    for (const [mode, extractor] of [["exact", exact] as const, ["fast", fast] as const]) {
-      const start = performance.now();
-      features[mode] = (await extractor.extract(imageList(large).images.map(({ image }) => image)))
-        .data as Float32Array<ArrayBuffer>;
-      speeds[mode].push((photographs * 1000) / (performance.now() - start));
-    }
-  }
+  const extract = async (mode: "exact" | "fast", extractor: FeatureExtractor): Promise<number> => {
+    const start = performance.now();
+    const { data } = await extractor.extract(imageList(large).images.map(({ image }) => image));
+    features[mode] = data as Float32Array<ArrayBuffer>;
+    return (photographs * 1000) / (performance.now() - start);
+  };
+  const turns = [() => extract("exact", exact), () => extract("fast", fast)];
+  for (const turn of turns) await turn();
+  const [ofExact = [], ofFast = []] = await inTurns(rounds, turns);
   const row = features.exact.length / photographs;
   const cosines = large.map((_, i) =>
     cosine(features.exact.subarray(i * row, (i + 1) * row), features.fast.subarray(i * row, (i + 1) * row)),
   );
   const mean = cosines.reduce((sum, each) => sum + each, 0) / photographs;
   printTable(`${backbone} features of ${photographs} photographs of ${height}x${width}, medians of ${rounds} rounds`, [
-    { what: 'decode: "exact"', figure: `${median(speeds.exact).toFixed(1)} images/s`, ratio: "1.00" },
-    {
-      what: 'decode: "fast"',
-      figure: `${median(speeds.fast).toFixed(1)} images/s`,
-      ratio: `${median(speeds.fast.map((speed, i) => speed / (speeds.exact[i] as number))).toFixed(2)} of exact`,
-    },
+    ...compare(
+      [
+        { what: 'decode: "exact"', role: "peer", figures: ofExact },
+        { what: 'decode: "fast"', role: "ours", figures: ofFast },
+      ],
+      { name: "images/s", faster: "more" },
+    ),
     {
       what: "cosine of the two's features",
       figure: `mean ${mean.toFixed(5)}`,

@@ -1,86 +1,108 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import {
-  type Backend,
-  createNetwork,
-  featureNetwork,
-  isCnnTransferError,
-  type NdArray,
-  onnx,
-  tfjsNode,
-  tfjsWasm,
-} from "cnn-transfer";
-import { kerasPipeline } from "./keras.js";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { createNetwork, featureNetwork, type LoadedNetwork, type NdArray, type Network, toOnnx } from "cnn-transfer";
+import { installedBackends } from "./backends.js";
 import { type MeasuredNetwork, measuredNetworks } from "./networks.js";
-import { gigaflopsOf, peakGigaflops } from "./peak.js";
-import { fastest, printTable, type Row } from "./report.js";
+import { gigaflopsOf, type PeakMeter } from "./peak.js";
+import { type PythonPeer, startPython } from "./python.js";
+import { compare, inTurns, type Lane, printTable, timed } from "./report.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
-const builtTfjsNode = fileURLToPath(new URL("../.tfjs-node/node_modules/@tensorflow/tfjs-node", import.meta.url));
-
-/** Networks without top, uint8 pixels in, pooled features out: each backend and batch size, beside Keras. */
-export async function forward({ quick }: { readonly quick: boolean }): Promise<void> {
-  const peak = await peakGigaflops();
-  for (const measured of measuredNetworks) await forwardOf(measured, peak, quick);
+/** One who computes a batch, once it is its turn. */
+interface Runner extends Pick<Lane, "what" | "role"> {
+  /** Milliseconds per picture. */
+  measure(): Promise<number>;
 }
 
-async function forwardOf(measured: MeasuredNetwork, peak: number, quick: boolean): Promise<void> {
-  const { backbone, weights, size, layer, times } = measured;
-  const network = await createNetwork(backbone, { weights, imageSize: size });
-  const { network: features } = featureNetwork(network, {
-    layers: [layer],
-    pooling: "avg",
-    preprocess: "caffe",
-    imageSize: size,
-  });
-  const [height, width] = size;
-  const work = gigaflopsOf(network);
-  const rows: Row[] = [
-    {
-      what: "limit: a product of large matrices on onnx",
-      figure: `${((work / peak) * 1000).toFixed(2)} ms/image`,
-      ratio: `${peak.toFixed(0)} GFLOP/s; the network has ${work.toFixed(2)} GFLOP`,
-    },
-  ];
-  const best = new Map<number, number>();
-  const plans: readonly (readonly [Backend, readonly number[]])[] = [
-    [onnx(), quick ? [1, 8] : [1, 8, 32]],
-    [existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode }) : tfjsNode(), [1, 8, 32]],
-    [tfjsWasm(), [1, 8]],
-  ];
-  for (const [backend, batchSizes] of quick ? plans.slice(0, 1) : plans) {
+/** Batch sizes; tfjs-wasm takes a second for a picture of VGG16, and no less in a large batch. */
+const batchSizes = [1, 8, 32];
+const largestOnWasm = 8;
+
+/** Networks without top, uint8 pixels in, pooled features out: each backend and batch size, beside Keras and a bare session. */
+export async function forward({ quick, peak }: { readonly quick: boolean; readonly peak: PeakMeter }): Promise<void> {
+  await inTemporaryFolder(async (folder) => {
+    const peer = startPython("forward_peer.py");
     try {
-      await backend.init();
-    } catch (error) {
-      if (!isCnnTransferError(error, "BackendUnavailableError")) throw error;
-      rows.push({ what: backend.name, figure: "not installed" });
-      continue;
+      for (const measured of quick ? measuredNetworks.slice(-1) : measuredNetworks) {
+        await forwardOf(measured, { peak, quick, peer, folder });
+      }
+    } finally {
+      await peer?.stop();
     }
-    const loaded = await backend.load(features);
-    for (const batchSize of batchSizes) {
-      const pixels: NdArray<"uint8"> = {
-        dtype: "uint8",
-        shape: [batchSize, height, width, 3],
-        data: Uint8Array.from({ length: batchSize * height * width * 3 }, (_, i) => (i * 2654435761) >>> 24),
-      };
-      await loaded.run([pixels]);
-      const perImage = (await fastest(times, () => loaded.run([pixels]))) / batchSize;
-      const reference = best.get(batchSize) ?? perImage;
-      best.set(batchSize, reference);
-      rows.push({
-        what: `${backend.description}, batch ${batchSize}`,
-        figure: `${perImage.toFixed(2)} ms/image`,
-        ratio: `${(perImage / reference).toFixed(2)}x`,
-      });
+  });
+}
+
+interface ForwardContext {
+  readonly peak: PeakMeter;
+  readonly quick: boolean;
+  readonly peer: PythonPeer | undefined;
+  readonly folder: string;
+}
+
+async function forwardOf(
+  { backbone, weights, size, layer, preprocess, rounds }: MeasuredNetwork,
+  { peak, quick, peer, folder }: ForwardContext,
+): Promise<void> {
+  const network = await createNetwork(backbone, { weights, imageSize: size });
+  const cut = { layers: [layer], pooling: "avg", preprocess, imageSize: size } as const;
+  const { network: features } = featureNetwork(network, cut);
+  const file = path.join(folder, `${backbone}.onnx`);
+  await writeFile(file, toOnnx(features));
+  const loaded = await loadEverywhere(features);
+  const work = gigaflopsOf(network);
+  for (const batchSize of quick ? batchSizes.slice(0, 2) : batchSizes) {
+    const pixels = noise(batchSize, size);
+    const backends: Runner[] = [...loaded].flatMap(([what, backend]): Runner[] =>
+      what.startsWith("tfjs-backend-wasm") && batchSize > largestOnWasm
+        ? []
+        : [{ what, role: "ours", measure: async () => (await timed(() => backend.run([pixels]))) / batchSize }],
+    );
+    const runners: Runner[] = [
+      {
+        what: `limit: ${work.toFixed(2)} GFLOP of products as fast as that of large matrices`,
+        role: "limit",
+        measure: async () => (work / (await peak.gigaflops())) * 1000,
+      },
+      ...backends,
+    ];
+    if (peer) {
+      runners.push(
+        {
+          what: "Keras",
+          role: "peer",
+          measure: () => peer.ask(`keras ${backbone} ${batchSize}`),
+        },
+        {
+          what: "bare session of onnxruntime in Python",
+          role: "peer",
+          measure: () => peer.ask(`onnxruntime ${file} ${batchSize}`),
+        },
+      );
     }
-    await loaded.dispose();
+    for (const { measure } of runners) await measure();
+    const times = quick ? 3 : rounds;
+    const figures = await inTurns(
+      times,
+      runners.map(({ measure }) => measure),
+    );
+    printTable(
+      `${backbone} without top, ${size.join("x")}, forward, batch ${batchSize}, medians of ${times} rounds`,
+      compare(
+        runners.map(({ what, role }, at) => ({ what, role, figures: figures[at] ?? [] })),
+        { name: "ms/image", faster: "less" },
+      ),
+    );
   }
-  const keras = quick ? undefined : await kerasPipeline("forward", backbone);
-  for (const [batchSize, perImage] of Object.entries(keras ?? {})) {
-    rows.push({
-      what: `Keras on TensorFlow, batch ${batchSize}`,
-      figure: `${perImage.toFixed(2)} ms/image`,
-      ratio: `${(perImage / (best.get(Number(batchSize)) ?? perImage)).toFixed(2)}x`,
-    });
-  }
-  printTable(`${backbone} without top, ${height}x${width}, forward`, rows);
+  for (const each of loaded.values()) await each.dispose();
+}
+
+async function loadEverywhere(network: Network): Promise<ReadonlyMap<string, LoadedNetwork>> {
+  const loaded = new Map<string, LoadedNetwork>();
+  for (const backend of await installedBackends()) loaded.set(backend.description, await backend.load(network));
+  return loaded;
+}
+
+function noise(count: number, [height, width]: readonly [number, number]): NdArray<"uint8"> {
+  const data = Uint8Array.from({ length: count * height * width * 3 }, (_, i) => (i * 2654435761) >>> 24);
+  return { dtype: "uint8", shape: [count, height, width, 3], data };
 }

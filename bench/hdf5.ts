@@ -1,11 +1,12 @@
-import { mkdtemp, rm, statfs } from "node:fs/promises";
+import { rm, statfs } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { HDF5DatasetGenerator, HDF5DatasetWriter } from "cnn-transfer";
-import { hdf5Peer } from "./hdf5-peer.js";
 import { readBatches, readRows, writePlainly } from "./plain-files.js";
-import { median, printTable, type Row } from "./report.js";
+import { runPython } from "./python.js";
+import { compare, type Lane, median, printTable, type Row } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 const batchSize = 32;
 /** Features of VGG16: with pooling 2 kB a row, without 100 kB. */
@@ -20,12 +21,6 @@ interface Job {
   readonly rows: number;
   readonly rounds: number;
   readonly heading: string;
-}
-
-/** One who does the same work: rows per second in each round, or nothing where it is not there. */
-interface Lane {
-  readonly what: string;
-  readonly rates: readonly number[];
 }
 
 /**
@@ -44,27 +39,30 @@ export async function hdf5(options: { readonly gigabytes: number; readonly round
     const rows = Math.floor((size * 1e9) / rowBytes / batchSize) * batchSize;
     const heading = `HDF5 data set of ${rows} rows of ${(rowBytes / 1000).toFixed(0)} kB, ${((rows * rowBytes) / 1e9).toFixed(2)} GB`;
     const job: Job = { width, rowBytes, rows, rounds, heading };
-    const folder = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
-    try {
+    await inTemporaryFolder(async (folder) => {
       const { bavail, bsize } = await statfs(folder);
       if (bavail * bsize < 2.2 * rows * rowBytes) {
         throw new Error(`${os.tmpdir()} has too little space for two files of ${size} GB`);
       }
       const file = path.join(folder, "features.hdf5");
-      if (gigabytes > manyGigabytes) {
-        await memory(job, file);
-      } else {
-        await writing(job, folder, file);
-        await reading(job, file);
-      }
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+      if (gigabytes > manyGigabytes) return memory(job, file);
+      await writing(job, folder, file);
+      await reading(job, file);
+    });
   }
 }
 
+/** Rows per second of the same work done by h5py, by what is done with the file. */
+async function h5py(
+  task: "write" | "read",
+  file: string,
+  { rows, width }: Job,
+): Promise<Readonly<Record<string, number>>> {
+  return (await runPython("hdf5_peer.py", task, file, String(rows), String(width))) ?? {};
+}
+
 async function writing(job: Job, folder: string, file: string): Promise<void> {
-  const { rows, rounds, rowBytes, heading } = job;
+  const { rows, rounds, heading } = job;
   const batch = features(job.width);
   const limit = { written: [] as number[], stored: [] as number[] };
   const ours = { written: [] as number[], stored: [] as number[] };
@@ -83,7 +81,7 @@ async function writing(job: Job, folder: string, file: string): Promise<void> {
       ours.stored.push(rows / stored);
     },
     async () => {
-      const { write } = (await hdf5Peer("write", other, job)) ?? {};
+      const { write } = await h5py("write", other, job);
       if (write) peer.push(write);
     },
   ];
@@ -94,19 +92,21 @@ async function writing(job: Job, folder: string, file: string): Promise<void> {
       await rm(other, { force: true });
     }
   }
-  printTable(`${heading}: writing in batches of ${batchSize} until the disk has them, median of ${rounds}`, [
-    ...compare(rowBytes, [
-      { what: "limit: fs.writeSync, fs.fsyncSync", rates: limit.stored },
-      { what: "HDF5DatasetWriter, with checksum", rates: ours.stored },
-      { what: "h5py, os.fsync", rates: peer },
+  printTable(
+    `${heading}: writing in batches of ${batchSize} until the disk has them, medians of ${rounds} rounds`,
+    rowRates(job, [
+      { what: "limit: fs.writeSync, fs.fsyncSync", role: "limit", figures: limit.stored },
+      { what: "HDF5DatasetWriter, with checksum and journal", role: "ours", figures: ours.stored },
+      { what: "h5py", role: "peer", figures: peer },
     ]),
-  ]);
-  printTable("  of this, until the system has them", [
-    ...compare(rowBytes, [
-      { what: "limit: fs.writeSync", rates: limit.written },
-      { what: "HDF5DatasetWriter, the disk at work already", rates: ours.written },
+  );
+  printTable(
+    `${heading}: of this, until the system has them`,
+    rowRates(job, [
+      { what: "limit: fs.writeSync", role: "limit", figures: limit.written },
+      { what: "HDF5DatasetWriter, the disk at work already", role: "ours", figures: ours.written },
     ]),
-  ]);
+  );
 }
 
 /** Seconds until all rows were flushed, and until the file was closed. */
@@ -147,20 +147,20 @@ async function reading(job: Job, file: string): Promise<void> {
     sequential.ours.push(rows / (await pass(inOrder, rows)));
     shuffled.limit.push(rows / readRows(file, rowBytes, order, batchSize));
     shuffled.ours.push(rows / (await pass(mixed, rows)));
-    const peer = await hdf5Peer("read", file, job);
-    if (peer?.sequential) sequential.peer.push(peer.sequential);
-    if (peer?.shuffled) shuffled.peer.push(peer.shuffled);
+    const peer = await h5py("read", file, job);
+    if (peer.sequential) sequential.peer.push(peer.sequential);
+    if (peer.shuffled) shuffled.peer.push(peer.shuffled);
   }
   for (const [kind, { limit, ours, peer }] of Object.entries({
     "rows in order": sequential,
     "shuffled single rows": shuffled,
   })) {
     printTable(
-      `${heading}: ${kind}, batches of ${batchSize}, from the system's memory, median of ${rounds}`,
-      compare(rowBytes, [
-        { what: "limit: fs.readSync", rates: limit },
-        { what: "HDF5DatasetGenerator", rates: ours },
-        { what: "h5py", rates: peer },
+      `${heading}: ${kind}, batches of ${batchSize}, from the system's memory, medians of ${rounds} rounds`,
+      rowRates(job, [
+        { what: "limit: fs.readSync", role: "limit", figures: limit },
+        { what: "HDF5DatasetGenerator", role: "ours", figures: ours },
+        { what: "h5py", role: "peer", figures: peer },
       ]),
     );
   }
@@ -205,18 +205,11 @@ function features(width: number): Float32Array {
   return batch;
 }
 
-/** The lanes with what they reach of the first, the limit, and how often the last, the peer, goes into them. */
-function compare(rowBytes: number, lanes: readonly Lane[]): readonly Row[] {
-  const [limit, , peer] = lanes.map(({ rates }) => median(rates));
-  return lanes
-    .filter(({ rates }) => rates.length > 0)
-    .map(({ what, rates }) => {
-      const rate = median(rates);
-      const ofPeer = peer ? `, ${(rate / peer).toFixed(2)} x h5py` : "";
-      return {
-        what,
-        figure: `${((rate * rowBytes) / 1e6).toFixed(0)} MB/s, ${rate.toFixed(0)} rows/s`,
-        ratio: `${(rate / (limit ?? Number.NaN)).toFixed(2)} of the limit${ofPeer}`,
-      };
-    });
+/** Lines of rows per second, with the bytes that these are. */
+function rowRates({ rowBytes }: Job, lanes: readonly Lane[]): readonly Row[] {
+  const withBytes = lanes.map((lane) => ({
+    ...lane,
+    note: `${((median(lane.figures) * rowBytes) / 1e6).toFixed(0)} MB/s`,
+  }));
+  return compare(withBytes, { name: "rows/s", faster: "more" });
 }

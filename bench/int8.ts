@@ -1,58 +1,123 @@
-import { type BackboneName, createNetwork, featureNetwork, type NdArray, onnx, resolveBackbone } from "cnn-transfer";
-import { median, printTable, type Row } from "./report.js";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import {
+  createNetwork,
+  featureNetwork,
+  type LoadedNetwork,
+  type NdArray,
+  onnx,
+  type QuantizingBackend,
+  resolveBackbone,
+  toOnnx,
+} from "cnn-transfer";
+import { gigaflopsOf, matrix, productGigaflop, productNetwork } from "./peak.js";
+import { type PythonPeer, startPython } from "./python.js";
+import { compare, inTurns, printTable, timed } from "./report.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
 /** Networks that are measured; weights that cannot be had offline are random, which says nothing of what is lost. */
-const networks: readonly { readonly backbone: BackboneName; readonly weights: "random" | "imagenet" }[] = [
+const networks = [
   { backbone: "vgg16", weights: "random" },
   { backbone: "resnet50", weights: "random" },
   { backbone: "squeezenet", weights: "random" },
   { backbone: "mobilenet", weights: "random" },
   { backbone: "vgg-mini", weights: "imagenet" },
-];
+] as const;
 
 const batchSize = 8;
-const rounds = 5;
 
-/** The forward pass in 8-bit integers beside that in float32, in turns: uint8 pixels in, pooled features out. */
+/**
+ * The forward pass in 8-bit integers, uint8 pixels in, pooled features out, in turns with that in float32, and with what
+ * onnxruntime's own quantization in Python makes of the same graph.
+ */
 export async function int8({ quick }: { readonly quick: boolean }): Promise<void> {
   const backend = onnx();
-  const rows: Row[] = [];
-  for (const { backbone, weights } of quick ? networks.slice(2) : networks) {
-    const { imageSize, layer, preprocess } = resolveBackbone(backbone);
-    const plain = await createNetwork(backbone, { weights });
-    const { network } = featureNetwork(plain, { layers: [layer], pooling: "avg", preprocess, imageSize });
-    const pixels = stripes(batchSize, imageSize);
-    const calibration = await backend.calibrate(network, {
-      rangeBatches: [stripes(2, imageSize)],
-      judgingBatches: [pixels],
-      meanCosine: -1,
-      minimumCosine: -1,
-    });
-    const float32 = await backend.load(network);
-    const integers = await backend.loadQuantized(network, calibration);
-    const times: [number[], number[]] = [[], []];
-    for (let round = 0; round <= rounds; round++) {
-      for (const [lane, loaded] of [float32, integers].entries()) {
-        const start = performance.now();
-        await loaded.run([pixels]);
-        // The first run sets up memory.
-        if (round > 0) times[lane]?.push((performance.now() - start) / batchSize);
+  const product = await loadProduct(backend);
+  await inTemporaryFolder(async (folder) => {
+    const peer = startPython("forward_peer.py");
+    try {
+      for (const each of quick ? networks.slice(-1) : networks) {
+        await int8Of(each, { backend, peer, folder, rounds: quick ? 3 : 7, product });
       }
+    } finally {
+      await peer?.stop();
     }
-    await float32.dispose();
-    await integers.dispose();
-    const [slow, fast] = times.map(median) as [number, number];
-    const lost = weights === "random" ? "" : `, mean cosine ${calibration.quality.meanCosine.toFixed(4)}`;
-    rows.push(
-      { what: `${backbone}, float32`, figure: `${slow.toFixed(2)} ms/image` },
-      {
-        what: `${backbone}, int8`,
-        figure: `${fast.toFixed(2)} ms/image`,
-        ratio: `${(slow / fast).toFixed(2)}x as fast${lost}`,
-      },
-    );
-  }
-  printTable(`8-bit integers on ${backend.description}, batch ${batchSize}, median of ${rounds}`, rows);
+  });
+  await product.dispose();
+}
+
+interface Int8Context {
+  readonly backend: QuantizingBackend;
+  readonly peer: PythonPeer | undefined;
+  readonly folder: string;
+  readonly rounds: number;
+  /** A large product of matrices of 8-bit integers. */
+  readonly product: LoadedNetwork;
+}
+
+async function int8Of(
+  { backbone, weights }: (typeof networks)[number],
+  { backend, peer, folder, rounds, product }: Int8Context,
+): Promise<void> {
+  const { imageSize, layer, preprocess } = resolveBackbone(backbone);
+  const plain = await createNetwork(backbone, { weights });
+  const { network } = featureNetwork(plain, { layers: [layer], pooling: "avg", preprocess, imageSize });
+  const file = path.join(folder, `${backbone}.onnx`);
+  await writeFile(file, toOnnx(network));
+  const pixels = stripes(batchSize, imageSize);
+  const calibration = await backend.calibrate(network, {
+    rangeBatches: [stripes(2, imageSize)],
+    judgingBatches: [pixels],
+    meanCosine: -1,
+    minimumCosine: -1,
+  });
+  const float32 = await backend.load(network);
+  const integers = await backend.loadQuantized(network, calibration);
+  const work = gigaflopsOf(plain);
+  const x = matrix();
+  const turns = [
+    async () => (work / productGigaflop) * (await timed(() => product.run([x]))),
+    async () => (await timed(() => float32.run([pixels]))) / batchSize,
+    async () => (await timed(() => integers.run([pixels]))) / batchSize,
+    ...(peer ? [() => peer.ask(`quantized ${file} ${batchSize}`)] : []),
+  ];
+  // The first run sets up memory.
+  for (const turn of turns) await turn();
+  const [limit = [], ofFloat32 = [], ofIntegers = [], ofPeer = []] = await inTurns(rounds, turns);
+  await float32.dispose();
+  await integers.dispose();
+  printTable(
+    `${backbone} in 8-bit integers on ${backend.description}, batch ${batchSize}, medians of ${rounds} rounds`,
+    compare(
+      [
+        {
+          what: `limit: ${work.toFixed(2)} G operations as fast as a large product in 8-bit integers`,
+          role: "limit",
+          figures: limit,
+        },
+        {
+          what: "int8",
+          role: "ours",
+          figures: ofIntegers,
+          note: weights === "random" ? undefined : `mean cosine ${calibration.quality.meanCosine.toFixed(4)}`,
+        },
+        { what: "float32", role: "peer", figures: ofFloat32 },
+        { what: "onnxruntime's quantize_static in Python, per channel", role: "peer", figures: ofPeer },
+      ],
+      { name: "ms/image", faster: "less" },
+    ),
+  );
+}
+
+async function loadProduct(backend: QuantizingBackend): Promise<LoadedNetwork> {
+  const network = productNetwork();
+  const calibration = await backend.calibrate(network, {
+    rangeBatches: [matrix()],
+    judgingBatches: [matrix()],
+    meanCosine: -1,
+    minimumCosine: -1,
+  });
+  return backend.loadQuantized(network, calibration);
 }
 
 /** Pictures of coloured stripes. */

@@ -1,15 +1,10 @@
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { createRandom, HDF5DatasetGenerator, HDF5DatasetWriter, LogisticRegression } from "cnn-transfer";
-import { printTable, type Row } from "./report.js";
+import type { PeakMeter } from "./peak.js";
+import { runPython } from "./python.js";
+import { compare, inTurns, printTable } from "./report.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-const python = path.resolve(here, "../.venv/bin/python");
 const classes = 3;
 const iterations = 20;
 /** Pooled features of many pictures, and unpooled ones of few: some 40 and 100 MB. */
@@ -18,53 +13,80 @@ const sizes = [
   { rows: 1_000, width: 25_088 },
 ];
 
-/** The same twenty iterations of logistic regression here, from memory and from the file in each pass, and in scikit-learn. */
-export async function logistic({ quick }: { readonly quick: boolean }): Promise<void> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
-  try {
-    for (const size of quick ? sizes.slice(1) : sizes) await oneSize(path.join(folder, `${size.width}.hdf5`), size);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+interface LogisticOptions {
+  readonly quick: boolean;
+  readonly peak: PeakMeter;
 }
 
-async function oneSize(file: string, { rows, width }: (typeof sizes)[number]): Promise<void> {
+/** The same twenty iterations of logistic regression here, from memory and from the file in each pass, and in scikit-learn. */
+export async function logistic(options: LogisticOptions): Promise<void> {
+  await inTemporaryFolder(async (folder) => {
+    for (const size of options.quick ? sizes.slice(0, 1) : sizes) {
+      await oneSize(path.join(folder, `${size.width}.hdf5`), size, options);
+    }
+  });
+}
+
+interface PeerFit {
+  readonly seconds: number;
+  readonly iterations: number;
+  readonly coefficient: number;
+}
+
+async function oneSize(
+  file: string,
+  { rows, width }: (typeof sizes)[number],
+  { quick, peak }: LogisticOptions,
+): Promise<void> {
+  const rounds = quick ? 1 : 5;
   await writeFeatures(file, rows, width);
   await using data = await HDF5DatasetGenerator.open(file, { batchSize: Math.ceil(2 ** 22 / (4 * width)) });
-  const timed = async (cacheBytes: number) => {
+  let coefficient = Number.NaN;
+  const fitOnce = async (cacheBytes: number): Promise<number> => {
     const start = performance.now();
     const model = await LogisticRegression.fit(data, { C: 0.1, tol: 0, maxIter: iterations, cacheBytes });
-    return { seconds: (performance.now() - start) / 1000, model };
+    coefficient = model.coefficients.data[0] as number;
+    return (performance.now() - start) / 1000;
   };
-  const streamed = await timed(0);
-  const kept = await timed(2 ** 30);
-  const lines: [string, number][] = [
-    ["LogisticRegression, rows in memory", kept.seconds],
-    ["LogisticRegression, rows from the file in each pass", streamed.seconds],
-  ];
-  let peer: number | undefined;
-  if (existsSync(python)) {
-    const { stdout } = await promisify(execFile)(python, [
-      path.join(here, "logistic_peer.py"),
+  const single: number[] = [];
+  const peer = async (): Promise<number> => {
+    const fits = await runPython<Readonly<Record<"float64" | "float32", PeerFit>>>(
+      "logistic_peer.py",
       file,
       String(iterations),
-    ]);
-    const result = JSON.parse(stdout);
-    const ours = kept.model.coefficients.data[0] as number;
-    if (result.iterations !== iterations || Math.abs(result.coefficient - ours) > 1e-6 * Math.abs(ours)) {
-      throw new Error(`the two did not compute the same: ${result.coefficient} and ${ours}`);
+    );
+    if (!fits) return Number.NaN;
+    const { float64, float32 } = fits;
+    if (float64.iterations !== iterations || !(Math.abs(float64.coefficient / coefficient - 1) < 1e-6)) {
+      throw new Error(`the two did not compute the same: ${float64.coefficient} and ${coefficient}`);
     }
-    peer = result.load + result.fit;
-    lines.push(["scikit-learn in 64 bits, with loading", result.load + result.fit]);
-  }
+    single.push(float32.seconds);
+    return float64.seconds;
+  };
+  // Before the peer is compared with it, and to let the compiler do its work.
+  await fitOnce(2 ** 30);
+  const gigabytes = ((iterations + 1) * 4 * rows * width) / 1e9;
+  const [limit = [], kept = [], streamed = [], double = []] = await inTurns(rounds, [
+    async () => gigabytes / (await peak.gigabytesPerSecond()),
+    () => fitOnce(2 ** 30),
+    () => fitOnce(0),
+    peer,
+  ]);
   printTable(
-    `Logistic regression, ${iterations} iterations on ${rows} x ${width} features, ${classes} classes`,
-    lines.map(
-      ([what, seconds]): Row => ({
-        what,
-        figure: `${seconds.toFixed(2)} s`,
-        ...(peer ? { ratio: (seconds / peer).toFixed(2) } : {}),
-      }),
+    `Logistic regression, ${iterations} iterations on ${rows} x ${width} features, ${classes} classes, medians of ${rounds} rounds`,
+    compare(
+      [
+        {
+          what: "limit: the rows once per iteration, at the speed of copying memory",
+          role: "limit",
+          figures: limit,
+        },
+        { what: "LogisticRegression, rows in memory", role: "ours", figures: kept },
+        { what: "LogisticRegression, rows from the file in each pass", role: "ours", figures: streamed },
+        { what: "scikit-learn in 64 bits", role: "peer", figures: double.filter(Number.isFinite) },
+        { what: "scikit-learn in 32 bits", role: "peer", figures: single },
+      ],
+      { name: "s", faster: "less" },
     ),
   );
 }

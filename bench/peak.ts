@@ -1,30 +1,98 @@
+import { once } from "node:events";
+import os from "node:os";
+import { Worker } from "node:worker_threads";
 import { inferShapes, type Layer, type NdArray, type Network, onnx, type Topology } from "cnn-transfer";
+import { timed } from "./report.js";
+
+/** What a machine does at most. */
+export interface MachinePeak {
+  /** 1e9 floating-point operations per second of a large product of matrices, which ONNX Runtime computes on all cores. */
+  readonly gigaflops: number;
+  /** 1e9 bytes that all cores together read and write per second while they copy more than caches hold. */
+  readonly gigabytesPerSecond: number;
+}
+
+/** Measures what the machine does at most, again and again: as fast as in this moment, so that it can take its turn among others. */
+export interface PeakMeter {
+  /** One large product of matrices: 1e9 floating-point operations per second. */
+  gigaflops(): Promise<number>;
+  /** Copying some hundred megabytes on all cores: 1e9 bytes read and written per second. */
+  gigabytesPerSecond(): Promise<number>;
+  /** The best so far. */
+  best(): MachinePeak;
+  close(): Promise<void>;
+}
 
 const size = 2048;
 
-/** Most that ONNX Runtime computes on this machine, in 1e9 floating-point operations per second: a large product of matrices. */
-export async function peakGigaflops(): Promise<number> {
+/** Starts with some runs of both. */
+export async function createPeakMeter(): Promise<PeakMeter> {
+  const product = await onnx().load(productNetwork());
+  const x = matrix();
+  const workers = Array.from(
+    { length: Math.min(8, os.availableParallelism()) },
+    () => new Worker(copy, { eval: true }),
+  );
+  const best = { gigaflops: 0, gigabytesPerSecond: 0 };
+  const meter: PeakMeter = {
+    async gigaflops() {
+      const figure = productGigaflop / ((await timed(() => product.run([x]))) / 1000);
+      best.gigaflops = Math.max(best.gigaflops, figure);
+      return figure;
+    },
+    async gigabytesPerSecond() {
+      const milliseconds = await timed(() => Promise.all(workers.map(copyOnce)));
+      const figure = (2 * workers.length * copies * copiedBytes) / milliseconds / 1e6;
+      best.gigabytesPerSecond = Math.max(best.gigabytesPerSecond, figure);
+      return figure;
+    },
+    best: () => ({ ...best }),
+    async close() {
+      await product.dispose();
+      for (const worker of workers) await worker.terminate();
+    },
+  };
+  // The first runs set up memory and caches.
+  for (let run = 0; run < 4; run++) {
+    await meter.gigaflops();
+    await meter.gigabytesPerSecond();
+  }
+  return meter;
+}
+
+/** 1e9 operations of one run of {@link productNetwork}. */
+export const productGigaflop = (2 * size ** 3) / 1e9;
+
+/** A network that is one product of large matrices. */
+export function productNetwork(): Network {
   const layers: readonly Layer[] = [
     { className: "InputLayer", name: "x", inputs: [], config: { shape: [size], dtype: "float32" } },
     { className: "Dense", name: "y", inputs: ["x"], config: { units: size, useBias: false, activation: "linear" } },
   ];
-  const matrix = (): NdArray<"float32"> => ({
-    dtype: "float32",
-    shape: [size, size],
-    data: Float32Array.from({ length: size * size }, (_, i) => ((i * 2654435761) >>> 24) / 256),
-  });
   const weights = new Map([["y", [{ name: "kernel", array: matrix() }]]]);
-  const network: Network = { name: "product", layers, inputs: ["x"], outputs: ["y"], weights };
-  const loaded = await onnx().load(network);
-  const x = matrix();
-  let best = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < 5; run++) {
-    const start = performance.now();
-    await loaded.run([x]);
-    best = Math.min(best, performance.now() - start);
-  }
-  await loaded.dispose();
-  return (2 * size ** 3) / best / 1e6;
+  return { name: "product", layers, inputs: ["x"], outputs: ["y"], weights };
+}
+
+/** What {@link productNetwork} multiplies. */
+export function matrix(): NdArray<"float32"> {
+  const data = Float32Array.from({ length: size * size }, (_, i) => ((i * 2654435761) >>> 24) / 256);
+  return { dtype: "float32", shape: [size, size], data };
+}
+
+const copiedBytes = 64 * 2 ** 20;
+const copies = 2;
+const copy = `
+  const { parentPort } = require("node:worker_threads");
+  const from = new Float64Array(${copiedBytes / 8}).fill(1), to = new Float64Array(from.length);
+  parentPort.on("message", () => {
+    for (let i = 0; i < ${copies}; i++) to.set(from);
+    parentPort.postMessage(to[0]);
+  });`;
+
+async function copyOnce(worker: Worker): Promise<void> {
+  const copied = once(worker, "message");
+  worker.postMessage(undefined);
+  await copied;
 }
 
 /** Floating-point operations of the convolutions and dense layers for one picture: two for each weight and place. */

@@ -30,7 +30,8 @@ function describe(what: string, samples: readonly number[]): Row {
   const growth = median(samples.slice(3 * quarter)) - median(samples.slice(quarter, 2 * quarter));
   return {
     what,
-    figure: `${least.toFixed(0)} to ${greatest.toFixed(0)} MiB`,
+    figure: `${median(warm).toFixed(0)} MiB`,
+    spread: `${least.toFixed(0)} to ${greatest.toFixed(0)}`,
     ratio: `±${((greatest - least) / 2).toFixed(1)} MiB, ${growth < 0 ? "" : "+"}${growth.toFixed(1)} MiB from the second quarter to the last`,
   };
 }

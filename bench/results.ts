@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import os from "node:os";
-import { fileURLToPath } from "node:url";
+import path from "node:path";
 import type { Noise } from "./noise.js";
+import type { MachinePeak } from "./peak.js";
+import { runPython } from "./python.js";
 import type { Table } from "./report.js";
 
 /** What one bench came to, and where. */
@@ -12,23 +14,30 @@ export interface BenchResult {
   readonly machine: string;
   readonly cores: number;
   readonly memoryGiB: number;
+  readonly peak: MachinePeak;
   readonly versions: Readonly<Record<string, string>>;
   readonly noise: Noise;
   readonly tables: readonly Table[];
 }
 
-const resultsFile = fileURLToPath(new URL("results.json", import.meta.url));
-const figuresPage = fileURLToPath(new URL("../docs/figures.md", import.meta.url));
-const peers = ["onnxruntime-node", "@tensorflow/tfjs-core", "sharp", "h5wasm"];
+/** Results by name of the bench. */
+export type BenchResults = Readonly<Record<string, BenchResult>>;
+
+const libraries = ["onnxruntime-node", "@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-wasm", "sharp", "h5wasm"];
 
 /** A result with the machine that it is of. */
-export function resultOf(tables: readonly Table[], noise: Noise): BenchResult {
+export async function resultOf(tables: readonly Table[], noise: Noise, peak: MachinePeak): Promise<BenchResult> {
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: os.cpus()[0]?.model ?? "unknown processor",
     cores: os.availableParallelism(),
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
-    versions: { node: process.version, ...Object.fromEntries(peers.map((name) => [name, versionOf(name)])) },
+    peak,
+    versions: {
+      node: process.version,
+      ...Object.fromEntries(libraries.map((name) => [name, versionOf(name)])),
+      ...(await runPython<Record<string, string>>("versions.py")),
+    },
     noise,
     tables,
   };
@@ -47,27 +56,68 @@ function versionOf(name: string): string {
   return "not installed";
 }
 
-/** Puts results in the place of earlier ones of the same bench, in `bench/results.json` and as a page of the docs. */
-export async function writeResults(fresh: Readonly<Record<string, BenchResult>>): Promise<void> {
-  const earlier = JSON.parse(await readFile(resultsFile, "utf8").catch(() => "{}"));
-  const all: Readonly<Record<string, BenchResult>> = { ...earlier, ...fresh };
-  await writeFile(resultsFile, `${JSON.stringify(all, undefined, 2)}\n`);
-  await writeFile(figuresPage, pageOf(all));
+/** What the machine did at most, in words. */
+export function describePeak({ gigaflops, gigabytesPerSecond }: MachinePeak): string {
+  return `At most: ${gigaflops.toFixed(0)} GFLOP/s in a large product of matrices, ${gigabytesPerSecond.toFixed(1)} GB/s read and written in copying memory.`;
 }
 
-function pageOf(all: Readonly<Record<string, BenchResult>>): string {
-  const benches = Object.entries(all).map(([name, { date, machine, cores, memoryGiB, versions, noise, tables }]) => {
+/** Where results are kept, and the page that shows them. */
+export interface ResultFiles {
+  readonly results: string;
+  readonly page: string;
+}
+
+/**
+ * Puts a result in the place of an earlier one of the same bench. What other runs have written meanwhile stays; benches that are
+ * no more go.
+ *
+ * @param names of all benches, in the order of the page
+ */
+export async function writeResult(
+  files: ResultFiles,
+  names: readonly string[],
+  name: string,
+  result: BenchResult,
+): Promise<void> {
+  const text = await readFile(files.results, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return "{}";
+    throw cause;
+  });
+  const all = mergeResults(JSON.parse(text), { [name]: result }, names);
+  await replace(files.results, `${JSON.stringify(all, undefined, 2)}\n`);
+  await replace(files.page, pageOf(all));
+}
+
+/** Fresh results in the place of earlier ones, in the order of `names`, and none of a bench that is not among them. */
+export function mergeResults(earlier: BenchResults, fresh: BenchResults, names: readonly string[]): BenchResults {
+  const all = { ...earlier, ...fresh };
+  return Object.fromEntries(names.flatMap((name) => (all[name] ? [[name, all[name]]] : [])));
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(`${file}.tmp`, text);
+  await rename(`${file}.tmp`, file);
+}
+
+/** The page of the docs. */
+export function pageOf(all: BenchResults): string {
+  const benches = Object.entries(all).map(([name, result]) => {
+    const { date, machine, cores, memoryGiB, peak, versions, noise, tables } = result;
     const software = Object.entries(versions).map(([what, version]) => `${what} ${version}`);
     return [
       `## ${name}`,
-      `${machine}, ${cores} cores, ${memoryGiB} GiB; ${software.join(", ")}; ${date}. ${noise.verdict}`,
+      `${machine}, ${cores} cores, ${memoryGiB} GiB; ${date}. ${describePeak(peak)} ${noise.verdict}`,
+      `${software.join(", ")}.`,
       ...tables.map(({ heading, rows }) =>
         [
-          `### ${heading.trim()}`,
+          `### ${heading}`,
           "",
-          "| | | |",
-          "|---|---:|---|",
-          ...rows.map(({ what, figure, ratio = "" }) => `| ${[what, figure, ratio].map(cell).join(" | ")} |`),
+          "| | median | least to most | |",
+          "|---|---:|---:|---|",
+          ...rows.map(
+            ({ what, figure, spread = "", ratio = "" }) => `| ${[what, figure, spread, ratio].map(cell).join(" | ")} |`,
+          ),
         ].join("\n"),
       ),
     ].join("\n\n");
@@ -75,7 +125,8 @@ function pageOf(all: Readonly<Record<string, BenchResult>>): string {
   return `# Figures
 
 Written by \`npm run bench\`, which measures each line in turns with its peer and with what the machine can do at most. Ratios carry over to
-other machines, the rest does not. What the lines mean, and how to tune: [performance](performance.md).
+other machines, the rest does not. "0.95 of the limit" and "1.20 x Keras" are speeds: more is faster. What the lines mean, and how to
+tune: [performance](performance.md).
 
 ${benches.join("\n\n")}
 `;

@@ -1,4 +1,6 @@
 import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { extraction } from "./extraction.js";
 import { forward } from "./forward.js";
@@ -7,8 +9,9 @@ import { int8 } from "./int8.js";
 import { kerasFiles } from "./keras-files.js";
 import { logistic } from "./logistic.js";
 import { watchNoise } from "./noise.js";
+import { createPeakMeter, type PeakMeter } from "./peak.js";
 import { takeTables } from "./report.js";
-import { type BenchResult, resultOf, writeResults } from "./results.js";
+import { describePeak, type ResultFiles, resultOf, writeResult } from "./results.js";
 import { training } from "./training.js";
 
 const { positionals: asked, values } = parseArgs({
@@ -18,53 +21,73 @@ const { positionals: asked, values } = parseArgs({
     rounds: { type: "string", default: "7" },
     batches: { type: "string", default: "1000" },
     quick: { type: "boolean", default: false },
+    output: { type: "string" },
   },
 });
-const gigabytes = Number(values.gigabytes);
-if (!(gigabytes >= 0.1 && gigabytes <= 100)) {
-  console.error(`--gigabytes takes a number from 0.1 to 100, received "${values.gigabytes}".`);
-  process.exit(2);
-}
-const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
-  console.error(`--rounds takes a whole number from 1 to 1000, received "${values.rounds}".`);
-  process.exit(2);
-}
-const batches = Number(values.batches);
-if (!Number.isInteger(batches) || batches < 10 || batches > 1_000_000) {
-  console.error(`--batches takes a whole number from 10 to 1000000, received "${values.batches}".`);
-  process.exit(2);
-}
+const gigabytes = numberOf("gigabytes", { from: 0.1, to: 100 });
+const rounds = numberOf("rounds", { from: 1, to: 1000, whole: true });
+const batches = numberOf("batches", { from: 10, to: 1_000_000, whole: true });
+const { quick, output } = values;
 
-const { quick } = values;
-const benches: Readonly<Record<string, () => Promise<void>>> = {
-  forward: () => forward({ quick }),
+const benches: Readonly<Record<string, (peak: PeakMeter) => Promise<void>>> = {
+  forward: (peak) => forward({ quick, peak }),
   extraction: () => extraction({ quick }),
   int8: () => int8({ quick }),
   hdf5: () => hdf5(quick ? { gigabytes: 0.1, rounds: 1 } : { gigabytes, rounds }),
-  logistic: () => logistic({ quick }),
-  "keras-files": kerasFiles,
-  training: () => training({ rounds: quick ? 3 : rounds, batches, quick }),
+  logistic: (peak) => logistic({ quick, peak }),
+  "keras-files": () => kerasFiles({ quick }),
+  training: (peak) => training({ rounds: quick ? 3 : rounds, batches, quick, peak }),
 };
-const unknown = asked.filter((name) => !(name in benches));
-if (unknown.length > 0) {
-  console.error(`No bench is called "${unknown.join('", "')}". There are: ${Object.keys(benches).join(", ")}.`);
-  process.exit(2);
-}
+const unknown = asked.filter((name) => !Object.hasOwn(benches, name));
+if (unknown.length > 0) refuse(`No bench is called "${unknown.join('", "')}". There are: ${names().join(", ")}.`);
+
 console.log(
   `${os.cpus()[0]?.model ?? "unknown processor"}, ${os.availableParallelism()} cores, Node ${process.version}`,
 );
-const [load = 0] = os.loadavg();
-const results: Record<string, BenchResult> = {};
+const files = filesOf(output);
 for (const [name, bench] of Object.entries(benches)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
-  const noise = watchNoise(load);
+  const noise = watchNoise();
   noise.sample();
-  await bench();
+  console.log(`\n# ${name}`);
+  const peak = await createPeakMeter();
+  try {
+    await bench(peak);
+  } finally {
+    await peak.close();
+  }
   noise.sample();
-  const result = resultOf(takeTables(), noise.result());
-  console.log(`\n${result.noise.verdict}`);
-  results[name] = result;
+  const result = await resultOf(takeTables(), noise.result(), peak.best());
+  console.log(`\n${describePeak(result.peak)} ${result.noise.verdict}`);
+  // At once, so that a bench which fails later takes nothing with it.
+  if (files) await writeResult(files, names(), name, result);
 }
-// A quick run shows that everything runs; as evidence it is too short.
-if (!quick) await writeResults(results);
+
+function names(): readonly string[] {
+  return Object.keys(benches);
+}
+
+/** Where results go: a quick run shows that everything runs, and is too short as evidence, so only a named folder takes it. */
+function filesOf(folder: string | undefined): ResultFiles | undefined {
+  if (folder !== undefined)
+    return { results: path.join(folder, "results.json"), page: path.join(folder, "figures.md") };
+  if (quick) return undefined;
+  const place = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+  return { results: place("results.json"), page: place("../docs/figures.md") };
+}
+
+function numberOf(
+  name: "gigabytes" | "rounds" | "batches",
+  { from, to, whole = false }: { readonly from: number; readonly to: number; readonly whole?: boolean },
+): number {
+  const value = Number(values[name]);
+  if (!(value >= from && value <= to) || (whole && !Number.isInteger(value))) {
+    refuse(`--${name} takes a ${whole ? "whole " : ""}number from ${from} to ${to}, received "${values[name]}".`);
+  }
+  return value;
+}
+
+function refuse(message: string): never {
+  console.error(message);
+  process.exit(2);
+}

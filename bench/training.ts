@@ -1,29 +1,20 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import path from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs-core";
 import {
   createRandom,
-  isCnnTransferError,
   type Layer,
   type NdArray,
   type Network,
-  onnx,
   randomWeights,
-  type TrainableBackend,
   type TrainableNetwork,
   type TrainingOptions,
-  tfjsNode,
   tfjsWasm,
 } from "cnn-transfer";
-import { median, printTable, type Row } from "./report.js";
+import { installedBackends } from "./backends.js";
+import { gigaflopsOf, type PeakMeter } from "./peak.js";
+import { type PythonPeer, startPython } from "./python.js";
+import { compare, inTurns, type Lane, printTable, timed } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-const python = path.resolve(here, "../.venv/bin/python");
-const builtTfjsNode = path.resolve(here, "../.tfjs-node/node_modules/@tensorflow/tfjs-node");
 const classes = 3;
 
 /** A network, how it is trained, and what its peer in Keras is called. */
@@ -33,65 +24,82 @@ interface Job {
   readonly batchSize: number;
   readonly network: Network;
   readonly options: TrainingOptions;
+  /** Values that the optimizer keeps of each weight. */
+  readonly moments: number;
 }
 
 /** Takes one step and resolves to its ms. */
 type Step = () => Promise<number>;
 
-/** Steps of a head on unpooled VGG16 features and of VGG16's last block: each backend and Keras in turns, and memory. */
-export async function training({
-  rounds,
-  batches,
-  quick,
-}: {
+interface TrainingBenchOptions {
   readonly rounds: number;
+  /** Of the test of memory. */
   readonly batches: number;
   readonly quick: boolean;
-}): Promise<void> {
+  readonly peak: PeakMeter;
+}
+
+/** Steps of a head on unpooled VGG16 features and of VGG16's last block: each backend and Keras in turns, and memory. */
+export async function training({ rounds, batches, quick, peak }: TrainingBenchOptions): Promise<void> {
   const jobs = quick ? [headJob(32)] : [headJob(32), headJob(128), blockJob(8)];
-  const keras = !quick && existsSync(python) ? startKeras() : undefined;
+  const keras = startPython("training_peer.py");
   try {
-    for (const job of jobs) await compare(job, keras, rounds);
+    for (const job of jobs) await compareSteps(job, keras, rounds, peak);
   } finally {
-    keras?.stop();
+    await keras?.stop();
   }
   if (!quick) await holdMemory(headJob(32), batches);
 }
 
-async function compare(job: Job, keras: ReturnType<typeof startKeras> | undefined, rounds: number): Promise<void> {
-  const backends = [onnx(), existsSync(builtTfjsNode) ? tfjsNode({ module: builtTfjsNode }) : tfjsNode(), tfjsWasm()];
+async function compareSteps(job: Job, keras: PythonPeer | undefined, rounds: number, peak: PeakMeter): Promise<void> {
   const steps = new Map<string, Step>();
   const loaded: TrainableNetwork[] = [];
-  for (const backend of backends) {
-    const network = await load(backend, job);
-    if (network === undefined) continue;
+  for (const backend of await installedBackends()) {
+    const network = await backend.loadForTraining(job.network, job.options);
     loaded.push(network);
     steps.set(backend.description, stepOf(network, job));
   }
-  if (keras !== undefined) steps.set("Keras on TensorFlow", () => keras.step(`${job.peer} ${job.batchSize}`));
-  const times = new Map([...steps.keys()].map((name) => [name, [] as number[]]));
+  if (keras) steps.set("Keras", () => keras.ask(`${job.peer} ${job.batchSize}`));
   for (const step of steps.values()) for (let warmUp = 0; warmUp < 2; warmUp++) await step();
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, step] of steps) times.get(name)?.push(await step());
-  }
+  const [limit = [], ...figures] = await inTurns(rounds, [() => leastMilliseconds(job, peak), ...steps.values()]);
   for (const network of loaded) await network.dispose();
-  let first: number | undefined;
-  const rows = [...times].map(([what, all]): Row => {
-    const time = median(all);
-    first ??= time;
-    return { what, figure: `${time.toFixed(0)} ms/step`, ratio: `${(time / first).toFixed(2)}x` };
-  });
-  printTable(`${job.title}, batch ${job.batchSize}, medians of ${rounds} rounds in turns`, rows);
+  const lanes = [...steps.keys()].map(
+    (what, at): Lane => ({ what, role: what === "Keras" ? "peer" : "ours", figures: figures[at] ?? [] }),
+  );
+  printTable(
+    `${job.title}, batch ${job.batchSize}, medians of ${rounds} rounds`,
+    compare(
+      [
+        {
+          what: "limit: the products at their peak, then the optimizer's pass over memory",
+          role: "limit",
+          figures: limit,
+        },
+        ...lanes,
+      ],
+      { name: "ms/step", faster: "less" },
+    ),
+  );
 }
 
-async function load(backend: TrainableBackend, { network, options }: Job): Promise<TrainableNetwork | undefined> {
-  try {
-    await backend.init();
-  } catch (error) {
-    if (isCnnTransferError(error, "BackendUnavailableError")) return undefined;
-    throw error;
-  }
-  return backend.loadForTraining(network, options);
+/**
+ * What a step takes at least: a product for the outputs, one for the gradients of the weights and, behind the first layer
+ * with weights, one for those of its inputs; then the optimizer reads weights, gradients and its moments, and writes all but
+ * the gradients.
+ */
+async function leastMilliseconds({ network, batchSize, moments }: Job, peak: PeakMeter): Promise<number> {
+  const first = network.layers.findIndex(({ name }) => network.weights.has(name));
+  const beginning = {
+    ...network,
+    layers: network.layers.slice(0, first + 1),
+    outputs: [network.layers[first]?.name ?? ""],
+  };
+  const ofFirst = gigaflopsOf(beginning);
+  const gigaflop = batchSize * (3 * gigaflopsOf(network) - ofFirst);
+  let parameters = 0;
+  for (const weights of network.weights.values()) for (const { array } of weights) parameters += array.data.length;
+  const gigabytes = (4 * parameters * (3 + 2 * moments)) / 1e9;
+  return 1000 * (gigaflop / (await peak.gigaflops()) + gigabytes / (await peak.gigabytesPerSecond()));
 }
 
 function stepOf(network: TrainableNetwork, { batchSize }: Job): Step {
@@ -102,17 +110,14 @@ function stepOf(network: TrainableNetwork, { batchSize }: Job): Step {
   const xs: NdArray = { dtype: "float32", shape, data: Float32Array.from({ length }, () => random.double()) };
   const ys = new Float32Array(batchSize * classes);
   for (let at = 0; at < batchSize; at++) ys[at * classes + random.integerBelow(classes)] = 1;
-  return async () => {
-    const start = performance.now();
-    await network.step(xs, { dtype: "float32", shape: [batchSize, classes], data: ys });
-    return performance.now() - start;
-  };
+  return () => timed(() => network.step(xs, { dtype: "float32", shape: [batchSize, classes], data: ys }));
 }
 
 /** Trains on tfjs-wasm for many batches and says how memory behaved. */
 async function holdMemory(job: Job, batches: number): Promise<void> {
-  const network = await load(tfjsWasm(), job);
-  if (network === undefined) return;
+  const backend = tfjsWasm();
+  await backend.init();
+  const network = await backend.loadForTraining(job.network, job.options);
   const step = stepOf(network, job);
   const memory = watchMemory("resident memory");
   const heap = () => (tf.engine().registry.wasm as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8.byteLength;
@@ -134,22 +139,6 @@ async function holdMemory(job: Job, batches: number): Promise<void> {
   ]);
 }
 
-function startKeras(): { step(job: string): Promise<number>; stop(): void } {
-  const child: ChildProcess = spawn(python, [path.join(here, "training_peer.py")], {
-    stdio: ["pipe", "pipe", "ignore"],
-  });
-  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
-  return {
-    async step(job) {
-      child.stdin?.write(`${job}\n`);
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`training_peer.py ended at "${job}".`);
-      return Number(value);
-    },
-    stop: () => void child.stdin?.end(),
-  };
-}
-
 function headJob(batchSize: number): Job {
   const layers: readonly Layer[] = [
     { className: "InputLayer", name: "features", inputs: [], config: { shape: [25_088], dtype: "float32" } },
@@ -169,6 +158,7 @@ function headJob(batchSize: number): Job {
     batchSize,
     network: networkOf(layers),
     options: { loss: "categorical_crossentropy", optimizer, l2: 0, seed: 0 },
+    moments: 2,
   };
 }
 
@@ -209,6 +199,7 @@ function blockJob(batchSize: number): Job {
     batchSize,
     network: networkOf(layers),
     options: { loss: "categorical_crossentropy", optimizer, l2: 0, seed: 0 },
+    moments: 0,
   };
 }
 

@@ -4,15 +4,11 @@ Jobs: `head 32`, `head 128`: a head on 25,088 features under Adam, with that bat
 global average and softmax, by plain gradient descent.
 """
 
-import os
 import sys
 import time
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["CUDA_VISIBLE_DEVICES"] = ""
-
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import keras
+import numpy as np
 
 L = keras.layers
 CLASSES = 3

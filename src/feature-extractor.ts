@@ -16,10 +16,12 @@ import {
   type FeatureSinks,
   type LayerSink,
   sinksOfLayers,
+  storePrecision,
   withoutFirst,
 } from "./extraction/feature-sink.js";
 import { describePreparation, type PictureOptions, resolvePictureOptions } from "./extraction/picture-options.js";
-import { checkPrecision, type LoadedPrecision, loadInPrecision } from "./extraction/precision.js";
+import { PrecisionNetwork } from "./extraction/precision.js";
+import { checkPrecision } from "./extraction/precision-options.js";
 import { checkImageSource } from "./images/check-image-source.js";
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
@@ -103,7 +105,8 @@ const inFlight = 2;
  * await writer.close();
  */
 export class FeatureExtractor implements AsyncDisposable {
-  readonly #loaded: LoadedNetwork;
+  readonly #network: PrecisionNetwork;
+  readonly #attributes: Readonly<Record<string, string>>;
   readonly #features: FeatureNetwork["features"];
   readonly #pictures: PictureOptions;
   readonly #preparation: PicturePreparation;
@@ -115,35 +118,40 @@ export class FeatureExtractor implements AsyncDisposable {
   readonly featureShape: Shape;
   /** The same for every layer asked for. */
   readonly featureShapes: ReadonlyMap<string, Shape>;
-  /**
-   * What makes the features, as texts to be stored with them (`HDF5DatasetWriter`'s `attributes`): `network`, `weights`
-   * with their checksum, such as `imagenet (crc32 89abcdef)`, `layer`, `pooling`, and as `preprocess` what is done to the
-   * pictures, such as `bilinear to 224x224, caffe`. With `precision: "int8"` also `precision`.
-   */
-  readonly attributes: Readonly<Record<string, string>>;
-
-  /**
-   * What `precision: "int8"` computes with, and in `quality` how near that comes to float32; undefined in float32. Plain
-   * data, which another extractor of the same network takes as `calibration`.
-   */
-  readonly calibration: Int8Calibration | undefined;
-
   private constructor(
-    { loaded, calibration }: LoadedPrecision,
+    network: PrecisionNetwork,
     features: FeatureNetwork["features"],
     backend: FeatureExtractor["backend"],
     pictures: PictureOptions,
     attributes: Readonly<Record<string, string>>,
   ) {
-    this.#loaded = loaded;
-    this.calibration = calibration;
+    this.#network = network;
     this.#features = features;
     this.#pictures = pictures;
     this.#preparation = preparePictures(pictureSettings(pictures), pictures.workers);
+    this.#attributes = attributes;
     this.backend = backend;
-    this.attributes = attributes;
     this.featureShapes = new Map(features.map((feature) => [feature.layer, feature.shape]));
     this.featureShape = features[0]?.shape ?? [];
+  }
+
+  /**
+   * What makes the features, as texts to be stored with them (`HDF5DatasetWriter`'s `attributes`): `network`, `weights`
+   * with their checksum, such as `imagenet (crc32 89abcdef)`, `layer`, `pooling`, and as `preprocess` what is done to the
+   * pictures, such as `bilinear to 224x224, caffe`. With `precision: "int8"` also `precision`, with the checksum of the
+   * calibration; where the first job is to calibrate, `extractTo` has the writer store that.
+   */
+  get attributes(): Readonly<Record<string, string>> {
+    const precision = this.#network.description;
+    return precision === undefined ? this.#attributes : { ...this.#attributes, precision };
+  }
+
+  /**
+   * What `precision: "int8"` computes with, and in `quality` how near that comes to float32. Plain data, which another
+   * extractor of the same network takes as `calibration`. Undefined in float32, and before the job that calibrates.
+   */
+  get calibration(): Int8Calibration | undefined {
+    return this.#network.calibration;
   }
 
   /**
@@ -166,7 +174,7 @@ export class FeatureExtractor implements AsyncDisposable {
     const pictures = { ...settings, size: model.imageSize };
     await backend.init();
     options.signal?.throwIfAborted();
-    const loaded = await loadInPrecision(backend, {
+    const loaded = await PrecisionNetwork.create(backend, {
       ...options,
       network,
       outputs: features.map((feature) => feature.output),
@@ -179,7 +187,6 @@ export class FeatureExtractor implements AsyncDisposable {
       layer: features.map(({ layer }) => layer).join(","),
       pooling: pooling.join(","),
       preprocess: describePreparation(pictures, model.preprocess),
-      ...(loaded.precision === undefined ? {} : { precision: loaded.precision }),
     };
     return new FeatureExtractor(loaded, features, describeBackend(backend), pictures, attributes);
   }
@@ -189,6 +196,7 @@ export class FeatureExtractor implements AsyncDisposable {
    * use {@link stream} or {@link extractTo}.
    *
    * @throws ImageDecodeError if one cannot be decoded
+   * @throws InvalidArgumentError with `precision: "int8"` if no job has calibrated it yet
    */
   async extract(
     images: readonly ImageInput[],
@@ -197,6 +205,7 @@ export class FeatureExtractor implements AsyncDisposable {
     checkOptions("extract", options, { batchSize: true, signal: true });
     checkList("images", images, 'a list of pictures, such as ["cat.jpg"]');
     checkBatchSize(options.batchSize);
+    if (!this.#closed && !this.#network.isReady) throw notCalibrated();
     const width = sizeOf(this.featureShape);
     const data = new Float32Array(images.length * width);
     let row = 0;
@@ -214,6 +223,7 @@ export class FeatureExtractor implements AsyncDisposable {
    * while the caller works on the last one; memory does not grow with the source. Leaving the loop stops the work.
    *
    * @throws ImageDecodeError if a picture cannot be decoded and `onError` is `"throw"`
+   * @throws UnsupportedError if `precision: "int8"`, calibrated with pictures of the source, loses too much
    * @throws ClosedError after `close`
    */
   stream(source: ImageSource, options: StreamOptions = {}): AsyncGenerator<FeatureBatch, void, undefined> {
@@ -229,6 +239,7 @@ export class FeatureExtractor implements AsyncDisposable {
   ): AsyncGenerator<FeatureBatch, void, undefined> {
     if (this.#closed) throw new ClosedError("FeatureExtractor is closed: `stream` was called after `close`.");
     const batchSize = checkBatchSize(options.batchSize);
+    const network = await this.#network.ready(source, options.signal);
     const report = progressReporter(source.length, first, this.backend.name, options.onProgress);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -245,7 +256,7 @@ export class FeatureExtractor implements AsyncDisposable {
       const settings = { ...this.#pictures, batchSize, onError: options.onError ?? "throw", signal };
       const batches = loadBatches(withoutFirst(source, first), settings, this.#preparation);
       for await (const { pixels, labels, names, skipped } of batches) {
-        const features = this.#run(pixels, signal).then((byLayer) => ({
+        const features = this.#run(network, pixels, signal).then((byLayer) => ({
           features: byLayer.values().next().value as NdArray<"float32">,
           byLayer,
           labels,
@@ -269,6 +280,10 @@ export class FeatureExtractor implements AsyncDisposable {
    *
    * With several layers, pass one writer for each: `{ block4_pool: first, block5_pool: second }`.
    *
+   * With `precision: "int8"` and no calibration yet, it first calibrates with some pictures of the source, or of the job
+   * of which it is a shard, keeps the calibration, and has the writers store it as `precision`.
+   *
+   * @throws UnsupportedError if too much is lost in that precision; no row is written then
    * @throws ShapeMismatchError if a writer's rows have another shape than the features, or are fewer than the pictures
    * @throws InvalidArgumentError if a writer has other classes than the source, or `resume` meets other pictures than those that the writer has rows of
    */
@@ -287,6 +302,15 @@ export class FeatureExtractor implements AsyncDisposable {
       sinks.push({ ...each, done });
     }
     const first = Math.min(...sinks.map(({ done }) => done));
+    if (first > 0 && !this.#network.isReady) {
+      throw new InvalidArgumentError(
+        "Cannot resume: the calibration of the first rows is not where `calibrationPath` says, and another one would give other numbers. " +
+          "Put that file back, or begin a new file of features.",
+      );
+    }
+    await this.#network.ready(source, options.signal);
+    const { precision } = this.attributes;
+    if (precision !== undefined) for (const each of sinks) await storePrecision(each, precision);
     const start = performance.now();
     const skipped: SkippedImage[] = [];
     let rows = 0;
@@ -318,7 +342,7 @@ export class FeatureExtractor implements AsyncDisposable {
   /** Frees the network's memory and threads. Safe to call twice. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#preparation.close(), this.#loaded.dispose()]);
+    await Promise.all([this.#preparation.close(), this.#network.dispose()]);
   }
 
   /** Same as {@link close}: `await using extractor = ...` frees it at the end of the block. */
@@ -326,7 +350,11 @@ export class FeatureExtractor implements AsyncDisposable {
     await this.close();
   }
 
-  async #run(pixels: NdArray<"uint8">, signal: AbortSignal): Promise<ReadonlyMap<string, NdArray<"float32">>> {
+  async #run(
+    network: LoadedNetwork,
+    pixels: NdArray<"uint8">,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, NdArray<"float32">>> {
     if (pixels.shape[0] === 0) {
       return new Map(
         this.#features.map(({ layer, shape }) => [
@@ -335,12 +363,19 @@ export class FeatureExtractor implements AsyncDisposable {
         ]),
       );
     }
-    const readable = this.#loaded.readsSharedMemory === true ? pixels : unshared(pixels);
-    const outputs = await this.#loaded.run([readable], { signal });
+    const readable = network.readsSharedMemory === true ? pixels : unshared(pixels);
+    const outputs = await network.run([readable], { signal });
     // After a failure or an abort the backend may still be reading.
     this.#preparation.release(pixels.data);
     return new Map(this.#features.map(({ layer }, i) => [layer, outputs[i] as NdArray<"float32">]));
   }
+}
+
+/** A few pictures tell too little of all that are to come. */
+function notCalibrated(): InvalidArgumentError {
+  return new InvalidArgumentError(
+    '`precision: "int8"` is not calibrated yet: run `extractTo` or `stream` over the pictures of a job first, or pass pictures as `calibration` to `create`.',
+  );
 }
 
 function checkBatchSize(batchSize = 32): number {

@@ -4,16 +4,19 @@ import { FileAccessError, isCnnTransferError } from "./errors.js";
 import type { CacheFolder } from "./fine-tuning/cache-folder.node.js";
 import { kerasNotes } from "./fine-tuning/encode-model.js";
 import type { ModelParts } from "./fine-tuning/model-parts.js";
-import { pictureRows } from "./fine-tuning/picture-rows.js";
+import { pictureRows, type StillPictures } from "./fine-tuning/picture-rows.js";
 import { planCache } from "./fine-tuning/plan-cache.js";
+import { rowsWithColumns } from "./fine-tuning/rows-with-columns.js";
 import { type OptimizerState, type TrainingRows, trainModel } from "./fine-tuning/train-model.js";
 import { planModelTraining } from "./fine-tuning/training-plan.js";
 import type { LabelledPictures, TransferFitOptions } from "./fine-tuning/transfer-model-options.js";
 import { openFrozenFeatures } from "./frozen-features.js";
+import type { HDF5DatasetGenerator } from "./hdf5-dataset-generator.js";
 import { encodeKerasModel } from "./keras/write-model.js";
 import { planFit } from "./training/fit-plan.js";
 import type { EpochLog } from "./training/history.js";
 import { checkOutputFiles } from "./training/output-files.js";
+import type { TrainingData } from "./training/training-data.js";
 
 /** A model that is to be trained, and what is to be done with what it comes to. */
 export interface FineTuning {
@@ -45,26 +48,20 @@ export async function fineTune(
   signal.throwIfAborted();
   if (frozenBackend !== undefined) checkBackend(frozenBackend, "frozenBackend");
   const training = planModelTraining(model.parts, model.parts.network, options);
-  const { optimizer } = training;
+  const { optimizer, seed } = training;
   const parts: ModelParts = { ...model.parts, training: { ...model.parts.training, optimizer } };
-  const { pictures: prepared, preprocess } = parts;
-  const { seed } = training;
+  const { targetColumn } = options;
+  const shared = { batchSize, targetColumn, seed, signal };
   const rows = {
-    train: await pictureRows("train", pictures, prepared, {
-      batchSize,
-      sampling,
-      augment,
-      shuffle: true,
-      seed,
-      signal,
-    }),
-    validation: held && (await pictureRows("validation", held, prepared, { batchSize, shuffle: false, seed, signal })),
+    train: await pictureRows("train", pictures, parts, { ...shared, sampling, augment, shuffle: true }),
+    validation: held && (await pictureRows("validation", held, parts, { ...shared, shuffle: false })),
   };
   const run = {
     ...model,
     parts,
     training,
-    options: { ...loop, signal },
+    options: loop,
+    signal,
     encode: (network: ModelParts["network"]) => encodeKerasModel(network, kerasNotes({ ...parts, network })),
     onEnd: (network: ModelParts["network"], optimizer: OptimizerState) => model.onEnd({ ...parts, network }, optimizer),
   };
@@ -74,7 +71,7 @@ export async function fineTune(
     data.train,
     { ...loop, validation: data.validation },
     {
-      target: { inputShape: [...prepared.size, 3], classLabels: parts.classLabels },
+      target: { task: parts.task, inputShape: [...parts.pictures.size, 3], classLabels: parts.classLabels },
       topology: parts.network,
       training,
       history: model.history,
@@ -91,17 +88,22 @@ export async function fineTune(
   const { split } = plan;
   const openCached = async (): Promise<TrainingRows> => {
     const folder = await model.openFolder(typeof options.cache === "string" ? options.cache : undefined);
-    const shared = { split, preprocess, pictures: prepared, folder, backend: frozenBackend, onFeatures, signal };
-    const train = await openFrozenFeatures({ ...shared, ...plan.train });
+    const { preprocess, pictures: prepared } = parts;
+    const frozen = { split, preprocess, pictures: prepared, folder, backend: frozenBackend, onFeatures, signal };
+    const opened: HDF5DatasetGenerator[] = [];
+    const open = async ({ readColumns, ...still }: StillPictures): Promise<TrainingData> => {
+      const features = await openFrozenFeatures({ ...frozen, ...still });
+      opened.push(features);
+      return readColumns === undefined ? features : rowsWithColumns(features, readColumns, targetColumn);
+    };
+    const close = async (): Promise<void> => {
+      for (const features of opened) await features.close();
+    };
     try {
-      const validation = plan.validation && (await openFrozenFeatures({ ...shared, ...plan.validation }));
-      const close = async (): Promise<void> => {
-        await train.close();
-        await validation?.close();
-      };
-      return { train, validation, [Symbol.asyncDispose]: close };
+      const train = await open(plan.train);
+      return { train, validation: plan.validation && (await open(plan.validation)), [Symbol.asyncDispose]: close };
     } catch (error) {
-      await train.close();
+      await close();
       throw error;
     }
   };

@@ -5,8 +5,8 @@ import { describePreparation, type PictureOptions } from "./extraction/picture-o
 import { FeatureExtractor } from "./feature-extractor.js";
 import type { CacheFolder } from "./fine-tuning/cache-folder.node.js";
 import { valuesFingerprint } from "./fine-tuning/fingerprint.js";
+import type { StillPictures } from "./fine-tuning/picture-rows.js";
 import type { SplitNetwork } from "./fine-tuning/split-network.js";
-import type { BatchOptions } from "./hdf5/batch-options.js";
 import { HDF5DatasetGenerator } from "./hdf5-dataset-generator.js";
 import { HDF5DatasetWriter } from "./hdf5-dataset-writer.js";
 import type { ImageSource } from "./images/image-source.js";
@@ -20,7 +20,7 @@ export interface FrozenFeaturesOptions extends AbortOptions {
   /** The pictures, with labels. */
   readonly source: ImageSource;
   /** How the rows are given out. */
-  readonly order: BatchOptions;
+  readonly order: StillPictures["order"];
   readonly folder: CacheFolder;
   readonly backend: Backend | undefined;
   readonly onFeatures: ((progress: ExtractionProgress) => void) | undefined;

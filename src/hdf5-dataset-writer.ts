@@ -67,6 +67,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   readonly #commits: RowCommits;
   readonly #buffer: RowBuffer;
   #attributes: ReadonlyMap<string, HDF5Attribute>;
+  #plainAttributes: Readonly<Record<string, AttributeValue>>;
   #classLabels: readonly string[];
   #state: "open" | "closed" | "aborted" | "released" = "open";
   #tail: Promise<unknown> = Promise.resolve();
@@ -84,6 +85,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     this.#commits = new RowCommits(file, { path, dataKey, rowBytes, rows, power: durability === "power", ...layout });
     this.#buffer = new RowBuffer(settings.bufferSize, rowBytes);
     this.#attributes = settings.attributes;
+    this.#plainAttributes = settings.plainAttributes;
     this.#classLabels = settings.classLabels;
   }
 
@@ -107,6 +109,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       resume: options.resume ?? false,
       takeOver: options.takeOver ?? false,
       expectedBytes: layout.dataPosition + (settings.rows ?? 0) * rowBytes,
+      bytesOf: (rows) => layout.dataPosition + rows * settings.rowBytes,
     });
     try {
       const writer = new HDF5DatasetWriter(path, settings, layout, file);
@@ -135,9 +138,9 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     return this.#classLabels;
   }
 
-  /** The facts about the data that were given to `create`. */
+  /** The facts about the data that were given to `create` or stored since. */
   get attributes(): Readonly<Record<string, AttributeValue>> {
-    return this.#settings.plainAttributes;
+    return this.#plainAttributes;
   }
 
   /**
@@ -152,7 +155,8 @@ export class HDF5DatasetWriter implements AsyncDisposable {
    *   values of the further columns
    * @throws ShapeMismatchError if shape or counts differ, or more rows come than were announced
    * @throws InvalidArgumentError if a label is not a class, a column is missing, or a number does not fit into its type
-   * @throws FileAccessError if the rows cannot be written, for example because the disk is full
+   * @throws FileAccessError if the rows cannot be written, for example because the disk is full, or because a process of
+   *   another machine has taken the file over
    * @throws ClosedError after `close` or `abort`
    */
   add(rows: NdArray, labels?: Labels, options: AddOptions = {}): Promise<void> {
@@ -209,6 +213,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       await this.#flushBuffer();
       await this.#commits.settle();
       this.#file.check();
+      await this.#file.checkOwner();
     });
   }
 
@@ -248,7 +253,8 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   }
 
   /**
-   * Adds facts that are known only in the end, such as channel means, to the file's attributes.
+   * Adds facts to the file's attributes that were not known at the beginning, such as channel means. Before the first row
+   * it may also change those that `create` was given: who resumes gives the new ones.
    *
    * @throws InvalidArgumentError if there are more than fourteen in all, or a value is not text or numbers
    */
@@ -260,7 +266,14 @@ export class HDF5DatasetWriter implements AsyncDisposable {
           `\`storeAttributes\`: ${all.size} attributes; up to ${greatestAttributeCount} can be stored.`,
         );
       }
+      const given = Object.keys(this.#settings.plainAttributes).filter((name) => Object.hasOwn(attributes, name));
+      if (given.length > 0 && this.rowsWritten + this.rowsSkipped === 0) {
+        const changed = Object.fromEntries(given.map((name) => [name, attributes[name] as AttributeValue]));
+        const plainAttributes = { ...this.#settings.plainAttributes, ...changed };
+        await this.#file.describe(describeSettings({ ...this.#settings, plainAttributes }));
+      }
       this.#attributes = all;
+      this.#plainAttributes = { ...this.#plainAttributes, ...attributes };
     });
   }
 
@@ -310,7 +323,8 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     await this.#enqueue("dispose", async () => {
       this.#state = "released";
       try {
-        await this.#flushBuffer();
+        // Whoever was told that another writer has the file knows what becomes of these rows.
+        if (!this.#file.lost) await this.#flushBuffer();
       } finally {
         await this.#commits.settle();
         await this.#file.release();

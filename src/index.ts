@@ -87,6 +87,7 @@ export { type LayersLibrary, toLayersModel } from "./backends/tfjs/layers-model.
 export { tfjsCpu } from "./backends/tfjs/tfjs-cpu.js";
 export { type TfjsNodeOptions, tfjsNode, tfjsNodeGpu } from "./backends/tfjs/tfjs-node.node.js";
 export { tfjsWasm } from "./backends/tfjs/tfjs-wasm.node.js";
+export { type TfjsWebgpuOptions, tfjsWebgpu } from "./backends/tfjs/tfjs-webgpu.node.js";
 export type {
   GradientClipping,
   LayerTraining,
@@ -106,7 +107,7 @@ export type { FeatureExtractorOptions } from "./extraction/extraction-model.js";
 export type { ExtractionProgress } from "./extraction/extraction-progress.js";
 export type { FeatureSink, FeatureSinks } from "./extraction/feature-sink.js";
 export type { ExtractionPictureOptions } from "./extraction/picture-options.js";
-export type { PrecisionOptions } from "./extraction/precision.js";
+export type { PrecisionOptions } from "./extraction/precision-options.js";
 export {
   type ExtractionSummary,
   type ExtractToOptions,
@@ -122,11 +123,15 @@ export {
   trainingImages,
 } from "./fine-tuning/training-images.js";
 export type {
+  EvaluatePicturesOptions,
   FineTuningOptions,
   LabelledPictures,
   LoadModelOptions,
+  ModelRateFinderOptions,
   PredictOptions,
+  RateOptions,
   ReadyHead,
+  TrainingPictureOptions,
   TransferFitOptions,
   TransferModelOptions,
   UnfreezeOptions,
@@ -185,6 +190,7 @@ export type { ImageSelection } from "./images/image-selection.js";
 export type { ImageInput, ImageSource, SourceImage } from "./images/image-source.js";
 export { type LoadImageOptions, loadImage } from "./images/load-image.js";
 export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage } from "./images/load-images.js";
+export type { PictureColumns } from "./images/picture-columns.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
 export { KNeighborsClassifier, type KNeighborsOptions } from "./k-neighbors-classifier.js";
@@ -264,6 +270,7 @@ export {
   type ClassScores,
   classificationReport,
 } from "./training/classification-report.js";
+export type { ClassifyOptions, ClassProbability } from "./training/classify-rows.js";
 export { type ConfidenceInterval, confidenceInterval } from "./training/confidence-interval.js";
 export type { EarlyStoppingOptions } from "./training/early-stopping.js";
 export type { Evaluation, Measurement } from "./training/evaluate.js";
@@ -307,7 +314,6 @@ export type {
   LogisticSolverOptions,
 } from "./training/logistic/logistic-options.js";
 export type { MonitorOptions } from "./training/monitor.js";
-export type { ClassProbability } from "./training/most-probable.js";
 export { type MultiLabelReport, multiLabelReport } from "./training/multi-label-report.js";
 export { type NearRow, nearestRows, type SearchableRows } from "./training/nearest-rows.js";
 export type { OptimizerOptions } from "./training/optimizer-options.js";

@@ -3,12 +3,12 @@ import { InvalidArgumentError } from "./errors.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import { checkOneOf, describeValue } from "./options/check-option.js";
 import { checkOptions } from "./options/check-options.js";
+import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
 import { targetOf } from "./training/logistic/fit-logistic.js";
 import { type RepeatedPasses, repeatedPasses } from "./training/logistic/repeated-passes.js";
 import { predictedClasses } from "./training/metrics.js";
-import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
 import { type NearRow, nearestRows } from "./training/nearest-rows.js";
 import type { Target } from "./training/target.js";
 import type { TrainingData } from "./training/training-data.js";
@@ -142,16 +142,9 @@ export class KNeighborsClassifier {
    * @throws InvalidArgumentError if `top` is not a positive integer, a feature is NaN or infinite, or with "cosine" a row is all zeros
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
-  async classify(
-    xs: NdArray,
-    options: AbortOptions & {
-      /** How many classes, at most. @default 5 */
-      readonly top?: number | undefined;
-    } = {},
-  ): Promise<readonly (readonly ClassProbability[])[]> {
+  async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
     checkOptions("classify", options, { top: true, signal: true });
-    const top = checkTop(options.top);
-    return mostProbable(await this.#probabilities("classify", xs, options.signal), this.classLabels, top);
+    return classifyRows(this, options, () => this.#probabilities("classify", xs, options.signal));
   }
 
   /**

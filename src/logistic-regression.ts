@@ -7,6 +7,7 @@ import { encodeKerasModel } from "./keras/write-model.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import type { Network } from "./network/network.js";
 import { checkOptions } from "./options/check-options.js";
+import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
 import type { HeadMetadata, SaveHeadOptions } from "./training/head-options.js";
@@ -22,7 +23,6 @@ import { logisticClasses, logisticProbabilities } from "./training/logistic/logi
 import { logisticNetwork, logisticParameters } from "./training/logistic/logistic-network.js";
 import { checkC, type LogisticRegressionOptions, type LogisticSolution } from "./training/logistic/logistic-options.js";
 import { scoreInTurns } from "./training/logistic/score-in-turns.js";
-import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
 import { logisticOptionNames } from "./training/option-names.js";
 import type { Target } from "./training/target.js";
 import type { TrainingData } from "./training/training-data.js";
@@ -196,17 +196,10 @@ export class LogisticRegression {
    * @throws InvalidArgumentError if `top` is not a positive integer, or a feature is NaN or infinite
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
-  async classify(
-    xs: NdArray,
-    options: AbortOptions & {
-      /** How many classes, at most. @default 5 */
-      readonly top?: number | undefined;
-    } = {},
-  ): Promise<readonly (readonly ClassProbability[])[]> {
+  async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
     checkOptions("classify", options, { top: true, signal: true });
-    const top = checkTop(options.top);
     const scores = await this.#scores(checkFeatures("classify", xs, this.inputShape), options.signal);
-    return mostProbable(this.#probabilities(scores), this.classLabels, top);
+    return classifyRows(this, options, async () => this.#probabilities(scores));
   }
 
   /**

@@ -5,12 +5,12 @@ import { checkBoolean } from "./options/check-option.js";
 import { checkOptions } from "./options/check-options.js";
 import { checkedBatches } from "./training/checked-batches.js";
 import { type ClassMeans, classMeans } from "./training/class-means.js";
+import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
 import { checkClassCounts, targetOf } from "./training/logistic/fit-logistic.js";
 import { logisticClasses, logisticProbabilities } from "./training/logistic/logistic-loss.js";
 import { scoreInTurns } from "./training/logistic/score-in-turns.js";
-import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
 import type { Target } from "./training/target.js";
 import type { TrainingData } from "./training/training-data.js";
 import { unitRows } from "./training/unit-rows.js";
@@ -143,17 +143,10 @@ export class NearestCentroid {
    * @throws InvalidArgumentError if `top` is not a positive integer, a feature is NaN or infinite, or with `normalize` a row is all zeros
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    */
-  async classify(
-    xs: NdArray,
-    options: AbortOptions & {
-      /** How many classes, at most. @default 5 */
-      readonly top?: number | undefined;
-    } = {},
-  ): Promise<readonly (readonly ClassProbability[])[]> {
+  async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
     checkOptions("classify", options, { top: true, signal: true });
-    const top = checkTop(options.top);
     const rows = this.#prepare("xs", checkFeatures("classify", xs, this.inputShape));
-    return mostProbable(await this.#probabilities(rows, options.signal), this.classLabels, top);
+    return classifyRows(this, options, () => this.#probabilities(rows, options.signal));
   }
 
   /**

@@ -3,7 +3,7 @@ import type { AbortOptions } from "./backends/backend.js";
 import { checkTrainableBackend } from "./backends/check-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import type { TrainableBackend, TrainableNetwork } from "./backends/trainable-backend.js";
-import { ClosedError, InvalidArgumentError, UnsupportedError } from "./errors.js";
+import { ClosedError } from "./errors.js";
 import { writeFileAtomically } from "./files/atomic-file.node.js";
 import { autoEngine } from "./hdf5/auto-engine.js";
 import type { HDF5Source } from "./hdf5/engine.js";
@@ -11,6 +11,7 @@ import type { NdArray, Shape } from "./ndarray.js";
 import { checkNetwork } from "./network/check-network.js";
 import type { Network } from "./network/network.js";
 import { checkOptions } from "./options/check-options.js";
+import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { encodeHead } from "./training/encode-head.js";
 import { type EvaluateOptions, evaluateHead, type TaskEvaluations } from "./training/evaluate-head.js";
 import { type FitOptions, fitNetwork } from "./training/fit.js";
@@ -29,11 +30,11 @@ import {
   type LearningRateFinderOptions,
   type LearningRateTable,
 } from "./training/learning-rate-finder.js";
-import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
 import { checkFitOptions, headOptionNames } from "./training/option-names.js";
 import { predictRows } from "./training/predict-rows.js";
 import type { Task } from "./training/target.js";
-import { checkData, type TrainingData } from "./training/training-data.js";
+import type { TrainingData } from "./training/training-data.js";
+import { TrainingTurn } from "./training/training-turn.js";
 import { hasPenalty, weightPenalty } from "./training/weight-penalty.js";
 
 /**
@@ -53,7 +54,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
   readonly #parts: HeadParts;
   #history: readonly EpochLog[] = [];
   #loaded: TrainableNetwork | undefined;
-  #fitting = false;
+  readonly #turn = new TrainingTurn();
 
   /** What it learns. */
   readonly task: T;
@@ -112,7 +113,7 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * Reads a head from a Keras `.h5` file: one that was saved here, or by Keras 2 or 3, as a Sequential or Functional model
    * whose output fits the `task`: a softmax over the classes, if nothing else is said. Predictions are equal.
    *
-   * Optimizer, clipping and penalties are the file's where no option gives them; the optimizer's running values start anew.
+   * Optimizer, clipping, penalties and label smoothing are the file's where no option gives them; the optimizer's running values start anew.
    *
    * @throws FileAccessError if the file cannot be read
    * @throws InvalidDatasetError if it is not an HDF5 file
@@ -173,16 +174,18 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    */
   async fit(train: TrainingData, options: FitOptions = {}): Promise<readonly EpochLog[]> {
     checkFitOptions("fit", options, headOptionNames.fit);
-    return this.#train("fit", (network) =>
+    const network = this.#open("fit");
+    const parts = this.#parts;
+    return this.#turn.take("fit", parts.untrainable, () =>
       fitNetwork(network, train, options, {
         target: this,
-        topology: this.#parts.network,
-        training: this.#parts.training,
+        topology: parts.network,
+        training: parts.training,
         history: this.#history,
         onHistory: (history) => {
           this.#history = history;
         },
-        encodeModel: (weights) => encodeHead(this.#parts, weights),
+        encodeModel: (weights) => encodeHead(parts, weights),
       }),
     );
   }
@@ -198,7 +201,15 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    */
   async findLearningRate(train: TrainingData, options: LearningRateFinderOptions = {}): Promise<LearningRateTable> {
     checkOptions("findLearningRate", options, headOptionNames.findLearningRate);
-    return this.#train("findLearningRate", (network) => findLearningRate(network, train, this, options));
+    const network = this.#open("findLearningRate");
+    return this.#turn.take("findLearningRate", this.#parts.untrainable, async () => {
+      const before = await network.readState();
+      try {
+        return await findLearningRate(network, train, this, options);
+      } finally {
+        await network.setState(before);
+      }
+    });
   }
 
   /**
@@ -213,7 +224,6 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
   async evaluate(data: TrainingData, options: EvaluateOptions = {}): Promise<TaskEvaluations[T]> {
     checkOptions("evaluate", options, headOptionNames.evaluate);
     const network = this.#open("evaluate");
-    checkData("data", data, this);
     const { training } = this.#parts;
     const penalty = hasPenalty(training) ? weightPenalty(await network.readWeights(), training) : 0;
     const { labelSmoothing } = training;
@@ -241,21 +251,9 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
    * @throws ShapeMismatchError if rows have another shape than `inputShape`
    * @throws ClosedError after `close`
    */
-  async classify(
-    xs: NdArray,
-    options: AbortOptions & {
-      /** How many classes, at most. @default 5 */
-      readonly top?: number | undefined;
-    } = {},
-  ): Promise<readonly (readonly ClassProbability[])[]> {
+  async classify(xs: NdArray, options: ClassifyOptions = {}): Promise<readonly (readonly ClassProbability[])[]> {
     checkOptions("classify", options, headOptionNames.classify);
-    if (this.task === "regression") {
-      throw new UnsupportedError(
-        "`classify` was called on a regression, which has no classes. Take its numbers from `predict`.",
-      );
-    }
-    const top = checkTop(options.top);
-    return mostProbable(await this.predict(xs, { signal: options.signal }), this.classLabels, top);
+    return classifyRows(this, options, () => this.predict(xs, options));
   }
 
   /** The head as plain data, with its weights of now. @throws ClosedError after `close` */
@@ -275,8 +273,8 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
 
   /**
    * Saves the head as a Keras model in the legacy `.h5` format: `keras.models.load_model` of Keras 2 and 3 opens it
-   * compiled, with equal predictions, and `fit` goes on there (the optimizer's running values start anew; label smoothing is
-   * not kept; compiled with AdamW, it opens in Keras 3 only). Class labels and metadata are in the file too, where Keras does
+   * compiled, with equal predictions, and `fit` goes on there with the same loss, smoothed labels included (the optimizer's running values
+   * start anew; compiled with AdamW, it opens in Keras 3 only). Class labels and metadata are in the file too, where Keras does
    * not look: dataset `label_names`, root attribute `metadata`.
    *
    * The file is replaced in one step: after a crash or on a full disk the old one is still there.
@@ -306,22 +304,5 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
       throw new ClosedError(`TransferHead is closed: \`${method}\` was called after \`close\`.`);
     }
     return this.#loaded;
-  }
-
-  /** Lets one training at a time have the network. */
-  async #train<R>(method: string, action: (network: TrainableNetwork) => Promise<R>): Promise<R> {
-    const network = this.#open(method);
-    if (this.#parts.untrainable !== undefined) throw new UnsupportedError(this.#parts.untrainable);
-    if (this.#fitting) {
-      throw new InvalidArgumentError(
-        `\`${method}\` was called while another \`fit\` of this head runs. Wait for the first one.`,
-      );
-    }
-    this.#fitting = true;
-    try {
-      return await action(network);
-    } finally {
-      this.#fitting = false;
-    }
   }
 }

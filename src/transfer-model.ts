@@ -2,19 +2,22 @@ import { autoTrainable } from "./backends/auto.js";
 import { checkTrainableBackend } from "./backends/check-backend.js";
 import { describeBackend, type RunningBackend } from "./backends/running-backend.js";
 import type { TrainableBackend } from "./backends/trainable-backend.js";
-import { ClosedError, InvalidArgumentError, UnsupportedError } from "./errors.js";
+import { InvalidArgumentError } from "./errors.js";
 import { fineTune } from "./fine-tune.js";
-import { type CacheFolder, openCacheFolder } from "./fine-tuning/cache-folder.node.js";
 import { kerasNotes } from "./fine-tuning/encode-model.js";
-import { evaluateModel, loadForInference, predictPictures } from "./fine-tuning/inference.js";
-import { LentNetwork } from "./fine-tuning/lent-network.js";
+import { findModelRate } from "./fine-tuning/find-model-rate.js";
+import { evaluateModel, predictPictures } from "./fine-tuning/inference.js";
+import type { LentNetwork } from "./fine-tuning/lent-network.js";
 import { type ModelParts, newModel, readModel } from "./fine-tuning/model-parts.js";
+import { ModelResources } from "./fine-tuning/model-resources.js";
 import { modelOptionNames } from "./fine-tuning/option-names.js";
 import type { OptimizerState } from "./fine-tuning/train-model.js";
 import { frozenLayers, unfrozenLayers } from "./fine-tuning/trained-layers.js";
 import type {
+  EvaluatePicturesOptions,
   LabelledPictures,
   LoadModelOptions,
+  ModelRateFinderOptions,
   PredictOptions,
   TransferFitOptions,
   TransferModelOptions,
@@ -29,16 +32,20 @@ import type { NdArray } from "./ndarray.js";
 import type { Network } from "./network/network.js";
 import { describeValue } from "./options/check-option.js";
 import { checkOptions } from "./options/check-options.js";
-import type { Evaluation } from "./training/evaluate.js";
+import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
+import type { TaskEvaluations } from "./training/evaluate-head.js";
 import type { HeadMetadata, SaveHeadOptions } from "./training/head-options.js";
 import type { EpochLog } from "./training/history.js";
-import { type ClassProbability, checkTop, mostProbable } from "./training/most-probable.js";
+import type { LearningRateTable } from "./training/learning-rate-finder.js";
 import { resolveOptimizer } from "./training/optimizer-options.js";
 import { checkFitOptions } from "./training/option-names.js";
+import type { Task } from "./training/target.js";
+import { TrainingTurn } from "./training/training-turn.js";
 
 /**
- * A pretrained network and a head as one classifier of pictures, of which as much is trained as one likes: first the head
- * alone, then the last layers of the network too. It is saved as one Keras model.
+ * A pretrained network and a head as one model of pictures, of which as much is trained as one likes: first the head alone, then the
+ * last layers of the network too. It tells classes apart, finds any number of labels, or meets numbers, and is saved as one Keras
+ * model.
  *
  * Layers that are frozen stay as they are to the last bit, and a frozen BatchNormalization normalises with its moving
  * statistics, as in Keras. Same seed, pictures, backends and machine: same weights.
@@ -51,21 +58,21 @@ import { checkFitOptions } from "./training/option-names.js";
  * console.log((await model.evaluate(validation)).toString());
  * await model.save("my_model.h5"); // keras.models.load_model("my_model.h5")
  */
-export class TransferModel implements AsyncDisposable {
-  readonly #backend: TrainableBackend;
-  readonly #stop = new AbortController();
+export class TransferModel<T extends Task = "classification"> implements AsyncDisposable {
+  readonly #resources: ModelResources;
+  readonly #turn = new TrainingTurn();
   #parts: ModelParts;
   #history: readonly EpochLog[] = [];
   /** Where the optimizer goes on: undefined at the beginning, and where other layers are to be trained. */
   #optimizer: OptimizerState | undefined;
-  #inference: LentNetwork | undefined;
-  #retired: Promise<unknown> = Promise.resolve();
-  #folder: Promise<CacheFolder> | undefined;
-  #fitting: Promise<unknown> | undefined;
+
+  /** What it learns. */
+  readonly task: T;
 
   private constructor(parts: ModelParts, backend: TrainableBackend) {
     this.#parts = parts;
-    this.#backend = backend;
+    this.#resources = new ModelResources(backend);
+    this.task = parts.task as T;
   }
 
   /**
@@ -77,24 +84,28 @@ export class TransferModel implements AsyncDisposable {
    * @throws InvalidWeightsError if the weights file is another network's
    * @throws BackendUnavailableError if the backend does not start
    */
-  static async create(options: TransferModelOptions): Promise<TransferModel> {
+  static async create<T extends Task = "classification">(options: TransferModelOptions<T>): Promise<TransferModel<T>> {
     checkOptions("TransferModel.create", options, modelOptionNames.create);
     const backend = await TransferModel.#start(options.backend);
-    return new TransferModel(await newModel(options), backend);
+    return new TransferModel<T>(await newModel(options), backend);
   }
 
   /**
-   * Reads a model from a Keras file, saved here or by Keras: one input of pictures, a softmax over classes at the end. What was
-   * frozen stays so, and `fit` goes on with the optimizer of the file, which starts anew.
+   * Reads a model from a Keras file, saved here or by Keras: one input of pictures, and an output that fits the `task`: a softmax
+   * over classes, if nothing else is said. What was frozen stays so, and `fit` goes on with the optimizer of the file, which
+   * starts anew.
    *
    * @throws FileAccessError, InvalidModelError, InvalidWeightsError or UnsupportedError as `loadKeras` does
-   * @throws UnsupportedError if it does not end in a softmax over classes
+   * @throws UnsupportedError if its output does not fit the task
    * @throws InvalidArgumentError if class labels or `preprocess` are neither in the file nor given
    */
-  static async load(source: KerasSource, options: LoadModelOptions = {}): Promise<TransferModel> {
+  static async load<T extends Task = "classification">(
+    source: KerasSource,
+    options: LoadModelOptions<T> = {},
+  ): Promise<TransferModel<T>> {
     checkOptions("TransferModel.load", options, modelOptionNames.load);
     const backend = await TransferModel.#start(options.backend);
-    return new TransferModel(await readModel(source, options), backend);
+    return new TransferModel<T>(await readModel(source, options), backend);
   }
 
   static async #start(backend: TrainableBackend = autoTrainable()): Promise<TrainableBackend> {
@@ -105,7 +116,7 @@ export class TransferModel implements AsyncDisposable {
 
   /** The backend that trains and predicts, and by default why better ones do not. */
   get backend(): RunningBackend {
-    return describeBackend(this.#backend);
+    return describeBackend(this.#resources.backend);
   }
 
   /** `[height, width]` that pictures are brought to. */
@@ -113,7 +124,7 @@ export class TransferModel implements AsyncDisposable {
     return this.#parts.pictures.size;
   }
 
-  /** Names of the classes, in the order of the probabilities. */
+  /** Names of the classes, labels or numbers, in the order of the outputs. */
   get classLabels(): readonly string[] {
     return this.#parts.classLabels;
   }
@@ -142,8 +153,8 @@ export class TransferModel implements AsyncDisposable {
    */
   unfreeze(options: UnfreezeOptions): void {
     checkOptions("unfreeze", options, modelOptionNames.unfreeze);
-    this.#open("unfreeze");
-    if (this.#fitting !== undefined) throw new InvalidArgumentError("`unfreeze` was called while `fit` runs.");
+    this.#resources.checkOpen("unfreeze");
+    if (this.#turn.isTaken) throw new InvalidArgumentError("`unfreeze` was called while `fit` runs.");
     const trained = unfrozenLayers(this.#parts.network, this.#parts.trained, options);
     if (trained.length === this.#parts.trained.length && options.optimizer === undefined) return;
     const optimizer = options.optimizer && resolveOptimizer(options.optimizer);
@@ -165,60 +176,72 @@ export class TransferModel implements AsyncDisposable {
    */
   async fit(train: LabelledPictures, options: TransferFitOptions = {}): Promise<readonly EpochLog[]> {
     checkFitOptions("fit", options, modelOptionNames.fit);
-    this.#open("fit");
-    if (this.#parts.untrainable !== undefined) throw new UnsupportedError(this.#parts.untrainable);
-    if (this.#fitting !== undefined) {
-      throw new InvalidArgumentError(
-        "`fit` was called while another `fit` of this model runs. Wait for the first one.",
-      );
-    }
-    const { signal: stop } = this.#stop;
-    const running = fineTune(
-      {
-        parts: this.#parts,
-        backend: this.#backend,
-        optimizer: this.#optimizer,
-        history: this.#history,
-        stop,
-        openFolder: (path) => (path === undefined ? this.#ownFolder() : openCacheFolder(path)),
-        onHistory: (history) => {
-          this.#history = history;
-        },
-        onEnd: (parts, optimizer) => {
-          this.#parts = parts;
-          this.#optimizer = optimizer;
-        },
+    this.#resources.checkOpen("fit");
+    return this.#turn.take("fit", this.#parts.untrainable, () => this.#fit(train, options));
+  }
+
+  async #fit(train: LabelledPictures, options: TransferFitOptions): Promise<readonly EpochLog[]> {
+    const resources = this.#resources;
+    const model = {
+      parts: this.#parts,
+      backend: resources.backend,
+      optimizer: this.#optimizer,
+      history: this.#history,
+      stop: resources.signal,
+      openFolder: (path: string | undefined) => resources.openFolder(path),
+      onHistory: (history: readonly EpochLog[]) => {
+        this.#history = history;
       },
-      train,
-      options,
-    );
-    this.#fitting = running.catch(() => undefined);
+      onEnd: (parts: ModelParts, optimizer: OptimizerState) => {
+        this.#parts = parts;
+        this.#optimizer = optimizer;
+      },
+    };
     try {
-      return await running;
+      return await fineTune(model, train, options);
     } finally {
-      this.#fitting = undefined;
       // Not waited for: who predicts may take long, and goes on with the weights from before. `close` tells of a failure.
-      this.#retire().catch(() => undefined);
+      resources.retire().catch(() => undefined);
     }
   }
 
   /**
-   * Predicts every picture once and compares with its class. `toString()` of the result is scikit-learn's
-   * `classification_report`; `predictions.indices` are places in the source.
+   * Finds the learning rate to train with: takes steps with ever greater rates on a copy of the model. The model and its optimizer
+   * stay as they are.
+   *
+   * @throws InvalidArgumentError if an option is out of range, and as `fit` does for the pictures
+   * @throws ClosedError after `close`
+   *
+   * @example
+   * const { suggestion } = await model.findLearningRate(train, { augment: { horizontalFlip: true } });
+   * await model.fit(train, { augment: { horizontalFlip: true }, learningRate: suggestion });
+   */
+  async findLearningRate(train: LabelledPictures, options: ModelRateFinderOptions = {}): Promise<LearningRateTable> {
+    checkOptions("findLearningRate", options, modelOptionNames.findLearningRate);
+    const { backend, signal: stop } = this.#resources;
+    this.#resources.checkOpen("findLearningRate");
+    const signal = options.signal === undefined ? stop : AbortSignal.any([stop, options.signal]);
+    const model = { parts: this.#parts, backend, optimizer: this.#optimizer, signal };
+    return this.#turn.take("findLearningRate", this.#parts.untrainable, () => findModelRate(model, train, options));
+  }
+
+  /**
+   * Predicts every picture once and compares with its class, labels or numbers. `toString()` of the result is scikit-learn's
+   * `classification_report`, for a regression a table; `predictions.indices` are places in the source.
    *
    * @throws InvalidArgumentError if there are no pictures, or they have no label or other classes
    * @throws ShapeMismatchError if rows of pixels have another shape
    * @throws ImageDecodeError or FileAccessError for a picture that cannot be opened
    * @throws ClosedError after `close`
    */
-  async evaluate(pictures: LabelledPictures, options: PredictOptions = {}): Promise<Evaluation> {
-    checkOptions("evaluate", options, modelOptionNames.predict);
-    const parts = this.#parts;
-    return this.#lend("evaluate").use((network) => evaluateModel(network, parts, pictures, options));
+  async evaluate(pictures: LabelledPictures, options: EvaluatePicturesOptions = {}): Promise<TaskEvaluations[T]> {
+    checkOptions("evaluate", options, modelOptionNames.evaluate);
+    const parts = { ...this.#parts, task: this.task };
+    return this.#lend("evaluate").use((network) => evaluateModel<T>(network, parts, pictures, options));
   }
 
   /**
-   * Probabilities of the classes, `[pictures, classes]`, in the order of the pictures.
+   * Output for pictures, in their order: probabilities of the classes or labels, or numbers, `[pictures, outputs]`.
    *
    * @throws ImageDecodeError or FileAccessError for a picture that cannot be opened
    * @throws ClosedError after `close`
@@ -234,26 +257,19 @@ export class TransferModel implements AsyncDisposable {
   }
 
   /**
-   * For each picture the most probable classes, the best first.
+   * For each picture the most probable classes or labels, the best first.
    *
+   * @throws UnsupportedError for a regression, which has no classes
    * @throws InvalidArgumentError if `top` is not a positive integer
    * @throws ImageDecodeError or FileAccessError for a picture that cannot be opened
    * @throws ClosedError after `close`
    */
   async classify(
     pictures: readonly ImageInput[] | ImageSource,
-    options: PredictOptions & {
-      /** How many classes, at most. @default 5 */
-      readonly top?: number | undefined;
-    } = {},
+    options: PredictOptions & ClassifyOptions = {},
   ): Promise<readonly (readonly ClassProbability[])[]> {
     checkOptions("classify", options, modelOptionNames.classify);
-    const top = checkTop(options.top);
-    return mostProbable(
-      await this.predict(pictures, { batchSize: options.batchSize, signal: options.signal }),
-      this.classLabels,
-      top,
-    );
+    return classifyRows(this, options, () => this.predict(pictures, options));
   }
 
   /**
@@ -263,7 +279,7 @@ export class TransferModel implements AsyncDisposable {
    * @throws ClosedError after `close`
    */
   network(): Network {
-    this.#open("network");
+    this.#resources.checkOpen("network");
     return this.#parts.network;
   }
 
@@ -291,12 +307,9 @@ export class TransferModel implements AsyncDisposable {
 
   /** Frees all memory and removes temporary files. Safe to call twice; a `fit` that still runs rejects. */
   async close(): Promise<void> {
-    this.#stop.abort(new ClosedError("TransferModel is closed: `fit` was still running."));
-    await this.#fitting;
-    await this.#retire();
-    const folder = this.#folder;
-    this.#folder = undefined;
-    await (await folder)?.remove();
+    this.#resources.stop();
+    await this.#turn.ended();
+    await this.#resources.release();
   }
 
   /** Same as {@link close}: `await using model = ...` frees it at the end of the block. */
@@ -304,28 +317,10 @@ export class TransferModel implements AsyncDisposable {
     await this.close();
   }
 
-  #open(method: string): void {
-    if (this.#stop.signal.aborted)
-      throw new ClosedError(`TransferModel is closed: \`${method}\` was called after \`close\`.`);
-  }
-
   /** The network with its weights of now. */
   #lend(method: string): LentNetwork {
-    this.#open(method);
-    const parts = this.#parts;
-    this.#inference ??= new LentNetwork(() => loadForInference(parts, this.#backend));
-    return this.#inference;
-  }
-
-  async #retire(): Promise<void> {
-    this.#retired = Promise.all([this.#retired, this.#inference?.retire()]);
-    this.#inference = undefined;
-    await this.#retired;
-  }
-
-  #ownFolder(): Promise<CacheFolder> {
-    this.#folder ??= openCacheFolder(undefined);
-    return this.#folder;
+    this.#resources.checkOpen(method);
+    return this.#resources.lend(this.#parts);
   }
 }
 

@@ -1,11 +1,13 @@
 import { BackendUnavailableError, InvalidArgumentError, isCnnTransferError, UnsupportedError } from "../errors.js";
+import type { NdArray } from "../ndarray.js";
 import { checkNetwork } from "../network/check-network.js";
 import type { Network } from "../network/network.js";
 import { checkList } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
-import type { Backend, LoadedNetwork, LoadOptions } from "./backend.js";
+import type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backend.js";
 import { checkBackend, checkTrainableBackend } from "./check-backend.js";
 import { defaultBackends, defaultTrainableBackends } from "./default-backends.node.js";
+import { type GradientBackend, isGradientBackend } from "./gradient-backend.js";
 import {
   type CalibrationOptions,
   type Int8Calibration,
@@ -38,22 +40,26 @@ export interface AutoTrainableOptions {
 /** What `auto` adds to the backend that it chose. */
 export interface Choice {
   /**
-   * Each better backend that did not start, or cannot train the network, best first, with the reason. Known once `init` has resolved; until then, or
+   * Each better backend that did not start, or cannot train or differentiate the network, best first, with the reason. Known once `init` has resolved; until then, or
    * where the first choice started, it is empty.
    */
   readonly skipped: readonly SkippedBackend[];
 }
 
 /** A backend that chooses among others when it starts. */
-export interface AutoBackend extends QuantizingBackend, Choice {}
+export interface AutoBackend extends QuantizingBackend, GradientBackend, Choice {}
 
 /** A trainable backend that chooses among others when it starts. */
-export interface AutoTrainableBackend extends TrainableBackend, Choice {}
+export interface AutoTrainableBackend extends TrainableBackend, GradientBackend, Choice {}
 
 /**
  * The best backend that starts on this machine. It chooses in `init` and stays with its choice; `name` and `description`
  * are then those of the chosen backend, and before `auto`. What was passed over stands in `skipped`: nothing slower is
  * used in silence.
+ *
+ * A choice that refuses to differentiate a network with UnsupportedError is passed over as well: `inputGradient` goes on with
+ * the next, to which all further work goes, and `skipped` has the reason. If none can, the error is that of the best one and
+ * the choice stays.
  *
  * `init` rejects with BackendUnavailableError, which lists every reason, if no backend starts.
  *
@@ -132,6 +138,19 @@ class FirstToStart<B extends Backend> implements AutoBackend {
     return (await this.#quantizing()).loadQuantized(network, calibration, options);
   }
 
+  async inputGradient(
+    network: Network,
+    inputs: readonly NdArray<"float32">[],
+    seed: NdArray<"float32">,
+    options: AbortOptions = {},
+  ): Promise<NdArray<"float32">> {
+    options.signal?.throwIfAborted();
+    return this.firstThatCan((backend) => {
+      if (isGradientBackend(backend)) return backend.inputGradient(network, inputs, seed, options);
+      throw new UnsupportedError(`The backend "${backend.name}" cannot differentiate: pass another, such as onnx().`);
+    });
+  }
+
   async #quantizing(): Promise<QuantizingBackend> {
     const chosen = await this.chosen();
     if (isQuantizing(chosen)) return chosen;
@@ -173,6 +192,28 @@ class FirstToStart<B extends Backend> implements AutoBackend {
     );
   }
 
+  /** Goes on from the choice to the first that does not refuse with UnsupportedError, which is the choice from then on. */
+  protected async firstThatCan<T>(action: (backend: B) => Promise<T>): Promise<T> {
+    let backend = await this.chosen();
+    const skipped = [...this.skipped];
+    let refusal: unknown;
+    for (;;) {
+      try {
+        const result = await action(backend);
+        this.settle(backend, skipped);
+        return result;
+      } catch (error) {
+        if (!isCnnTransferError(error, "UnsupportedError")) throw error;
+        refusal ??= error;
+        skipped.push({ backend: backend.name, reason: error.message });
+        const next = await this.nextToStart(backend, skipped);
+        // None can: what the best one says is of most use.
+        if (next === undefined) throw refusal;
+        backend = next;
+      }
+    }
+  }
+
   /** The first candidate that starts, of those that come after another; the others are added to `skipped`. */
   protected async nextToStart(
     after: B | undefined,
@@ -212,24 +253,7 @@ class FirstTrainableToStart extends FirstToStart<TrainableBackend> implements Au
   async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
     checkNetwork("network", network);
     options.signal?.throwIfAborted();
-    let backend = await this.chosen();
-    const skipped = [...this.skipped];
-    let refusal: unknown;
-    for (;;) {
-      try {
-        const loaded = await backend.loadForTraining(network, options);
-        this.settle(backend, skipped);
-        return loaded;
-      } catch (error) {
-        if (!isCnnTransferError(error, "UnsupportedError")) throw error;
-        refusal ??= error;
-        skipped.push({ backend: backend.name, reason: error.message });
-        const next = await this.nextToStart(backend, skipped);
-        // None can train it: what the best one says is of most use.
-        if (next === undefined) throw refusal;
-        backend = next;
-      }
-    }
+    return this.firstThatCan((backend) => backend.loadForTraining(network, options));
   }
 }
 

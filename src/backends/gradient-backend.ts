@@ -22,3 +22,8 @@ export interface GradientBackend extends Backend {
     options?: AbortOptions,
   ): Promise<NdArray<"float32">>;
 }
+
+/** Whether a backend can differentiate. */
+export function isGradientBackend(backend: Backend): backend is GradientBackend {
+  return typeof (backend as Partial<GradientBackend>).inputGradient === "function";
+}

@@ -1,7 +1,9 @@
+import { auto } from "../backends/auto.js";
 import type { AbortOptions } from "../backends/backend.js";
 import { checkBackend } from "../backends/check-backend.js";
 import { checkInputs, expectedInputs } from "../backends/check-inputs.js";
-import type { GradientBackend } from "../backends/gradient-backend.js";
+import { type GradientBackend, isGradientBackend } from "../backends/gradient-backend.js";
+import { describeBackend, type RunningBackend } from "../backends/running-backend.js";
 import { BackendError, InvalidArgumentError, InvalidNetworkError } from "../errors.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
 import { checkNetwork } from "../network/check-network.js";
@@ -14,8 +16,8 @@ import { scoreNetwork, tailBehind } from "./score-network.js";
 
 /** What {@link gradCam} looks at, and with what. */
 export interface GradCamOptions extends AbortOptions {
-  /** Runs and differentiates: `tfjsNode()`, `tfjsWasm()` or `tfjsCpu()`. */
-  readonly backend: GradientBackend;
+  /** Runs and differentiates. @default `auto()`: the fastest that starts */
+  readonly backend?: GradientBackend | undefined;
   /** A layer with height, width and channels. @default the last one that is larger than 1x1 */
   readonly layer?: string | undefined;
   /** The class that is asked about, for all pictures or for each. @default for each picture its best class */
@@ -32,6 +34,8 @@ export interface GradCam {
   readonly classIndices: Int32Array;
   /** `[batch, classes]`: scores before softmax or sigmoid. */
   readonly scores: NdArray<"float32">;
+  /** What it ran on. */
+  readonly backend: RunningBackend;
 }
 
 /**
@@ -51,12 +55,12 @@ export interface GradCam {
  *
  * @example
  * const network = await loadKeras("my_model.keras");
- * const { heatmaps } = await gradCam(network, pixels, { backend: tfjsWasm(), layer: "block5_conv3" });
+ * const { heatmaps } = await gradCam(network, pixels, { layer: "block5_conv3" });
  */
-export async function gradCam(network: Network, pixels: NdArray, options: GradCamOptions): Promise<GradCam> {
+export async function gradCam(network: Network, pixels: NdArray, options: GradCamOptions = {}): Promise<GradCam> {
   checkNetwork("network", network);
   checkOptions("gradCam", options, { backend: true, layer: true, classIndex: true, signal: true });
-  const { backend, signal } = options;
+  const { backend = auto(), signal } = options;
   checkGradientBackend(backend);
   const scored = scoreNetwork(network);
   if (scored.inputs.length !== 1 || !Array.isArray(pixels?.shape)) {
@@ -101,14 +105,20 @@ export async function gradCam(network: Network, pixels: NdArray, options: GradCa
     { dtype: "float32", shape: scores.shape, data: seed },
     { signal },
   );
-  return { heatmaps: weigh(takeValue(layer), gradient), layer, classIndices, scores };
+  return {
+    heatmaps: weigh(takeValue(layer), gradient),
+    layer,
+    classIndices,
+    scores,
+    backend: describeBackend(backend),
+  };
 }
 
 function checkGradientBackend(value: unknown): asserts value is GradientBackend {
   checkBackend(value);
-  if (typeof (value as Partial<GradientBackend>).inputGradient === "function") return;
+  if (isGradientBackend(value)) return;
   throw new InvalidArgumentError(
-    `\`backend\` is the backend "${value.name}", which cannot differentiate: expected one that can, such as tfjsNode(), tfjsCpu() or tfjsWasm().`,
+    `\`backend\` is the backend "${value.name}", which cannot differentiate: expected one that can, such as onnx() or tfjsWasm().`,
   );
 }
 

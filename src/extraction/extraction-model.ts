@@ -13,7 +13,7 @@ import { checkBoolean, checkList } from "../options/check-option.js";
 import type { OptionNames } from "../options/check-options.js";
 import type { ExtractionPictureOptions } from "./picture-options.js";
 import { pictureOptionNames } from "./picture-options.js";
-import type { PrecisionOptions } from "./precision.js";
+import type { PrecisionOptions } from "./precision-options.js";
 
 /** What a `FeatureExtractor` is made of. */
 export interface FeatureExtractorOptions

@@ -17,6 +17,11 @@ export interface FeatureSink {
   readonly rowsWritten?: number | undefined;
   /** Pictures that an earlier run had to leave out. Needed for `resume`. */
   readonly rowsSkipped?: number | undefined;
+  /**
+   * Adds or changes such facts before the first row: with `precision: "int8"` what the job was calibrated to is known only
+   * then.
+   */
+  storeAttributes?(attributes: Readonly<Record<string, string>>): Promise<unknown>;
   /** Names of the pictures whose rows are held, in order. With them `resume` notices when the pictures are others. */
   writtenNames?(): AsyncIterable<string>;
   /**
@@ -108,6 +113,33 @@ export function checkRoom({ layer, sink }: LayerSink, source: ImageSource, done:
       { expected: [left], received: [coming] },
     );
   }
+}
+
+/**
+ * Has a sink store in what precision its rows are, which an extractor knows only after its calibration.
+ *
+ * @throws InvalidArgumentError if it holds rows of another precision, or says another one and cannot change that
+ */
+export async function storePrecision({ layer, sink }: LayerSink, precision: string): Promise<void> {
+  const { attributes, rowsWritten = 0 } = sink;
+  const stored = attributes?.precision;
+  if (stored === precision) return;
+  if (rowsWritten > 0 && stored !== undefined) {
+    throw new InvalidArgumentError(
+      `The writer of layer "${layer}" holds rows in ${String(stored)}, but those to come are in ${precision}. ` +
+        "Pass the calibration that the first ones were computed with, or begin a new file.",
+    );
+  }
+  if (sink.storeAttributes) {
+    await sink.storeAttributes({ precision });
+    return;
+  }
+  // One that stores no such facts says nothing that is wrong.
+  if (stored === undefined) return;
+  throw new InvalidArgumentError(
+    `The writer of layer "${layer}" says that its rows are in ${String(stored)}, and cannot be told that they are in ${precision}. ` +
+      "Give it a method `storeAttributes`, or pass pictures as `calibration` to `FeatureExtractor.create`.",
+  );
 }
 
 /**

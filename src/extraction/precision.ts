@@ -1,50 +1,16 @@
 import type { Backend, LoadedNetwork } from "../backends/backend.js";
-import { type Int8Calibration, isQuantizing } from "../backends/quantizing-backend.js";
+import { type Int8Calibration, isQuantizing, type QuantizingBackend } from "../backends/quantizing-backend.js";
 import { crc32 } from "../checksum/crc32.node.js";
-import { InvalidArgumentError, UnsupportedError } from "../errors.js";
-import { imageSelection } from "../images/image-selection.js";
-import type { ImageSource, SourceImage } from "../images/image-source.js";
-import { loadImages } from "../images/load-images.js";
-import type { NdArray } from "../ndarray.js";
+import { ClosedError, InvalidArgumentError, UnsupportedError } from "../errors.js";
+import type { ImageSource } from "../images/image-source.js";
 import type { Network } from "../network/network.js";
 import { preprocessModesOf } from "../network/take-pixels.js";
 import { weightsChecksum } from "../network/weights-checksum.js";
-import { checkOneOf, describeValue } from "../options/check-option.js";
-import {
-  defaultCalibrationPath,
-  keepCalibrationText,
-  prepareCalibrationFile,
-  readCalibrationText,
-} from "./calibration-file.node.js";
+import { defaultCalibrationPath, prepareCalibrationFile } from "./calibration-file.node.js";
+import { readCalibrationPictures } from "./calibration-pictures.js";
+import { describeCalibration, keepCalibration, readCalibration } from "./kept-calibration.js";
 import type { PictureOptions } from "./picture-options.js";
-
-/** In which numbers the network computes. */
-export interface PrecisionOptions {
-  /**
-   * `int8`: kernels and values between layers are 8-bit integers, which is several times faster and a little less exact.
-   * The backend `onnx` does it. What is lost is measured on pictures of yours, and refused where it is too much; see
-   * `FeatureExtractor.calibration`.
-   *
-   * @default "float32"
-   */
-  readonly precision?: "float32" | "int8" | undefined;
-  /**
-   * For `int8`: pictures like those to come, of which some are looked at, spread evenly over the source; or a calibration
-   * made before. Needed where none is kept at `calibrationPath` yet.
-   */
-  readonly calibration?: ImageSource | Int8Calibration | undefined;
-  /** Pictures that are looked at: half of them set ranges, the other half judges. At least 8. @default 100 */
-  readonly calibrationImages?: number | undefined;
-  /**
-   * File in which the calibration is kept, so that later runs compute the same. One that is there is used, whatever
-   * pictures are given; delete it to have another.
-   *
-   * @default beside the cached weights of a backbone, named after network and checksum; none for networks of one's own
-   */
-  readonly calibrationPath?: string | undefined;
-  /** Called while a calibration is made. */
-  readonly onCalibration?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
-}
+import { isSource, leastCalibrationImages, type PrecisionOptions } from "./precision-options.js";
 
 /** What is to be loaded, and with what the calibration has to be like it. */
 export interface PrecisionRequest extends PrecisionOptions {
@@ -57,85 +23,139 @@ export interface PrecisionRequest extends PrecisionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A network ready to run, and what its numbers are. */
-export interface LoadedPrecision {
-  readonly loaded: LoadedNetwork;
+/** A network that runs, and what its numbers are. */
+interface Loaded {
+  readonly network: LoadedNetwork;
   /** Undefined in float32. */
   readonly calibration: Int8Calibration | undefined;
-  /** Fact to be stored with the features; undefined in float32. */
-  readonly precision: string | undefined;
 }
 
-/**
- * Checks options of precision, before anything is downloaded.
- *
- * @throws InvalidArgumentError for an option out of range, or one that makes no sense without `int8`
- */
-export function checkPrecision(options: PrecisionOptions): void {
-  const { precision = "float32", calibration, calibrationImages, calibrationPath } = options;
-  checkOneOf("precision", precision, ["float32", "int8"]);
-  const given = Object.entries({ calibration, calibrationImages, calibrationPath }).find(
-    ([, value]) => value !== undefined,
-  );
-  if (precision === "float32" && given) {
-    throw new InvalidArgumentError(`\`${given[0]}\` is for \`precision: "int8"\`, but the precision is float32.`);
-  }
-  if (calibrationImages !== undefined && !(Number.isInteger(calibrationImages) && calibrationImages >= leastImages)) {
-    throw new InvalidArgumentError(
-      `\`calibrationImages\` is ${describeValue(calibrationImages)}: expected a whole number of at least ${leastImages}.`,
-    );
-  }
-  if (calibration !== undefined && !isSource(calibration) && !isCalibration(calibration)) {
-    throw new InvalidArgumentError(
-      `\`calibration\` is ${describeValue(calibration)}: expected pictures, such as imageFolder("animals/"), or the \`calibration\` of another extractor.`,
-    );
-  }
-}
+/** Makes the network that runs, from pictures of a job. */
+type Calibrate = (source: ImageSource, signal: AbortSignal | undefined) => Promise<Loaded>;
 
-/** Fewer tell nothing of the values to come. */
-const leastImages = 8;
-/** Pictures of a run whose values are all looked at: of VGG16, those of one take 110 MB. */
-const rangeBatchSize = 1;
-const judgingBatchSize = 8;
+/** A network in the precision asked for. In int8 it may have to see pictures before it can run. */
+export class PrecisionNetwork {
+  readonly #calibrate: Calibrate;
+  readonly #closing = new AbortController();
+  #loaded: Loaded | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
-/**
- * Loads a network in the precision asked for; where that needs a calibration, the one given, else the one kept, else one
- * made now and kept.
- *
- * @throws UnsupportedError if the backend cannot, or too much is lost
- * @throws InvalidArgumentError if there is nothing to calibrate with, or a calibration is another network's
- * @throws FileAccessError if the calibration cannot be kept
- */
-export async function loadInPrecision(backend: Backend, request: PrecisionRequest): Promise<LoadedPrecision> {
-  const { network, outputs, signal } = request;
-  if ((request.precision ?? "float32") === "float32") {
-    return { loaded: await backend.load(network, { outputs, signal }), calibration: undefined, precision: undefined };
-  }
-  if (!isQuantizing(backend)) {
-    throw new UnsupportedError(
-      `The backend "${backend.name}" does not compute in 8-bit integers: pass \`backend: onnx()\`, or \`precision: "float32"\`.`,
-    );
-  }
-  const path = request.calibrationPath ?? defaultPath(request);
-  let calibration: Int8Calibration | undefined;
-  if (request.calibration !== undefined && !isSource(request.calibration)) calibration = request.calibration;
-  else if (path !== undefined) calibration = await readCalibration(path);
-  if (calibration === undefined) {
-    if (path !== undefined && request.calibration !== undefined) await prepareCalibrationFile(path);
-    const { rangeBatches, judgingBatches } = await readPictures(request, path);
-    const options = { outputs, rangeBatches, judgingBatches, signal, onProgress: request.onCalibration };
-    calibration = await backend.calibrate(network, options);
-    if (path !== undefined) {
-      // Of processes that begin together all use the one that was there first.
-      const text = `${JSON.stringify(calibration, undefined, 1)}\n`;
-      calibration = parseCalibration(path, await keepCalibrationText(path, text));
+  /** @param start the network that runs, or what makes it from the pictures of the first job */
+  private constructor(start: Loaded | Calibrate) {
+    if (typeof start === "function") {
+      this.#calibrate = start;
+    } else {
+      this.#loaded = start;
+      this.#calibrate = async () => start;
     }
   }
-  const loaded = await backend.loadQuantized(network, calibration, { outputs, signal });
-  const checksum = crc32(new TextEncoder().encode(JSON.stringify(calibration)))
-    .toString(16)
-    .padStart(8, "0");
-  return { loaded, calibration, precision: `int8 (calibration crc32 ${checksum})` };
+
+  /**
+   * Loads a network. In int8: with the calibration given, else the one kept, else one made now from the pictures given,
+   * else it waits for those of the first job.
+   *
+   * @throws UnsupportedError if the backend cannot, or too much is lost
+   * @throws InvalidArgumentError if a calibration is another network's, or there is none and no place to keep one
+   * @throws FileAccessError if a calibration cannot be kept
+   */
+  static async create(backend: Backend, request: PrecisionRequest): Promise<PrecisionNetwork> {
+    const { network, outputs, signal, calibration: given } = request;
+    if ((request.precision ?? "float32") === "float32") {
+      const loaded = await backend.load(network, { outputs, signal });
+      return new PrecisionNetwork({ network: loaded, calibration: undefined });
+    }
+    if (!isQuantizing(backend)) {
+      throw new UnsupportedError(
+        `The backend "${backend.name}" does not compute in 8-bit integers: pass \`backend: onnx()\`, or \`precision: "float32"\`.`,
+      );
+    }
+    const path = request.calibrationPath ?? defaultPath(request);
+    const isMade = given !== undefined && !isSource(given);
+    const calibration = isMade ? given : path === undefined ? undefined : await readCalibration(path);
+    if (calibration !== undefined) {
+      const loaded = await backend.loadQuantized(network, calibration, { outputs, signal });
+      return new PrecisionNetwork({ network: loaded, calibration });
+    }
+    if (path !== undefined) await prepareCalibrationFile(path);
+    const calibrate: Calibrate = (source, stop) => calibrateOn(source, backend, request, path, stop);
+    if (given !== undefined && isSource(given)) {
+      return new PrecisionNetwork(await calibrate(given, signal));
+    }
+    if (path === undefined) {
+      throw new InvalidArgumentError(
+        `\`precision: "int8"\` has to find out from pictures what values the network has, and for this one there is no place where that is kept for later runs: pass a \`calibrationPath\`, such as "${network.name}.int8.json", or pictures as \`calibration\`, such as imageFolder("animals/").`,
+      );
+    }
+    return new PrecisionNetwork(calibrate);
+  }
+
+  /** Undefined in float32, and before the first job. */
+  get calibration(): Int8Calibration | undefined {
+    return this.#loaded?.calibration;
+  }
+
+  /** Fact to be stored with the features; undefined in float32. */
+  get description(): string | undefined {
+    if (this.#loaded === undefined) return "int8 (to be calibrated)";
+    return this.calibration === undefined ? undefined : describeCalibration(this.calibration);
+  }
+
+  /** Whether it runs without seeing pictures first. */
+  get isReady(): boolean {
+    return this.#loaded !== undefined;
+  }
+
+  /**
+   * The network, ready to run: if it has not seen pictures yet, it is calibrated with those of the job that a source is,
+   * or is a part of.
+   *
+   * @throws UnsupportedError if too much is lost
+   * @throws InvalidArgumentError if there are too few pictures
+   */
+  ready(source: ImageSource, signal?: AbortSignal): Promise<LoadedNetwork> {
+    // Of jobs that begin together one calibrates. Where it fails or is stopped, the next one does.
+    const turn = this.#last.then(async () => {
+      const { signal: closing } = this.#closing;
+      closing.throwIfAborted();
+      this.#loaded ??= await this.#calibrate(
+        source.job ?? source,
+        signal ? AbortSignal.any([signal, closing]) : closing,
+      );
+      return this.#loaded.network;
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Frees the network. Safe to call twice. */
+  async dispose(): Promise<void> {
+    this.#closing.abort(new ClosedError("FeatureExtractor is closed."));
+    await this.#last;
+    await this.#loaded?.network.dispose();
+  }
+}
+
+async function calibrateOn(
+  source: ImageSource,
+  backend: QuantizingBackend,
+  request: PrecisionRequest,
+  path: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Loaded> {
+  const { network, outputs, calibrationImages = 100, onCalibration: onProgress } = request;
+  // A run beside this one may have been here meanwhile.
+  let calibration = path === undefined ? undefined : await readCalibration(path);
+  if (calibration === undefined) {
+    const pictures = await readCalibrationPictures(source, calibrationImages, request.pictures, signal);
+    if (pictures.images < leastCalibrationImages) {
+      throw new InvalidArgumentError(
+        `Of the pictures that are to calibrate "${network.name}" ${pictures.images} can be decoded: expected at least ${leastCalibrationImages}, better 100. Pass more as \`calibration\`, or run it with \`precision: "float32"\`.`,
+      );
+    }
+    const made = await backend.calibrate(network, { ...pictures, outputs, signal, onProgress });
+    calibration = path === undefined ? made : await keepCalibration(path, made);
+  }
+  return { network: await backend.loadQuantized(network, calibration, { outputs, signal }), calibration };
 }
 
 function defaultPath({ network, outputs, pictures, cached, cacheDirectory }: PrecisionRequest): string | undefined {
@@ -143,82 +163,4 @@ function defaultPath({ network, outputs, pictures, cached, cacheDirectory }: Pre
   const facts = [weightsChecksum(network), outputs, preprocessModesOf(network), pictures.size];
   const which = crc32(new TextEncoder().encode(JSON.stringify(facts)));
   return defaultCalibrationPath(`${network.name}.${which.toString(16).padStart(8, "0")}.int8.json`, cacheDirectory);
-}
-
-async function readCalibration(path: string): Promise<Int8Calibration | undefined> {
-  const text = await readCalibrationText(path);
-  return text === undefined ? undefined : parseCalibration(path, text);
-}
-
-function parseCalibration(path: string, text: string): Int8Calibration {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  if (isCalibration(value)) return value;
-  throw new InvalidArgumentError(`"${path}" is not a calibration. Delete it, or give another \`calibrationPath\`.`);
-}
-
-function isSource(value: ImageSource | Int8Calibration): value is ImageSource {
-  return typeof (value as Partial<ImageSource> | null)?.[Symbol.asyncIterator] === "function";
-}
-
-function isCalibration(value: unknown): value is Int8Calibration {
-  if (typeof value !== "object" || value === null) return false;
-  const { formatVersion, checksum, ranges, inFloat } = value as Partial<Int8Calibration>;
-  return (
-    formatVersion === 1 &&
-    typeof checksum === "string" &&
-    Array.isArray(inFloat) &&
-    typeof ranges === "object" &&
-    ranges !== null &&
-    Object.values(ranges).every((range) => Array.isArray(range) && range.length === 2 && range.every(Number.isFinite))
-  );
-}
-
-/** Every other picture of those chosen sets ranges, the rest judges. */
-async function readPictures(
-  request: PrecisionRequest,
-  path: string | undefined,
-): Promise<{ readonly rangeBatches: readonly NdArray[]; readonly judgingBatches: readonly NdArray[] }> {
-  const { calibration: source, calibrationImages = 100, pictures, signal } = request;
-  if (source === undefined || !isSource(source)) {
-    const kept = path === undefined ? "" : `, and none is kept at "${path}"`;
-    throw new InvalidArgumentError(
-      `\`precision: "int8"\` needs pictures to find out what values the network has${kept}: pass them as \`calibration\`, such as imageFolder("animals/").`,
-    );
-  }
-  const chosen = await spread(source, calibrationImages);
-  const halves = [0, 1].map((half) => chosen.filter((_, i) => i % 2 === half));
-  const [rangeBatches = [], judgingBatches = []] = await Promise.all(
-    halves.map(async (images, half) => {
-      const batches: NdArray[] = [];
-      const settings = { ...pictures, batchSize: half === 0 ? rangeBatchSize : judgingBatchSize, signal };
-      for await (const { pixels } of loadImages(imageSelection(images, []), { ...settings, onError: "skip" })) {
-        if ((pixels.shape[0] ?? 0) > 0) batches.push(pixels);
-      }
-      return batches;
-    }),
-  );
-  const images = [...rangeBatches, ...judgingBatches].reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
-  if (images < leastImages) {
-    throw new InvalidArgumentError(
-      `\`calibration\` has ${images} pictures that can be decoded: expected at least ${leastImages}, better 100.`,
-    );
-  }
-  return { rangeBatches, judgingBatches };
-}
-
-/** So many pictures of a source, spread evenly: the first ones of a folder are all of one class. */
-async function spread(source: ImageSource, count: number): Promise<readonly SourceImage[]> {
-  const step = Math.max(1, source.length / count);
-  const images: SourceImage[] = [];
-  let position = 0;
-  for await (const image of source) {
-    if (position++ >= images.length * step) images.push(image);
-    if (images.length === count) break;
-  }
-  return images;
 }

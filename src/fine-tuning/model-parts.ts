@@ -1,16 +1,18 @@
 import type { TrainingOptions } from "../backends/trainable-backend.js";
-import { InvalidArgumentError, UnsupportedError } from "../errors.js";
+import { InvalidArgumentError } from "../errors.js";
 import { resolvePretrained, sizeOfPictures } from "../extraction/extraction-model.js";
 import { type PictureOptions, resolvePictureOptions } from "../extraction/picture-options.js";
 import type { KerasSource } from "../keras/keras-source.js";
-import { type KerasNetwork, loadKeras } from "../keras/load-keras.js";
-import { formatShape } from "../network/layer-shape.js";
+import { loadKeras } from "../keras/load-keras.js";
 import type { Network } from "../network/network.js";
-import { inferShapes } from "../network/shapes.js";
 import { takePictures } from "../network/take-pixels.js";
+import { checkOneOf } from "../options/check-option.js";
 import { checkClassLabels, headNetwork } from "../training/head-network.js";
-import type { HeadMetadata, LearningOptions } from "../training/head-options.js";
+import type { HeadMetadata } from "../training/head-options.js";
 import { checkMetadata, trainingOptions } from "../training/head-parts.js";
+import { learningOfFile } from "../training/learning-of-file.js";
+import { type Task, tasks } from "../training/target.js";
+import { checkEnding, checkLabelCount } from "../training/task-ending.js";
 import { assembleNetwork, baseNetwork } from "./assemble-network.js";
 import { type ModelFacts, readFacts, splitMetadata } from "./model-facts.js";
 import { layersFrom } from "./trained-layers.js";
@@ -20,6 +22,8 @@ import type { LoadModelOptions, TransferModelOptions } from "./transfer-model-op
 export interface ModelParts extends ModelFacts {
   /** The whole network, for prepared float32 pixels, as Keras has it. */
   readonly network: Network;
+  /** What it learns. */
+  readonly task: Task;
   readonly classLabels: readonly string[];
   /** How pictures are decoded and brought to the network's size. */
   readonly pictures: PictureOptions;
@@ -33,11 +37,13 @@ export interface ModelParts extends ModelFacts {
 }
 
 /** The parts of a new model. @throws as `TransferModel.create` does */
-export async function newModel(options: TransferModelOptions): Promise<ModelParts> {
+export async function newModel(options: TransferModelOptions<Task>): Promise<ModelParts> {
   const { head, classLabels, unfreezeFrom, pooling } = options;
-  const training = trainingOptions(options, "classification", options.seed);
+  const task = head === undefined ? (options.task ?? "classification") : (head.task ?? "classification");
+  checkOneOf("task", task, tasks);
+  const training = trainingOptions(options, task, options.seed);
   const settled = resolvePictureOptions(options);
-  const made = ["classLabels", "hidden", "activation", "batchNormalization", "dropout", "normalize"] as const;
+  const made = ["task", "classLabels", "hidden", "activation", "batchNormalization", "dropout", "normalize"] as const;
   const both = head && made.find((option) => options[option] !== undefined);
   if (both !== undefined) {
     throw new InvalidArgumentError(`\`${both}\` was given beside \`head\`, which has that already: pass one of them.`);
@@ -46,7 +52,7 @@ export async function newModel(options: TransferModelOptions): Promise<ModelPart
   if (labels === undefined) {
     throw new InvalidArgumentError("Neither `classLabels` nor `head` was given: pass the names of the classes.");
   }
-  checkClassLabels(labels, "classification");
+  checkClassLabels(labels, task);
   const metadata = checkMetadata(options.metadata ?? {});
   splitMetadata(metadata, "refuse");
   const ready = await head?.network();
@@ -63,10 +69,12 @@ export async function newModel(options: TransferModelOptions): Promise<ModelPart
     (topology, settings) => assemble(topology, settings.layers, settings.imageSize),
   );
   const assembly = assemble(network, layers, imageSize);
-  checkClassifier(assembly.network, labels);
+  const name = `network "${assembly.network.name}"`;
+  checkLabelCount(labels, checkEnding(assembly.network, name, task), name, task);
   return {
     training,
     network: assembly.network,
+    task,
     headFrom: assembly.headFrom,
     classLabels: [...labels],
     preprocess,
@@ -78,7 +86,9 @@ export async function newModel(options: TransferModelOptions): Promise<ModelPart
 }
 
 /** The parts of a model in a Keras file. @throws as `TransferModel.load` does */
-export async function readModel(source: KerasSource, options: LoadModelOptions): Promise<ModelParts> {
+export async function readModel(source: KerasSource, options: LoadModelOptions<Task>): Promise<ModelParts> {
+  const { task = "classification" } = options;
+  checkOneOf("task", task, tasks);
   const model = await loadKeras(source, { engine: options.engine, signal: options.signal });
   const { name, layers, inputs, outputs, weights } = model;
   const found: Network = { name, layers, inputs, outputs, weights };
@@ -92,34 +102,24 @@ export async function readModel(source: KerasSource, options: LoadModelOptions):
       "The model's file holds no class labels, as Keras saves none: pass `classLabels`, their names in the order of the outputs.",
     );
   }
-  checkClassLabels(classLabels, "classification");
-  checkClassifier(network, classLabels);
+  const described = `network "${network.name}"`;
+  checkLabelCount(classLabels, checkEnding(network, described, task), described, task);
   const still = new Set(model.frozen);
+  const { learning, knowsPenalties } = learningOfFile(model, options, task);
   return {
-    training: trainingOptions(learningOf(model, options), "classification", options.seed),
+    training: trainingOptions(learning, task, options.seed),
     network,
+    task,
     headFrom: headFrom === undefined ? undefined : layersFrom(network, headFrom, "headFrom")[0],
     classLabels: [...classLabels],
     preprocess,
     pictures: { ...resolvePictureOptions(pictures), size: imageSize },
     metadata,
     trained: [...network.weights.keys()].filter((layer) => !still.has(layer)),
-    untrainable:
-      model.l2 === undefined && options.l1 === undefined && options.l2 === undefined
-        ? "Cannot train this model as Keras would: its layers have penalties other than one for all kernels. Pass `l2` or `l1` to train it with that penalty instead."
-        : undefined,
+    untrainable: knowsPenalties
+      ? undefined
+      : "Cannot train this model as Keras would: its layers have penalties other than one for all kernels. Pass `l2` or `l1` to train it with that penalty instead.",
   };
-}
-
-/** How a loaded model learns: what options say, else what its file says. */
-function learningOf({ compile, l1 = 0, l2 = 0 }: KerasNetwork, options: LoadModelOptions): LearningOptions {
-  const told = options.l1 !== undefined || options.l2 !== undefined;
-  const penalties = told ? { l1: options.l1, l2: options.l2 } : { l1, l2 };
-  if (options.optimizer !== undefined || compile === undefined) return { ...options, ...penalties };
-  // A learning rate alone is that of the file's optimizer.
-  const { learningRate: rate, ...optimizer } = compile.optimizer;
-  const { learningRate = rate, clipping = compile.clipping } = options;
-  return { ...options, ...penalties, optimizer, learningRate, clipping };
 }
 
 /** Names of the layers with weights from one on, or from the head on if that comes first. */
@@ -134,23 +134,5 @@ function onlyOutput({ name }: Network, layers: readonly string[]): string {
   if (layer !== undefined && more.length === 0) return layer;
   throw new InvalidArgumentError(
     `Network "${name}" has ${layers.length} outputs: say with \`layer\` which layer the head is put behind.`,
-  );
-}
-
-function checkClassifier(network: Network, classLabels: readonly string[]): void {
-  const [output, ...more] = network.outputs;
-  const last = network.layers.find((layer) => layer.name === output);
-  const activation =
-    last?.className === "Dense" || last?.className === "Activation" ? last.config.activation : undefined;
-  const isSoftmax = activation === "softmax" || last?.className === "Softmax";
-  const shape = inferShapes(network).get(output ?? "") ?? [];
-  if (more.length > 0 || !isSoftmax || shape.length !== 1) {
-    throw new UnsupportedError(
-      `Network "${network.name}" does not tell classes apart: it ends in ${network.outputs.length} outputs, the first in layer "${output}" (${last?.className}) of shape ${formatShape(shape)}. Expected one output with a softmax over the classes.`,
-    );
-  }
-  if (shape[0] === classLabels.length) return;
-  throw new InvalidArgumentError(
-    `Network "${network.name}" tells ${shape[0]} classes apart, but there are ${classLabels.length} class labels: expected one for each.`,
   );
 }

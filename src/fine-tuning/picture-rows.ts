@@ -1,10 +1,12 @@
 import { InvalidArgumentError } from "../errors.js";
-import type { PictureOptions } from "../extraction/picture-options.js";
 import type { BatchOptions } from "../hdf5/batch-options.js";
 import { DatasetView } from "../hdf5/dataset-view.js";
+import type { HDF5DatasetGeneratorOptions } from "../hdf5-dataset-generator.js";
 import type { ImageSource } from "../images/image-source.js";
+import { type ReadPictureColumns, readPictureColumns } from "../images/picture-columns.js";
 import { describeValue } from "../options/check-option.js";
 import type { TrainingData } from "../training/training-data.js";
+import type { ModelParts } from "./model-parts.js";
 import { trainingImages } from "./training-images.js";
 import type { LabelledPictures } from "./transfer-model-options.js";
 
@@ -20,11 +22,14 @@ export interface StillPictures {
   /** Each picture once. */
   readonly source: ImageSource;
   /** What an `HDF5DatasetGenerator` of a row for each of them must be told to give them out in the same order. */
-  readonly order: BatchOptions;
+  readonly order: Pick<HDF5DatasetGeneratorOptions, keyof BatchOptions | "labelKey">;
+  /** Gives the pictures' columns, where they are in memory. */
+  readonly readColumns: ReadPictureColumns | undefined;
 }
 
 /** How the rows of a call come. */
 export type RowOptions = Pick<BatchOptions, "batchSize" | "sampling" | "augment"> & {
+  readonly targetColumn?: string | undefined;
   readonly shuffle: boolean;
   readonly seed: number;
   readonly signal: AbortSignal | undefined;
@@ -40,7 +45,7 @@ export type RowOptions = Pick<BatchOptions, "batchSize" | "sampling" | "augment"
 export async function pictureRows(
   name: string,
   pictures: LabelledPictures,
-  prepared: PictureOptions,
+  parts: Pick<ModelParts, "pictures" | "task">,
   options: RowOptions,
 ): Promise<PictureRows> {
   const { batchSize, sampling, augment } = options;
@@ -57,8 +62,25 @@ export async function pictureRows(
       `\`${given[0]}\` was given, but \`${name}\` is an object that makes its batches itself: expected an image source or an HDF5DatasetGenerator.`,
     );
   }
-  const data = await trainingImages(pictures, { ...prepared, ...options });
-  return { data, still: data.still ? { source: data.images, order: data.order } : "`augment` varies the pictures" };
+  const targetColumn = targetColumnOf(name, parts, options);
+  const data = await trainingImages(pictures, { ...parts.pictures, ...options, targetColumn });
+  if (!data.still) return { data, still: "`augment` varies the pictures" };
+  const order = { ...data.order, labelKey: targetColumn === undefined ? undefined : null };
+  return { data, still: { source: data.images, order, readColumns: readPictureColumns(data.images.images) } };
+}
+
+/** The column that is learned, where it is not the classes of the pictures. */
+function targetColumnOf(
+  name: string,
+  { task }: Pick<ModelParts, "task">,
+  { targetColumn }: RowOptions,
+): string | undefined {
+  // Whoever takes the rows refuses a column for a classification.
+  if (task === "classification") return undefined;
+  if (targetColumn !== undefined) return targetColumn;
+  throw new InvalidArgumentError(
+    `This model learns ${task === "multi-label" ? "several labels" : "numbers"}, but pictures of \`${name}\` have one class each: name the column with ${task === "multi-label" ? "ones and zeros" : "numbers"} of theirs with \`targetColumn\`, and give it to them with \`images.withColumns({ ... })\`.`,
+  );
 }
 
 function isRows(pictures: LabelledPictures): pictures is TrainingData {
@@ -94,5 +116,5 @@ function viewRows(view: DatasetView<"uint8" | "float32">): PictureRows {
       }
     },
   };
-  return { data: view, still: { source, order } };
+  return { data: view, still: { source, order, readColumns: undefined } };
 }

@@ -21,8 +21,9 @@ export interface CachePlan {
 export function planCache(
   { network, trained, pictures }: ModelParts,
   rows: { readonly train: PictureRows; readonly validation: PictureRows | undefined },
-  { cache, epochs = 10, sampleWeight }: Pick<TransferFitOptions, "cache" | "epochs" | "sampleWeight">,
+  options: Pick<TransferFitOptions, "cache" | "epochs" | "sampleWeight" | "targetColumn">,
 ): CachePlan | undefined {
+  const { cache, epochs = 10, sampleWeight, targetColumn } = options;
   if (cache !== undefined && typeof cache !== "boolean" && (typeof cache !== "string" || cache === "")) {
     throw new InvalidArgumentError(
       `\`cache\` is ${describeValue(cache)}: expected true, false, or the path of a folder.`,
@@ -36,10 +37,13 @@ export function planCache(
     );
   };
   if (!hasFolders) return cannot("a browser has no folder for it");
-  if (sampleWeight !== undefined) return cannot("`sampleWeight` names a column of the pictures' own file");
   const { train, validation } = { train: rows.train.still, validation: rows.validation?.still };
   if (typeof train === "string") return cannot(`of \`train\`, ${train}`);
   if (typeof validation === "string") return cannot(`of \`validation\`, ${validation}`);
+  const needed = sampleWeight === undefined ? targetColumn && "targetColumn" : "sampleWeight";
+  if (needed !== undefined && [train, validation].some((still) => still && still.readColumns === undefined)) {
+    return cannot(`\`${needed}\` names a column of the pictures' own file`);
+  }
   const names = new Set(trained);
   const split = splitNetwork(network, (layer) => !names.has(layer));
   if (split === undefined) return cannot("no part of it is frozen on which all that is trained depends by one layer");

@@ -1,9 +1,15 @@
-import type { TrainableBackend, TrainingOptions, TrainingState } from "../backends/trainable-backend.js";
+import type {
+  TrainableBackend,
+  TrainableNetwork,
+  TrainingOptions,
+  TrainingState,
+} from "../backends/trainable-backend.js";
 import type { Network, NetworkWeights } from "../network/network.js";
 import { takePixels } from "../network/take-pixels.js";
 import { fitNetwork } from "../training/fit.js";
 import type { FitContext, FitOptions } from "../training/fit-options.js";
 import type { EpochLog } from "../training/history.js";
+import type { Target } from "../training/target.js";
 import type { TrainingData } from "../training/training-data.js";
 import type { ModelParts } from "./model-parts.js";
 import { planOfPart } from "./training-plan.js";
@@ -17,8 +23,8 @@ export interface TrainingRows extends AsyncDisposable {
   readonly validation: TrainingData | undefined;
 }
 
-/** One call of `fit`, ready to run. */
-export interface TrainingRun {
+/** A model that is to be trained. */
+export interface TrainingSetup {
   readonly parts: ModelParts;
   /** The part of the network that is trained, on rows that come into it; undefined for all of it, on rows of pixels. */
   readonly part: Network | undefined;
@@ -28,6 +34,20 @@ export interface TrainingRun {
   readonly optimizer: OptimizerState | undefined;
   /** Opens the rows, once a backend has taken the network: what it refuses is refused before long work. */
   readonly openRows: () => Promise<TrainingRows>;
+  readonly signal: AbortSignal;
+}
+
+/** A model that a backend has taken. */
+export interface LoadedTraining {
+  readonly loaded: TrainableNetwork;
+  readonly network: Network;
+  readonly training: TrainingOptions;
+  readonly target: Target;
+  readonly rows: TrainingRows;
+}
+
+/** One call of `fit`, ready to run. */
+export interface TrainingRun extends TrainingSetup {
   readonly options: Omit<FitOptions, "validation">;
   readonly history: FitContext["history"];
   readonly onHistory: FitContext["onHistory"];
@@ -37,41 +57,49 @@ export interface TrainingRun {
   readonly onEnd: (network: Network, optimizer: OptimizerState) => void;
 }
 
+/** Lends a model's network, or the part of it that is not frozen, to a task that trains it. */
+export async function loadTraining<T>(
+  setup: TrainingSetup,
+  task: (training: LoadedTraining) => Promise<T>,
+): Promise<T> {
+  const { parts, backend, optimizer, signal } = setup;
+  const { preprocess, pictures, classLabels } = parts;
+  const network = setup.part ?? takePixels(parts.network, { preprocess, imageSize: pictures.size, dtype: "float32" });
+  const training = planOfPart(setup.training, network);
+  const loaded = await backend.loadForTraining(network, { ...training, signal });
+  try {
+    await using rows = await setup.openRows();
+    if (optimizer !== undefined) await loaded.setState({ ...optimizer, weights: network.weights });
+    const target = { task: parts.task, inputShape: rowShapeOf(network), classLabels };
+    return await task({ loaded, network, training, target, rows });
+  } finally {
+    await loaded.dispose();
+  }
+}
+
 /**
- * Trains a model's network, or the part of it that is not frozen.
+ * Trains a model for some epochs.
  *
  * @throws as `fitNetwork` does
  */
-export async function trainModel(run: TrainingRun): Promise<readonly EpochLog[]> {
-  const { parts, backend, optimizer } = run;
-  const { preprocess, pictures } = parts;
-  const network = run.part ?? takePixels(parts.network, { preprocess, imageSize: pictures.size, dtype: "float32" });
-  const training = planOfPart(run.training, network);
-  const loaded = await backend.loadForTraining(network, { ...training, signal: run.options.signal });
-  try {
-    await using rows = await run.openRows();
-    if (optimizer !== undefined) await loaded.setState({ ...optimizer, weights: network.weights });
+export function trainModel(run: TrainingRun): Promise<readonly EpochLog[]> {
+  const { parts, signal, history, onHistory } = run;
+  return loadTraining(run, async ({ loaded, network, training, target, rows }) => {
     try {
-      return await fitNetwork(
-        loaded,
-        rows.train,
-        { ...run.options, validation: rows.validation },
-        {
-          target: { inputShape: rowShapeOf(network), classLabels: parts.classLabels },
-          topology: network,
-          training,
-          history: run.history,
-          onHistory: run.onHistory,
-          encodeModel: (weights) => run.encode(withWeights(parts.network, weights)),
-        },
-      );
+      const options = { ...run.options, signal, validation: rows.validation };
+      return await fitNetwork(loaded, rows.train, options, {
+        target,
+        topology: network,
+        training,
+        history,
+        onHistory,
+        encodeModel: (weights) => run.encode(withWeights(parts.network, weights)),
+      });
     } finally {
       const { weights, ...rest } = await loaded.readState();
       run.onEnd(withWeights(parts.network, weights), rest);
     }
-  } finally {
-    await loaded.dispose();
-  }
+  });
 }
 
 function rowShapeOf({ layers, inputs }: Network): readonly number[] {

@@ -6,12 +6,14 @@ import {
   resolvePictureOptions,
 } from "../extraction/picture-options.js";
 import { type BatchOptions, resolveBatchOptions } from "../hdf5/batch-options.js";
+import type { BatchColumn } from "../hdf5/column-reader.js";
 import { balancedLength, orderRows } from "../hdf5/row-order.js";
-import { createRowPipeline, type RowPipeline, rowSeeds } from "../hdf5/row-pipeline.js";
+import { createRowPipeline, rowSeeds } from "../hdf5/row-pipeline.js";
 import { checkImageSource } from "../images/check-image-source.js";
 import { type ImageSelection, imageSelection } from "../images/image-selection.js";
 import type { ImageSource, SourceImage } from "../images/image-source.js";
 import { type ImageBatch, loadImages } from "../images/load-images.js";
+import { readPictureColumns } from "../images/picture-columns.js";
 import { runAhead } from "../images/run-ahead.js";
 import type { NdArray, Shape } from "../ndarray.js";
 import { checkBoolean, checkList } from "../options/check-option.js";
@@ -27,14 +29,21 @@ export interface TrainingImagesOptions
   readonly size: readonly [number, number];
   /** A new random order of the pictures for every pass. @default true */
   readonly shuffle?: boolean | undefined;
+  /**
+   * Name of the pictures' column whose numbers are learned instead of their classes: ones and zeros for several labels, or
+   * numbers to be met. They become the `ys`, and pictures need no class.
+   */
+  readonly targetColumn?: string | undefined;
 }
 
 /** One batch of pictures. */
 export interface TrainingImagesBatch {
   /** `[batch, height, width, 3]`, RGB 0..255; float32 only where `augment` makes it so. */
   readonly xs: NdArray<"uint8" | "float32">;
-  /** `[batch]`: for each picture the index of its class. */
-  readonly ys: NdArray<"int32">;
+  /** `[batch]`: for each picture the index of its class; or its numbers of the `targetColumn`, `[batch]` or `[batch, k]`. */
+  readonly ys: NdArray<"int32" | "float64">;
+  /** Further numbers of the pictures by name, `[batch]` or `[batch, k]`. */
+  readonly columns: Readonly<Record<string, BatchColumn>>;
   /** Place of each picture in `images`. */
   readonly indices: Uint32Array;
 }
@@ -43,6 +52,7 @@ export interface TrainingImagesBatch {
 export interface TrainingImages extends TrainingData {
   readonly rowShape: Shape;
   readonly classLabels: readonly string[];
+  /** Class of every picture; empty with a `targetColumn`. */
   readonly labels: Int32Array;
   readonly batchesPerPass: number;
   /** The pictures that the rows are made of, in the order that `indices` counts in. */
@@ -66,7 +76,8 @@ export interface TrainingImages extends TrainingData {
  * batch before. Memory holds some three batches, however many pictures there are. The order of pass `p` is that of
  * `numpy.random.RandomState(seed + p).shuffle`, and what is varied depends on seed, pass and picture alone.
  *
- * @throws InvalidArgumentError if an option is out of range, there are no pictures, or one has no label
+ * @throws InvalidArgumentError if an option is out of range, there are no pictures, one has no label, or not all have the same
+ * columns
  * @throws ImageDecodeError or FileAccessError in a pass, for a picture that cannot be opened
  *
  * @example
@@ -78,16 +89,32 @@ export interface TrainingImages extends TrainingData {
 export async function trainingImages(source: ImageSource, options: TrainingImagesOptions): Promise<TrainingImages> {
   checkOptions("trainingImages", options, {
     ...pictureOptionNames,
-    ...{ batchSize: true, sampling: true, seed: true, augment: true, size: true, shuffle: true, signal: true },
+    ...{
+      batchSize: true,
+      sampling: true,
+      seed: true,
+      augment: true,
+      size: true,
+      shuffle: true,
+      targetColumn: true,
+      signal: true,
+    },
   });
   checkImageSource("source", source);
   checkList("size", options.size, "[height, width]");
-  const { size, shuffle = true, signal } = options;
+  const { size, shuffle = true, targetColumn, signal } = options;
   checkBoolean("shuffle", shuffle);
   const { batchSize, sampling, seed, augment } = options;
   const batching = resolveBatchOptions({ batchSize, sampling, seed, augment, shuffle });
   const pictures = resolvePictureOptions(options);
-  const images = imageSelection(await labelledImages(source, signal), source.classLabels);
+  const classLabels = targetColumn === undefined ? source.classLabels : [];
+  const images = imageSelection(await labelledImages(source, targetColumn, signal), classLabels);
+  const readColumns = readPictureColumns(images.images);
+  if (targetColumn !== undefined && batching.sampling === "balanced") {
+    throw new InvalidArgumentError(
+      '`sampling: "balanced"` was given with `targetColumn`, with which pictures have no classes: leave one of them out.',
+    );
+  }
   const indices = Uint32Array.from({ length: images.length }, (_, i) => i);
   const shape = [...size, 3];
   const pipeline = batching.augment && createRowPipeline([batching.augment], { dtype: "uint8", shape }, "float32");
@@ -103,7 +130,12 @@ export async function trainingImages(source: ImageSource, options: TrainingImage
       const end = start + batch.names.length;
       const of = { indices: rows.slice(start, end), seeds: seeds.slice(start, end) };
       start = end;
-      return varied(batch, of, pipeline);
+      const columns = readColumns(of.indices);
+      const { labels = new Int32Array() } = batch;
+      const classes: NdArray<"int32"> = { dtype: "int32", shape: [labels.length], data: labels };
+      const ys = targetColumn === undefined ? classes : (columns[targetColumn] as NdArray<"float64">);
+      const xs = pipeline === undefined ? batch.pixels : await pipeline.apply(batch.pixels, of.seeds);
+      return { xs, ys, indices: of.indices, columns };
     };
     yield* runAhead(decoded, prepare, { concurrency: 1, ahead: 1, signal });
   }
@@ -111,7 +143,7 @@ export async function trainingImages(source: ImageSource, options: TrainingImage
   return {
     length,
     rowShape: pipeline?.rowShape ?? shape,
-    classLabels: source.classLabels,
+    classLabels,
     labels: images.labels,
     batchesPerPass: Math.ceil(length / batching.batchSize),
     images,
@@ -122,22 +154,27 @@ export async function trainingImages(source: ImageSource, options: TrainingImage
   };
 }
 
-async function varied(
-  { pixels, labels = new Int32Array() }: ImageBatch,
-  { indices, seeds }: { readonly indices: Uint32Array; readonly seeds: Uint32Array },
-  pipeline: RowPipeline | undefined,
-): Promise<TrainingImagesBatch> {
-  const xs = pipeline === undefined ? pixels : await pipeline.apply(pixels, seeds);
-  return { xs, ys: { dtype: "int32", shape: [labels.length], data: labels }, indices };
-}
-
-async function labelledImages(source: ImageSource, signal: AbortSignal | undefined): Promise<readonly SourceImage[]> {
+async function labelledImages(
+  source: ImageSource,
+  targetColumn: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<readonly SourceImage[]> {
   const images: SourceImage[] = [];
   for await (const image of source) {
     signal?.throwIfAborted();
+    if (targetColumn !== undefined) {
+      const { label: _, ...rest } = image;
+      if (rest.columns?.[targetColumn] === undefined) {
+        throw new InvalidArgumentError(
+          `Cannot train on "${image.name}": it has no column "${targetColumn}", which \`targetColumn\` names. Give the pictures their numbers with \`images.withColumns({ ${JSON.stringify(targetColumn)}: ... })\`.`,
+        );
+      }
+      images.push(rest);
+      continue;
+    }
     if (image.label === undefined || source.classLabels.length === 0) {
       throw new InvalidArgumentError(
-        `Cannot train on "${image.name}": it has no label. Give every picture the index of its class, as \`imageFolder\` and \`imageList\` with \`labels\` do.`,
+        `Cannot train on "${image.name}": it has no label. Give every picture the index of its class, as \`imageFolder\` and \`imageList\` with \`labels\` do, or name a column of theirs with \`targetColumn\`.`,
       );
     }
     images.push(image);

@@ -4,10 +4,7 @@ import { describeUnknownLayer } from "../network/layer-name.js";
 import type { Network } from "../network/network.js";
 import type { ModelParts } from "./model-parts.js";
 import { frozenLayers, layersFrom } from "./trained-layers.js";
-import type { TransferFitOptions } from "./transfer-model-options.js";
-
-/** The rates of one call of `fit`. */
-export type RateOptions = Pick<TransferFitOptions, "learningRate" | "backboneLearningRate" | "learningRateFactors">;
+import type { RateOptions } from "./transfer-model-options.js";
 
 /**
  * How a network is to be trained: which layers stand still, and how fast the others go.

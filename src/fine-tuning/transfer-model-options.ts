@@ -12,15 +12,20 @@ import type { ImageSource } from "../images/image-source.js";
 import type { PreprocessMode } from "../images/preprocess.js";
 import type { Network } from "../network/network.js";
 import type { Pooling } from "../network/pooling.js";
+import type { EvaluateOptions } from "../training/evaluate-head.js";
 import type { FitOptions } from "../training/fit-options.js";
 import type { HeadShape } from "../training/head-network.js";
 import type { HeadMetadata, LearningOptions } from "../training/head-options.js";
+import type { LearningRateFinderOptions } from "../training/learning-rate-finder.js";
 import type { OptimizerOptions } from "../training/optimizer-options.js";
+import type { Task } from "../training/target.js";
 import type { TrainingData } from "../training/training-data.js";
 import type { LayerPlace } from "./trained-layers.js";
 
 /** A head that is made already: a `TransferHead`, trained or not, or any object of this form. */
-export interface ReadyHead {
+export interface ReadyHead<T extends Task = Task> {
+  /** What it has learned. @default "classification" */
+  readonly task?: T | undefined;
   readonly classLabels: readonly string[];
   /** Its layers and weights of now, which are copied. */
   network(): Promise<Network>;
@@ -36,9 +41,9 @@ export interface FineTuningOptions extends LearningOptions {
 }
 
 /** What a `TransferModel` is made of: a backbone and a head. */
-export interface TransferModelOptions
+export interface TransferModelOptions<T extends Task = "classification">
   extends Omit<WeightsOptions, "onProgress" | "seed">,
-    Omit<HeadShape, "inputShape" | "classLabels" | "seed" | "task">,
+    Omit<HeadShape<T>, "inputShape" | "classLabels" | "seed">,
     ExtractionPictureOptions,
     FineTuningOptions {
   /** A backbone by name, a {@link Backbone}, or a network of one's own, such as one from `loadKeras`. */
@@ -51,13 +56,13 @@ export interface TransferModelOptions
   readonly imageSize?: readonly [number, number] | undefined;
   /** How pixels are prepared. @default the backbone's; needed for a network of one's own */
   readonly preprocess?: PreprocessMode | undefined;
-  /** Names of the classes, at least two, in the order of the labels. Needed without `head`. */
+  /** Names of the classes, labels or numbers, in the order of the outputs. Needed without `head`. */
   readonly classLabels?: readonly string[] | undefined;
   /**
    * A head that is made already, in place of a new one from `classLabels`, `hidden` and so on. Its layers and weights are taken,
    * not its optimizer and penalties.
    */
-  readonly head?: ReadyHead | undefined;
+  readonly head?: ReadyHead<T> | undefined;
   /** First layer of the backbone that is trained too, as in `unfreeze`. @default none: only the head is trained */
   readonly unfreezeFrom?: LayerPlace | undefined;
   /** Text and numbers that stay with the model and its file. */
@@ -67,10 +72,12 @@ export interface TransferModelOptions
 }
 
 /** Options of `TransferModel.load`. */
-export interface LoadModelOptions
+export interface LoadModelOptions<T extends Task = "classification">
   extends Omit<FetchBytesOptions, "onProgress">,
     ExtractionPictureOptions,
     FineTuningOptions {
+  /** What the model in the file has learned. @default "classification" */
+  readonly task?: T | undefined;
   /** Names of the classes. Needed for files without them: those that Keras itself has saved. */
   readonly classLabels?: readonly string[] | undefined;
   /** `[height, width]` that pictures are resized to. Needed for models that take pictures of any size. */
@@ -102,16 +109,18 @@ export interface UnfreezeOptions {
 /** Pictures to train on or to be judged by: a source of labelled pictures, or rows of pixels, such as an `HDF5DatasetGenerator`. */
 export type LabelledPictures = ImageSource | TrainingData;
 
-/** How to fine-tune. */
-export interface TransferFitOptions extends Omit<FitOptions, "validation" | "targetColumn"> {
-  /** Pictures that are not trained on; loss and accuracy on them are measured after every epoch. */
-  readonly validation?: LabelledPictures | undefined;
+/** How pictures come to training. */
+export interface TrainingPictureOptions {
   /** Pictures of a batch, where they come from an image source. @default 32 */
   readonly batchSize?: number | undefined;
   /** `"balanced"` gives every class equally often, where pictures come from an image source. @default "each" */
   readonly sampling?: BatchOptions["sampling"];
-  /** Varies the training pictures at random, in every epoch anew. @default not at all */
+  /** Varies the training pictures at random, in every pass anew. @default not at all */
   readonly augment?: BatchOptions["augment"];
+}
+
+/** How large the steps of layers are. */
+export interface RateOptions {
   /** Step size of this and later calls. @default the optimizer's */
   readonly learningRate?: number | undefined;
   /**
@@ -121,6 +130,15 @@ export interface TransferFitOptions extends Omit<FitOptions, "validation" | "tar
   readonly backboneLearningRate?: number | undefined;
   /** Factors of the step size for single layers, by name; they go before `backboneLearningRate`. */
   readonly learningRateFactors?: Readonly<Record<string, number>> | undefined;
+}
+
+/** How to look for a learning rate; rates of layers stay in the proportion that is given. */
+export interface ModelRateFinderOptions extends LearningRateFinderOptions, TrainingPictureOptions, RateOptions {}
+
+/** How to fine-tune. */
+export interface TransferFitOptions extends Omit<FitOptions, "validation">, TrainingPictureOptions, RateOptions {
+  /** Pictures that are not trained on; loss and accuracy on them are measured after every epoch. */
+  readonly validation?: LabelledPictures | undefined;
   /**
    * Whether what the frozen part of the network gives is computed once and kept in HDF5 files for all epochs. That can be where
    * pictures do not change from epoch to epoch: no `augment`, and rows of bytes without `preprocessors`.
@@ -144,3 +162,6 @@ export interface PredictOptions extends AbortOptions {
   /** Pictures that go through the network at once. @default 32 */
   readonly batchSize?: number | undefined;
 }
+
+/** How pictures are compared with what is known of them. */
+export interface EvaluatePicturesOptions extends PredictOptions, EvaluateOptions {}

@@ -72,9 +72,14 @@ export class RowCommits {
     if (this.#rows > 0) await this.#showProgress();
   }
 
-  /** Rows first, then the journal's entry that makes them count; nothing is remembered until both are in the file. */
+  /**
+   * Rows first, then the journal's entry that makes them count; nothing is remembered until both are in the file.
+   *
+   * @throws FileAccessError if they cannot be written, or another writer has taken the file over
+   */
   async append({ rows, skipped, bytes, columns }: RowBatch): Promise<void> {
     const { rowBytes, dataPosition, power } = this.#place;
+    await this.#file.checkOwner();
     const writing = this.#file.write(dataPosition + this.#rows * rowBytes, bytes);
     // While the system writes. A failure is waited for below.
     writing.catch(() => undefined);

@@ -2,7 +2,8 @@ import { InvalidArgumentError } from "../errors.js";
 import { checkList, checkTexts } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
 import { type ImageSelection, imageSelection } from "./image-selection.js";
-import type { ImageInput } from "./image-source.js";
+import type { ImageInput, SourceImage } from "./image-source.js";
+import { type PictureColumns, withColumns } from "./picture-columns.js";
 
 /** What is known about the pictures of a list. */
 export interface ImageListOptions {
@@ -16,6 +17,11 @@ export interface ImageListOptions {
   readonly classLabels?: readonly string[] | undefined;
   /** Name of each picture, stored beside its features and said in errors. @default the path, a `File`'s name, or `image 0`, `image 1`, ... */
   readonly names?: readonly string[] | undefined;
+  /**
+   * Further numbers for each picture, by name: a weight (`sampleWeight` of `fit`), ones and zeros for several labels or numbers
+   * to be met (`targetColumn`). @default none
+   */
+  readonly columns?: PictureColumns | undefined;
 }
 
 /**
@@ -23,12 +29,13 @@ export interface ImageListOptions {
  *
  * @throws InvalidArgumentError if `labels` or `names` is not as long as the list, or a label is no index into
  *   `classLabels`, or without `classLabels` is far larger than the number of pictures
+ * @throws ShapeMismatchError if a column has not a value for each picture
  *
  * @example
  * const images = imageList(["a/1.jpg", "b/1.jpg"], { labels: [0, 1], classLabels: ["cat", "dog"] });
  */
 export function imageList(inputs: readonly ImageInput[], options: ImageListOptions = {}): ImageSelection {
-  checkOptions("imageList", options, { labels: true, classLabels: true, names: true });
+  checkOptions("imageList", options, { labels: true, columns: true, classLabels: true, names: true });
   checkList("inputs", inputs, 'a list of pictures, such as ["cat.jpg"]');
   const { labels, names } = options;
   if (names !== undefined) checkTexts("names", names, '["first", "second"]');
@@ -41,13 +48,13 @@ export function imageList(inputs: readonly ImageInput[], options: ImageListOptio
     );
   }
   const classLabels = options.classLabels ?? numbered(labels);
-  const images = inputs.map((image, index) => {
+  const images = inputs.map((image, index): SourceImage => {
     const name = names?.[index] ?? nameOf(image, index);
     return labels === undefined
       ? { image, name }
       : { image, name, label: checkLabel(labels[index], index, classLabels) };
   });
-  return imageSelection(images, classLabels);
+  return imageSelection(withColumns(images, options.columns ?? {}), classLabels);
 }
 
 function checkLength(option: string, values: ArrayLike<unknown> | undefined, inputs: readonly ImageInput[]): void {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { ImageSource, SourceImage } from "./image-source.js";
+import { type PictureColumns, withColumns } from "./picture-columns.js";
 
 /** An image source whose pictures are listed, so that parts of it can be taken: the result of a split, one class. */
 export interface ImageSelection extends ImageSource {
@@ -13,6 +14,18 @@ export interface ImageSelection extends ImageSource {
    * @throws InvalidArgumentError if a position is not in 0..length - 1
    */
   select(indices: Iterable<number>): ImageSelection;
+  /**
+   * The same pictures with further numbers for each, by name: a weight (`sampleWeight` of `fit`), ones and zeros for several
+   * labels or numbers to be met (`targetColumn`).
+   *
+   * @throws InvalidArgumentError for values that are no numbers
+   * @throws ShapeMismatchError if there is not a value for each picture
+   *
+   * @example
+   * const images = await imageFolder("animals/");
+   * const weighted = images.withColumns({ weight: images.images.map(({ name }) => (name.includes("blurred") ? 0.5 : 1)) });
+   */
+  withColumns(columns: PictureColumns): ImageSelection;
 }
 
 /**
@@ -39,6 +52,7 @@ export function imageSelection(images: readonly SourceImage[], classLabels: read
         }),
         classLabels,
       ),
+    withColumns: (columns) => imageSelection(withColumns(images, columns), classLabels),
     async *[Symbol.asyncIterator]() {
       yield* images;
     },

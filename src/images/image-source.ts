@@ -10,6 +10,11 @@ export interface SourceImage {
   readonly name: string;
   /** Index into the source's `classLabels`; absent where the source has no classes. */
   readonly label?: number | undefined;
+  /**
+   * Further numbers by name, such as its weight in training, ones and zeros for several labels, or what a regression is to
+   * meet. Training takes them; files of features and pictures do not hold them.
+   */
+  readonly columns?: Readonly<Record<string, number | readonly number[]>> | undefined;
 }
 
 /**
@@ -26,4 +31,9 @@ export interface ImageSource extends AsyncIterable<SourceImage> {
    * `extractTo` refuses a writer that was made without them, and `writeImages` stores them.
    */
   readonly attributes?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The whole of which this source is a part, as `shardOf` makes one. What is found out from pictures before a job begins,
+   * such as a calibration, is found out from those of the whole, so that all parts agree.
+   */
+  readonly job?: ImageSource | undefined;
 }

@@ -1,11 +1,10 @@
 import type { GradientClipping, OptimizerConfig } from "../backends/trainable-backend.js";
 import { isJsonList, isJsonObject } from "./config-reader.js";
 import type { Json } from "./layer-config.js";
+import { type LossConfig, readLossConfig, toLossConfig } from "./loss-config.js";
 
 /** How a saved model is compiled, so that `fit` goes on in Keras. */
-export interface CompileConfig {
-  /** Keras's name of the loss, such as `categorical_crossentropy`. */
-  readonly loss: string;
+export interface CompileConfig extends LossConfig {
   readonly optimizer: OptimizerConfig;
   /** @default none */
   readonly clipping?: GradientClipping | undefined;
@@ -17,7 +16,7 @@ export interface CompileConfig {
 export function toTrainingConfig(compile: CompileConfig): Json {
   const { class_name, config } = toOptimizer(compile);
   return {
-    loss: compile.loss,
+    loss: toLossConfig(compile),
     metrics: compile.metrics ?? ["accuracy"],
     weighted_metrics: null,
     loss_weights: null,
@@ -31,7 +30,7 @@ export function toCompileConfig(compile: CompileConfig): Json {
   const { class_name, config } = toOptimizer(compile);
   return {
     optimizer: { module: "keras.optimizers", class_name, config, registered_name: null },
-    loss: compile.loss,
+    loss: toLossConfig(compile),
     loss_weights: null,
     metrics: compile.metrics ?? ["accuracy"],
     weighted_metrics: null,
@@ -88,16 +87,16 @@ function toClass(optimizer: OptimizerConfig): KerasObject {
 export function readCompileConfig(training: Json | undefined): CompileConfig | undefined {
   if (!isJsonObject(training)) return undefined;
   const optimizer = readOptimizer(training.optimizer_config ?? training.optimizer);
-  const loss = readName(training.loss);
+  const loss = readLossConfig(training.loss);
   if (optimizer === undefined || loss === undefined) return undefined;
   const metrics = isJsonList(training.metrics) ? training.metrics : [];
   // Keras 2 wraps the list of a model's only output into another list.
   const names = (metrics.length === 1 && isJsonList(metrics[0]) ? metrics[0] : metrics).map(readName);
   const clipping = readClipping(training.optimizer_config ?? training.optimizer);
-  return { loss, optimizer, ...(clipping && { clipping }), metrics: names.filter((name) => name !== undefined) };
+  return { ...loss, optimizer, ...(clipping && { clipping }), metrics: names.filter((name) => name !== undefined) };
 }
 
-/** The name of a loss or a metric; of a metric as an object, that in its config. */
+/** The name of a metric; of one as an object, that in its config. */
 function readName(value: Json | undefined): string | undefined {
   if (typeof value === "string") return value;
   if (!isJsonObject(value) || !isJsonObject(value.config)) return undefined;

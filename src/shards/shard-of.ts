@@ -15,6 +15,8 @@ export interface ImageShard extends ImageSelection {
    * checksums of all pictures of the job, those of other shards included.
    */
   readonly attributes: { readonly shard: string };
+  /** The pictures of all shards. */
+  readonly job: ImageSelection;
 }
 
 /**
@@ -54,6 +56,7 @@ export function shardOf(source: ImageSelection, shard: Shard): ImageShard {
   return {
     ...imageSelection(images.slice(start, end), source.classLabels),
     shard: { index, count },
+    job: source,
     attributes: {
       shard: encodeShardFacts({
         index,

@@ -11,12 +11,12 @@ export async function encodeHead(
   weights: NetworkWeights,
   engine: WritableHDF5Engine = defaultWritableEngine(),
 ): Promise<Uint8Array> {
-  const { loss, optimizer, clipping, l1, l2 } = training;
+  const { loss, labelSmoothing, optimizer, clipping, l1, l2 } = training;
   return encodeKerasModel(
     { ...network, weights },
     {
       engine,
-      compile: { loss, optimizer, clipping, metrics: [taskRules(task).kerasMetric] },
+      compile: { loss, labelSmoothing, optimizer, clipping, metrics: [taskRules(task).kerasMetric] },
       l1,
       l2,
       classLabels,

@@ -4,9 +4,10 @@ import { checkedRows } from "./checked-batches.js";
 import { type Evaluation, type EvaluationSettings, evaluatePredictor, joinRows, networkPredictor } from "./evaluate.js";
 import { type MultiLabelReport, multiLabelReport } from "./multi-label-report.js";
 import { type RegressionReport, regressionReport } from "./regression-report.js";
+import { checkTargetColumn } from "./row-labels.js";
 import type { Target, Task } from "./target.js";
 import { lossSum } from "./task-measures.js";
-import type { TrainingData } from "./training-data.js";
+import { checkData, type TrainingData } from "./training-data.js";
 import { runRows } from "./validate-network.js";
 
 /** How well labels of rows were found. */
@@ -44,7 +45,7 @@ export interface TaskEvaluations {
 
 /** Options of an evaluation. */
 export interface EvaluateOptions extends AbortOptions {
-  /** Of a regression: name of the column that holds the numbers to be met, instead of the labels. */
+  /** Name of the column that outputs are compared with instead of the labels, as of `fit`. */
   readonly targetColumn?: string | undefined;
   /** Of a multi-label task: a label is given where its probability is above this. @default 0.5 */
   readonly threshold?: number | undefined;
@@ -63,6 +64,8 @@ export async function evaluateHead<T extends Task>(
   settings: EvaluationSettings,
   options: EvaluateOptions,
 ): Promise<TaskEvaluations[T]> {
+  checkTargetColumn(options.targetColumn, target);
+  checkData("data", data, target, options.targetColumn);
   const evaluations: { readonly [K in Task]: () => Promise<TaskEvaluations[K]> } = {
     classification: () => evaluatePredictor(networkPredictor(network, "data", target), "data", data, target, settings),
     "multi-label": async () => {

@@ -48,8 +48,8 @@ export interface FitOptions extends AbortOptions, RowWeightOptions {
   /** Rows that are not trained on; loss and accuracy on them are measured after every epoch, each row alike. */
   readonly validation?: TrainingData | undefined;
   /**
-   * Of a regression: name of the column that holds the numbers to be met, instead of the labels. Open the file with it
-   * among `columns`.
+   * Name of the column that is learned instead of the labels: the numbers that a regression is to meet, or ones and zeros for
+   * several labels. Open the file with it among `columns`; pictures get theirs by `withColumns`.
    */
   readonly targetColumn?: string | undefined;
   /** The learning rate of each step. @default that of the optimizer, for all steps */

@@ -5,6 +5,7 @@ import type { FitContext, FitOptions } from "./fit-options.js";
 import type { EpochFigure, EpochLog } from "./history.js";
 import { createMonitor, type Monitor } from "./monitor.js";
 import { createPlateau, type Plateau, type PlateauState } from "./reduce-on-plateau.js";
+import { checkTargetColumn } from "./row-labels.js";
 import type { LearningRateSchedule } from "./schedules.js";
 import { taskRules } from "./target.js";
 import { checkData, type TrainingData } from "./training-data.js";
@@ -51,13 +52,9 @@ export function planFit(train: TrainingData, options: FitOptions, context: FitCo
   const epochs = options.epochs ?? 10;
   checkCount("epochs", epochs);
   if (stepsPerEpoch !== undefined) checkCount("stepsPerEpoch", stepsPerEpoch);
-  if (targetColumn !== undefined && target.task !== "regression") {
-    throw new InvalidArgumentError(
-      `\`targetColumn\` was given for a ${target.task ?? "classification"} task: expected a head with \`task: "regression"\`.`,
-    );
-  }
-  checkData("train", train, target);
-  if (validation !== undefined) checkData("validation", validation, target);
+  checkTargetColumn(targetColumn, target);
+  checkData("train", train, target, targetColumn);
+  if (validation !== undefined) checkData("validation", validation, target, targetColumn);
   const { metric } = taskRules(target.task);
   const figures: readonly EpochFigure[] = [
     "loss",

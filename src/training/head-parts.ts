@@ -1,14 +1,12 @@
 import type { TrainingOptions } from "../backends/trainable-backend.js";
-import { InvalidArgumentError, UnsupportedError } from "../errors.js";
+import { InvalidArgumentError } from "../errors.js";
 import type { HDF5File } from "../hdf5/engine.js";
 import { type KerasModel, readKerasModel } from "../keras/read-model.js";
 import type { Shape } from "../ndarray.js";
-import { formatShape } from "../network/layer-shape.js";
 import type { Network } from "../network/network.js";
-import { inferShapes } from "../network/shapes.js";
 import { validateNetwork } from "../network/validate.js";
 import { checkOneOf } from "../options/check-option.js";
-import { checkClassLabels, headNetwork } from "./head-network.js";
+import { headNetwork } from "./head-network.js";
 import type {
   HeadMetadata,
   LearningOptions,
@@ -16,8 +14,10 @@ import type {
   NetworkHeadOptions,
   TransferHeadOptions,
 } from "./head-options.js";
+import { learningOfFile } from "./learning-of-file.js";
 import { resolveOptimizer } from "./optimizer-options.js";
 import { type Task, taskRules, tasks } from "./target.js";
+import { checkEnding, checkLabelCount } from "./task-ending.js";
 
 /** What a head is made of, before a backend has it. */
 export interface HeadParts {
@@ -58,12 +58,11 @@ export function headOfNetwork(network: Network, options: NetworkHeadOptions<Task
   checkOneOf("task", task, tasks);
   validateNetwork(network);
   const name = `network "${network.name}"`;
-  const { inputShape, outputs } = checkHead(network, name, task);
-  checkCount(classLabels, outputs, name, task);
+  checkLabelCount(classLabels, checkEnding(network, name, task), name, task);
   return {
     network,
     task,
-    inputShape,
+    inputShape: inputShapeOf(network),
     classLabels: [...classLabels],
     metadata: checkMetadata(options.metadata ?? {}),
     training: trainingOptions(options, task, options.seed),
@@ -84,92 +83,36 @@ export async function readHead(file: HDF5File, name: string, options: LoadHeadOp
   const { task = "classification" } = options;
   checkOneOf("task", task, tasks);
   const model = await readKerasModel(file, name);
-  const { inputShape, outputs } = checkHead(model.network, `the model in "${name}"`, task);
+  const outputs = checkEnding(model.network, `the model in "${name}"`, task);
   const classLabels = options.classLabels ?? model.classLabels;
   if (classLabels === undefined) {
     throw new InvalidArgumentError(
       `"${name}" holds no class labels, as Keras saves none: pass \`classLabels\`, the names of its ${outputs} ${task === "classification" ? "classes" : "outputs"} in the order of its outputs.`,
     );
   }
-  checkCount(classLabels, outputs, `the head in "${name}"`, task);
-  const told = options.l1 !== undefined || options.l2 !== undefined;
-  const penalties = {
-    l1: options.l1 ?? model.l1 ?? (told ? 0 : undefined),
-    l2: options.l2 ?? model.l2 ?? (told ? 0 : undefined),
-  };
-  // A learning rate alone is that of the file's optimizer.
-  const { compile } = model;
-  const { learningRate: rate, ...settings } = compile?.optimizer ?? {};
-  const learning: LearningOptions =
-    options.optimizer !== undefined || compile === undefined
-      ? options
-      : {
-          ...options,
-          optimizer: settings as LearningOptions["optimizer"],
-          learningRate: options.learningRate ?? rate,
-        };
-  const clipping = options.clipping ?? compile?.clipping;
+  checkLabelCount(classLabels, outputs, `the head in "${name}"`, task);
+  const { learning, knowsPenalties } = learningOfFile(model, options, task);
   return {
     network: model.network,
     task,
-    inputShape,
+    inputShape: inputShapeOf(model.network),
     classLabels: [...classLabels],
     metadata: model.metadata ?? {},
-    training: trainingOptions({ ...learning, ...penalties, clipping }, task, options.seed),
-    untrainable: whyUntrainable(model, penalties, name),
+    training: trainingOptions(learning, task, options.seed),
+    untrainable: whyUntrainable(model, knowsPenalties, name),
   };
 }
 
-function checkCount(classLabels: readonly string[], outputs: number, what: string, task: Task): void {
-  checkClassLabels(classLabels, task);
-  if (classLabels.length === outputs) return;
-  throw new InvalidArgumentError(
-    `${what[0]?.toUpperCase()}${what.slice(1)} ${task === "classification" ? `tells ${outputs} classes apart` : `has ${outputs} outputs`}, but there are ${classLabels.length} class labels: expected one for each.`,
-  );
+/** Shape of one row that a network takes. */
+function inputShapeOf({ layers }: Network): Shape {
+  return (layers.find((layer) => layer.className === "InputLayer")?.config.shape ?? []) as Shape;
 }
 
-function checkHead(
-  network: Network,
-  what: string,
-  task: Task,
-): { readonly inputShape: Shape; readonly outputs: number } {
-  const { activation } = taskRules(task);
-  const ending = { softmax: "a softmax over at least two classes", sigmoid: "sigmoids", linear: "no activation" }[
-    activation
-  ];
-  const refuse = (fault: string): never => {
-    const other = tasks.filter((one) => one !== task).map((one) => `"${one}"`);
-    throw new UnsupportedError(
-      `${what[0]?.toUpperCase()}${what.slice(1)} is not a head for the task "${task}": ${fault}. Expected one input of known shape, and one output that ends in ${ending}; \`task\` may also be ${other.join(" or ")}.`,
-    );
-  };
-  const [output] = network.outputs;
-  if (network.inputs.length !== 1 || network.outputs.length !== 1) {
-    return refuse(`it has ${network.inputs.length} inputs and ${network.outputs.length} outputs`);
-  }
-  const input = network.layers.find((layer) => layer.className === "InputLayer")?.config.shape ?? [];
-  if (input.length === 0 || input.includes(null)) return refuse(`its input has the shape ${formatShape(input)}`);
-  const last = network.layers.find((layer) => layer.name === output);
-  const ends = last?.className === "Dense" || last?.className === "Activation" ? last.config.activation : "none";
-  if (ends !== activation) {
-    return refuse(`its last layer "${output}" has the activation ${typeof ends === "string" ? ends : ends.name}`);
-  }
-  const [outputs, ...more] = inferShapes(network).get(output ?? "") ?? [];
-  if (typeof outputs !== "number" || outputs < (task === "classification" ? 2 : 1) || more.length > 0) {
-    return refuse(`its output has the shape ${formatShape([outputs ?? null, ...more])}`);
-  }
-  return { inputShape: input as Shape, outputs };
-}
-
-function whyUntrainable(
-  model: KerasModel,
-  { l1, l2 }: { readonly l1: number | undefined; readonly l2: number | undefined },
-  name: string,
-): string | undefined {
+function whyUntrainable(model: KerasModel, knowsPenalties: boolean, name: string): string | undefined {
   if (model.frozen.length > 0) {
     return `Cannot train the head from "${name}": its layers ${model.frozen.map((layer) => `"${layer}"`).join(", ")} are frozen (\`trainable\` is false), but a head trains as a whole. Set them to trainable in Python and save it again.`;
   }
-  if (l1 === undefined || l2 === undefined) {
+  if (!knowsPenalties) {
     return `Cannot train the head from "${name}" as Keras would: its layers have penalties other than one for all kernels. Pass \`l2\` or \`l1\` to train it with that penalty instead.`;
   }
   return undefined;

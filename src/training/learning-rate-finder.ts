@@ -2,6 +2,7 @@ import type { AbortOptions } from "../backends/backend.js";
 import type { TrainableNetwork } from "../backends/trainable-backend.js";
 import { InvalidArgumentError } from "../errors.js";
 import { describeValue } from "../options/check-option.js";
+import { checkTargetColumn } from "./row-labels.js";
 import { prepareRowWeights, type RowWeightOptions } from "./row-weights.js";
 import { type Target, targetRows } from "./target.js";
 import { checkData, type TrainingData } from "./training-data.js";
@@ -15,7 +16,7 @@ export interface LearningRateFinderOptions extends AbortOptions, RowWeightOption
   readonly maximum?: number | undefined;
   /** Steps from the first rate to the last. @default 100 */
   readonly steps?: number | undefined;
-  /** Of a regression: name of the column that holds the numbers to be met. */
+  /** Name of the column that is learned instead of the labels, as of `fit`. */
   readonly targetColumn?: string | undefined;
 }
 
@@ -40,7 +41,8 @@ export interface LearningRateTable {
 const memory = 0.95;
 
 /**
- * Takes steps with rates that grow exponentially, and looks at the losses; then the network is as it was.
+ * Takes steps with rates that grow exponentially, and looks at the losses. The network is of no use after that: what it was
+ * before is the caller's to put back.
  *
  * Source: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017; smoothing, end
  * and suggestion as in fastai's `lr_find`.
@@ -63,9 +65,9 @@ export async function findLearningRate(
   if (!Number.isSafeInteger(steps) || steps < 3) {
     throw new InvalidArgumentError(`\`steps\` is ${describeValue(steps)}: expected an integer of at least 3.`);
   }
-  checkData("train", train, target);
+  checkTargetColumn(options.targetColumn, target);
+  checkData("train", train, target, options.targetColumn);
   const weigh = await prepareRowWeights(train, target, options, options.signal);
-  const before = await network.readState();
   const stream = openTrainingStream(train, target, { pass: 0, batch: 0 }, options);
   const trials: LearningRateTrial[] = [];
   let mean = 0;
@@ -85,7 +87,6 @@ export async function findLearningRate(
     }
   } finally {
     await stream.close();
-    await network.setState(before);
   }
   return { trials, suggestion: valley(trials) };
 }

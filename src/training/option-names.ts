@@ -19,6 +19,12 @@ export const fitOptionNames: OptionNames<Omit<FitOptions, "validation" | "target
   ...{ checkpoint: true, saveBest: true, history: true, callbacks: true, onProgress: true, signal: true },
 };
 
+/** Names of the options of `findLearningRate`. */
+export const rateFinderOptionNames: OptionNames<LearningRateFinderOptions> = {
+  ...rowWeights,
+  ...{ minimum: true, maximum: true, steps: true, targetColumn: true, signal: true },
+};
+
 /** Names of the options of each method of `TransferHead`. */
 export const headOptionNames = {
   create: {
@@ -35,10 +41,7 @@ export const headOptionNames = {
     ...{ task: true, classLabels: true, engine: true, seed: true },
   } satisfies OptionNames<LoadHeadOptions<Task>>,
   fit: { ...fitOptionNames, validation: true, targetColumn: true } satisfies OptionNames<FitOptions>,
-  findLearningRate: {
-    ...rowWeights,
-    ...{ minimum: true, maximum: true, steps: true, targetColumn: true, signal: true },
-  } satisfies OptionNames<LearningRateFinderOptions>,
+  findLearningRate: rateFinderOptionNames,
   evaluate: { targetColumn: true, threshold: true, signal: true },
   predict: { signal: true },
   classify: { top: true, signal: true },

@@ -23,7 +23,7 @@ export function checkLabels(
   const ys = targetColumn === undefined ? batch.ys : columnOf(name, batch, targetColumn);
   const [count = 0] = ys.shape;
   const outputs = classLabels.length;
-  const one = task === "classification" || (task === "regression" && outputs === 1);
+  const one = task === "classification" || outputs === 1;
   const fits =
     (one && ys.shape.length === 1) || (task !== "classification" && ys.shape.join() === `${count},${outputs}`);
   if (!(fits || count === 0) || ys.data.length !== sizeOf(ys.shape)) {
@@ -50,6 +50,14 @@ export function checkLabels(
   return { count, labels };
 }
 
+/** @throws InvalidArgumentError if a column was named for a task that takes classes */
+export function checkTargetColumn(targetColumn: string | undefined, { task = "classification" }: Target): void {
+  if (targetColumn === undefined || task !== "classification") return;
+  throw new InvalidArgumentError(
+    '`targetColumn` was given for a classification, which learns the classes of rows: expected `task: "multi-label"` or `task: "regression"`.',
+  );
+}
+
 function wanted(task: Target["task"]): string {
   if (task === "multi-label") return "this network learns several labels for each row, each 0 or 1";
   if (task === "regression") return "this network learns numbers";
@@ -66,7 +74,7 @@ function columnOf(name: string, { columns }: TrainingBatch, key: string): NdArra
   const column = columns?.[key];
   if (column === undefined) {
     throw new InvalidArgumentError(
-      `The batches of \`${name}\` have no column ${describeValue(key)}, but \`targetColumn\` names it. Open the file with \`columns: ["${key}"]\`.`,
+      `The batches of \`${name}\` have no column ${describeValue(key)}, but \`targetColumn\` names it. Open the file with \`columns: ["${key}"]\`; pictures get theirs by \`images.withColumns({ ${JSON.stringify(key)}: ... })\`.`,
     );
   }
   if (column.dtype === "string") {

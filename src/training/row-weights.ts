@@ -15,7 +15,7 @@ export interface RowWeightOptions {
   readonly classWeight?: ClassWeight | undefined;
   /**
    * Name of the column that holds the weight of each row, a number from 0 on: Keras's `sample_weight`. Open the file with
-   * it among `columns`. Where classes have weights too, both are multiplied. @default every row 1
+   * it among `columns`; pictures get theirs by `withColumns`. Where classes have weights too, both are multiplied. @default every row 1
    */
   readonly sampleWeight?: string | undefined;
 }
@@ -92,7 +92,7 @@ function readWeights({ count, columns }: CheckedRows, name: string): Float32Arra
   const column = columns[name];
   if (column === undefined || column.dtype === "string") {
     throw new InvalidArgumentError(
-      `\`sampleWeight\` names the column "${name}", but the batches of \`train\` have ${column === undefined ? "no such column" : "texts in it"}. Open the file with \`columns: ["${name}"]\`, a column of numbers.`,
+      `\`sampleWeight\` names the column "${name}", but the batches of \`train\` have ${column === undefined ? "no such column" : "texts in it"}. Open the file with \`columns: ["${name}"]\`, a column of numbers; pictures get theirs by \`images.withColumns({ ${JSON.stringify(name)}: ... })\`.`,
     );
   }
   if (column.shape.join() !== `${count}`) {

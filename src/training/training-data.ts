@@ -50,10 +50,11 @@ export interface TrainingData {
  * Checks what can be known before the first batch.
  *
  * @param name how messages call the data: "train", "validation"
+ * @param targetColumn the column that is learned, instead of the labels
  * @throws InvalidArgumentError if there are no rows, or its classes are others
  * @throws ShapeMismatchError if its rows have another shape
  */
-export function checkData(name: string, data: TrainingData, target: Target): void {
+export function checkData(name: string, data: TrainingData, target: Target, targetColumn?: string | undefined): void {
   if (typeof data?.[Symbol.asyncIterator] !== "function") {
     throw new InvalidArgumentError(
       `\`${name}\` is ${describeValue(data)}: expected labelled rows in batches, such as an HDF5DatasetGenerator.`,
@@ -69,7 +70,8 @@ export function checkData(name: string, data: TrainingData, target: Target): voi
       { expected: target.inputShape, received: rowShape },
     );
   }
-  if ((target.task ?? "classification") === "regression") return;
+  // What a column holds has names of its own.
+  if ((target.task ?? "classification") === "regression" || targetColumn !== undefined) return;
   const { labels } = data;
   if ((target.task ?? "classification") === "classification") {
     for (let row = 0; row < (labels?.length ?? 0); row++) checkClass(labels?.[row], row, name, target);

@@ -179,7 +179,7 @@ describe("two writers of one file", () => {
 
   test("leave the lock of who has taken theirs over to them", async () => {
     const lock = path.join(folder, "a.lock");
-    const giveBack = await takeLock(lock, lock);
+    const { giveBack } = await takeLock(lock, lock);
     const theirs = JSON.stringify({ pid: 1, host: "another machine" });
     await writeFile(lock, theirs);
     await giveBack();

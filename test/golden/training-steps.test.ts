@@ -4,6 +4,7 @@ import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import { tfjsWebgpu } from "../../src/backends/tfjs/tfjs-webgpu.node.js";
 import type { LayerTraining, TrainableBackend, TrainingOptions } from "../../src/backends/trainable-backend.js";
 import type { Json } from "../../src/keras/layer-config.js";
 import { readTopology } from "../../src/keras/read-topology.js";
@@ -58,6 +59,7 @@ const backends: readonly { readonly name: string; readonly run: boolean; readonl
   [
     { name: "onnx", run: true, backend: () => onnx() },
     { name: "tfjs-wasm", run: true, backend: () => tfjsWasm() },
+    { name: "tfjs-webgpu", run: true, backend: () => tfjsWebgpu({ allowFallbackAdapter: true }) },
     { name: "tfjs-cpu", run: true, backend: () => tfjsCpu() },
     { name: `tfjs-node${tfjsNodeHint}`, run: tfjsNodeIsBuilt, backend: () => tfjsNode({ module: tfjsNodeModule }) },
   ];

@@ -181,6 +181,7 @@ describe("the public list", () => {
         "tfjsNode",
         "tfjsNodeGpu",
         "tfjsWasm",
+        "tfjsWebgpu",
         "thumbnail",
         "toLayersModel",
         "toOnnx",

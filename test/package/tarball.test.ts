@@ -28,6 +28,7 @@ describe("the packed package", () => {
         "dist/node/picture-worker.mjs",
         "dist/node/session-worker.mjs",
         "dist/node/training-worker.mjs",
+        "dist/node/weight-memory.mjs",
       ]),
     );
     expect(files).toContain("dist/browser/index.js");

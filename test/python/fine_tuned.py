@@ -1,6 +1,6 @@
 """Opens fine-tuned models of this library in real Keras, compares predictions, and goes on training them there.
 
-fine_tuned.py <jobs.json>: a list of {"file", "pixels", "shape", "mode", "predictions", "classes"}; pixels are bytes 0 to 255 in
+fine_tuned.py <jobs.json>: a list of {"file", "pixels", "shape", "mode", "predictions", "targets"}; pixels are bytes 0 to 255 in
 base64. Prints a list of results as JSON. A warning is an error.
 """
 
@@ -25,7 +25,7 @@ def check(job):
     expected = np.array(job["predictions"], "float32").reshape(predicted.shape)
     before = {layer.name: layer.get_weights() for layer in model.layers}
     frozen = [layer.name for layer in model.layers if layer.weights and not layer.trainable]
-    y = np.eye(expected.shape[1], dtype="float32")[job["classes"]]
+    y = np.array(job["targets"], "float32").reshape(expected.shape)
     evaluated = model.evaluate(x, y, verbose=0)
     history = model.fit(x, y, epochs=6, verbose=0, shuffle=False).history
     same = [name for name, own in before.items() if own and all(np.array_equal(a, b) for a, b in zip(own, model.get_layer(name).get_weights()))]
@@ -35,6 +35,7 @@ def check(job):
         "frozen": frozen,
         "unchanged": same,
         "loss": evaluated[0],
+        "figure": evaluated[1],
         "history": history["loss"],
         "optimizer": type(model.optimizer).__name__,
         "learningRate": float(model.optimizer.learning_rate),

@@ -34,6 +34,7 @@ interface Result {
   readonly history: Readonly<Record<string, readonly number[]>>;
   readonly optimizer: Readonly<Record<string, number>>;
   readonly resavedPredictions: readonly number[];
+  readonly resavedLoss: number;
 }
 
 interface HeadCase extends Omit<TransferHeadOptions<Task>, "classLabels"> {
@@ -67,6 +68,14 @@ const headsOfBoth: readonly HeadCase[] = [
     optimizer: { name: "sgd", momentum: 0.9, nesterov: true },
     clipping: { clipnorm: 1 },
     figure: "mean_absolute_error",
+  },
+  { name: "smoothed classes", inputShape: [9], labelSmoothing: 0.1, l2: 0.01 },
+  {
+    name: "smoothed labels",
+    task: "multi-label",
+    inputShape: [9],
+    labelSmoothing: 0.2,
+    figure: "binary_accuracy",
   },
 ];
 /** Keras 2 finds no AdamW in an `.h5` file, unless it has written it itself. */
@@ -225,6 +234,8 @@ describe.each([
     const golden = results.get(name)?.resavedPredictions ?? [];
     expect(golden).toHaveLength(data.length);
     expect(Math.max(...data.map((value, at) => Math.abs(value - (golden[at] as number))))).toBeLessThan(1e-6);
+    const { loss } = await back.evaluate(dataOf(headCase));
+    expect(Math.abs((results.get(name)?.resavedLoss ?? 0) / loss - 1)).toBeLessThan(1e-5);
     await back.fit(dataOf(headCase), { epochs: 1 });
   });
 

@@ -48,6 +48,7 @@ def check(job):
             "figure": figure,
             "history": history,
             "optimizer": {k: float(v) for k, v in model.optimizer.get_config().items() if isinstance(v, (bool, int, float, np.number))},
+            "resavedLoss": model.evaluate(x, y, verbose=0)[0],
             "resavedPredictions": [float(v) for v in np.ravel(model.predict(x, verbose=0))],
         }
     return result

@@ -3,6 +3,7 @@ import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import { tfjsWebgpu } from "../../src/backends/tfjs/tfjs-webgpu.node.js";
 import { isCnnTransferError } from "../../src/errors.js";
 import { tfjsNodeIsBuilt, tfjsNodeModule } from "./tfjs-node-build.js";
 
@@ -33,6 +34,7 @@ export const allBackends: readonly BackendUnderTest[] = [
     held: tensors,
     ownThread: false,
   },
+  { name: "tfjs-webgpu", create: () => tfjsWebgpu({ allowFallbackAdapter: true }), held: tensors, ownThread: false },
   { name: "tfjs-cpu", create: () => tfjsCpu(), held: tensors, ownThread: false, slow: true },
 ];
 

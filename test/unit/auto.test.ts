@@ -4,6 +4,7 @@ import type { Backend } from "../../src/backends/backend.js";
 import { defaultBackends, defaultTrainableBackends } from "../../src/backends/default-backends.node.js";
 import type { TrainableBackend, TrainingOptions } from "../../src/backends/trainable-backend.js";
 import { BackendUnavailableError, isCnnTransferError, UnsupportedError } from "../../src/errors.js";
+import type { NdArray } from "../../src/ndarray.js";
 import type { Network } from "../../src/network/network.js";
 
 const network: Network = { name: "empty", layers: [], inputs: [], outputs: [], weights: new Map() };
@@ -128,6 +129,28 @@ test("with no backend that can train the network, the best one's refusal is thro
   const other = autoTrainable({ candidates: [broken, last] });
   await expect(other.loadForTraining(network, {} as TrainingOptions)).rejects.toThrow("a fault");
   expect(last.loadForTraining).not.toHaveBeenCalled();
+});
+
+test("to differentiate, auto goes on past backends that cannot, says why, and stays with the one that does", async () => {
+  const gradient: NdArray<"float32"> = { dtype: "float32", shape: [1, 1], data: Float32Array.of(2) };
+  const differentiating = (name: string, answer: () => Promise<NdArray<"float32">>) => ({
+    ...candidate(name, starts),
+    inputGradient: vi.fn(answer),
+  });
+  const refuses = differentiating("refuses", async () => Promise.reject(new UnsupportedError("no gradient of it")));
+  const able = differentiating("able", async () => gradient);
+  for (const choose of [auto, autoTrainable]) {
+    const backend = choose({ candidates: [candidate("plain", starts), refuses, able] });
+    expect(await backend.inputGradient(network, [gradient], gradient)).toBe(gradient);
+    expect(backend.name).toBe("able");
+    expect(backend.skipped).toEqual([
+      { backend: "plain", reason: expect.stringContaining('"plain" cannot differentiate') },
+      { backend: "refuses", reason: "no gradient of it" },
+    ]);
+  }
+  const none = auto({ candidates: [refuses, candidate("plain", starts)] });
+  await expect(none.inputGradient(network, [gradient], gradient)).rejects.toThrow("no gradient of it");
+  expect(none).toMatchObject({ name: "refuses", skipped: [] });
 });
 
 test("an empty list of candidates is refused", () => {

@@ -54,6 +54,18 @@ const cases: readonly Case[] = windows.flatMap((window) =>
       .map((image): Case => ({ ...window, image: [...image, 4], kernel: [...size, 4, 3] })),
   ),
 );
+/** Those that are computed by Winograd's method: even, odd and smallest sizes. */
+const winogradCases: readonly Case[] = (["same", "valid"] as const).flatMap((padding) =>
+  (
+    [
+      [2, 9, 8],
+      [1, 12, 13],
+      [3, 4, 6],
+      [1, 3, 3],
+      [1, 3, 7],
+    ] as [number, number, number][]
+  ).map((image): Case => ({ padding, strides: [1, 1], image: [...image, 20], kernel: [3, 3, 20, 36] })),
+);
 const title = ({ image, kernel, strides, padding }: Case) =>
   `image ${image.join("x")}, kernel ${kernel.join("x")}, strides ${strides.join("x")}, ${padding}`;
 
@@ -63,9 +75,12 @@ describe("gradients of convolutions on tfjs-wasm equal those of tfjs's plain bac
     await tfjsCpu().init();
   });
 
-  test.each(cases.map((each) => [title(each), each] as const))("convolution: %s", async (_, each) => {
-    await expectEqual(each, (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, each.strides, each.padding));
-  });
+  test.each([...cases, ...winogradCases].map((each) => [title(each), each] as const))(
+    "convolution: %s",
+    async (_, each) => {
+      await expectEqual(each, (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, each.strides, each.padding));
+    },
+  );
 
   test.each(
     cases.flatMap((each) =>
@@ -78,6 +93,41 @@ describe("gradients of convolutions on tfjs-wasm equal those of tfjs's plain bac
   )("depthwise: %s", async (_, each) => {
     await expectEqual(each, (x, w) =>
       tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, each.strides, each.padding),
+    );
+  });
+
+  test.each([3, 18, 40])("with so many zeros before and after on one side: %i", async (count) => {
+    const each: Case = { image: [1, 5, 6, 16], kernel: [3, 3, 16, 16], strides: [1, 1], padding: "valid" };
+    const zeros: [number, number][] = [
+      [0, 0],
+      [count, 1],
+      [2, 0],
+      [0, 0],
+    ];
+    await expectEqual(each, (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, zeros as never));
+  });
+
+  test("in several parts, where the transformed batch would take too much memory", async () => {
+    const each: Case = { image: [2, 22, 1100, 64], kernel: [3, 3, 64, 32], strides: [1, 1], padding: "same" };
+    const [image, kernel, gradient] = [values(each.image), values(each.kernel), values([2, 22, 1100, 32])];
+    await onBackend(tf, "wasm", () =>
+      tf.tidy(() => {
+        const x = tf.tensor(image, each.image) as tf.Tensor4D;
+        const w = tf.tensor(kernel, each.kernel) as tf.Tensor4D;
+        const dy = tf.tensor(gradient, [2, 22, 1100, 32]) as tf.Tensor4D;
+        const [dx, dw] = tf.grads((a: tf.Tensor, b: tf.Tensor) =>
+          tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, 1, "same"),
+        )([x, w], dy) as [tf.Tensor, tf.Tensor];
+        // The convolution of another kernel of the backend, with an activation that changes nothing.
+        const y = tf.fused.conv2d({ x, filter: w, strides: 1, pad: "same", activation: "linear" });
+        expectClose(tf.conv2d(x, w, 1, "same").dataSync(), y.dataSync(), "value");
+        // The convolution as a linear map and its gradients are each other's adjoints.
+        const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+          Array.from({ length: a.length }).reduce((sum: number, _, i) => sum + (a[i] as number) * (b[i] as number), 0);
+        const whole = dot(y.dataSync(), gradient);
+        expect(dot(dx.dataSync(), image) / whole, "gradient of the image").toBeCloseTo(1, 4);
+        expect(dot(dw.dataSync(), kernel) / whole, "gradient of the kernel").toBeCloseTo(1, 4);
+      }),
     );
   });
 
@@ -100,10 +150,11 @@ async function expectEqual(each: Case, apply: (x: tf.Tensor, w: tf.Tensor) => tf
         weights ??= values(y.shape);
         return tf.sum(tf.mul(y, tf.tensor(weights, y.shape)));
       })([tf.tensor(image.slice(), each.image), tf.tensor(kernel.slice(), each.kernel)]);
-      return results.map((result) => Float32Array.from(result.dataSync())) as never;
+      const value = apply(tf.tensor(image.slice(), each.image), tf.tensor(kernel.slice(), each.kernel));
+      return [...results, value].map((result) => Float32Array.from(result.dataSync())) as never;
     });
   const gradients = (backend: string) =>
-    onBackend(tf, backend, () => {
+    onBackend({ tf, backend }, () => {
       const held = tf.backend().numDataIds();
       const results = differentiate();
       expect(tf.backend().numDataIds() - held, `values that ${backend} did not free`).toBe(0);
@@ -111,10 +162,17 @@ async function expectEqual(each: Case, apply: (x: tf.Tensor, w: tf.Tensor) => tf
     });
   const expected = await gradients("cpu");
   const actual = await gradients("wasm");
-  for (const [at, name] of ["image", "kernel"].entries()) {
-    const [one, other] = [actual[at] as Float32Array, expected[at] as Float32Array];
-    const scale = Math.max(...other.map(Math.abs));
-    const error = Math.max(...other.map((value, i) => Math.abs(value - (one[i] as number)))) / scale;
-    expect(error, `gradient of the ${name}`).toBeLessThan(1e-5);
+  for (const [at, name] of ["gradient of the image", "gradient of the kernel", "value"].entries()) {
+    expectClose(actual[at] as Float32Array, expected[at] as Float32Array, name);
   }
+}
+
+function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, name: string): void {
+  expect(actual.length, name).toBe(expected.length);
+  let [scale, error] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    scale = Math.max(scale, Math.abs(expected[i] as number));
+    error = Math.max(error, Math.abs((actual[i] as number) - (expected[i] as number)));
+  }
+  expect(error / scale, name).toBeLessThan(1e-5);
 }

@@ -397,6 +397,42 @@ describe("files that are in the way", () => {
     await (await HDF5DatasetWriter.create(target, { ...options, takeOver: true })).abort();
   });
 
+  const theirs = JSON.stringify({ pid: 12, host: "elsewhere.invalid" });
+  const takenOver = /process 12 on "elsewhere.invalid" has taken it over/;
+
+  test.each<readonly [string, (writer: HDF5DatasetWriter) => Promise<void>, string | undefined, RegExp]>([
+    ["add", (writer) => writer.add(rows(2, 2), [0, 0]), theirs, takenOver],
+    ["flush", (writer) => writer.flush(), theirs, takenOver],
+    ["close", (writer) => writer.close({ allowFewer: true }), theirs, takenOver],
+    ["add", (writer) => writer.add(rows(2, 2), [0, 0]), undefined, /its lock ".*\.lock" is gone/],
+  ])("a writer whose lock is another's stops at %s, and leaves the file to them", async (_, next, lock, message) => {
+    const held = `${target}.partial.lock`;
+    const writer = await HDF5DatasetWriter.create(target, { ...options, bufferSize: 2 });
+    await writer.add(rows(0, 2), [0, 0]);
+    await (lock === undefined ? rm(held) : writeFile(held, lock));
+    const before = await readFile(`${target}.partial.journal`);
+    await expect(next(writer)).rejects.toMatchObject({
+      name: "FileAccessError",
+      reason: "locked",
+      message: expect.stringMatching(message),
+    });
+    await writer.abort();
+    expect(await readFile(`${target}.partial.journal`)).toEqual(before);
+    expect((await readdir(folder)).sort()).toEqual(
+      ["data.hdf5.partial", "data.hdf5.partial.journal", ...(lock ? ["data.hdf5.partial.lock"] : [])].sort(),
+    );
+  });
+
+  test("leaving the block of a writer whose file was taken over tells nothing that was told already", async () => {
+    const block = async () => {
+      await using writer = await HDF5DatasetWriter.create(target, options);
+      await writer.add(rows(0, 2), [0, 0]);
+      await writeFile(`${target}.partial.lock`, theirs);
+      await writer.flush();
+    };
+    await expect(block()).rejects.toMatchObject({ name: "FileAccessError", message: expect.stringMatching(takenOver) });
+  });
+
   test("the lock of a process of this machine that runs is not taken over with `takeOver` either", async () => {
     await using _first = await HDF5DatasetWriter.create(target, options);
     await expect(HDF5DatasetWriter.create(target, { ...options, takeOver: true })).rejects.toMatchObject({
@@ -583,7 +619,9 @@ describe("resume", () => {
 
   test("is refused if anything that makes the rows differs, and says what", async () => {
     const begun = { ...options, attributes: { layer: "block5_pool", pooling: "avg" } };
-    await (await HDF5DatasetWriter.create(target, begun))[Symbol.asyncDispose]();
+    const first = await HDF5DatasetWriter.create(target, begun);
+    await first.add(rows(0, 1), ["cat"]);
+    await first[Symbol.asyncDispose]();
     for (const [what, other] of [
       ["rows", { rows: 7 }],
       ["rowShape", { rowShape: [3, 2] }],
@@ -602,6 +640,32 @@ describe("resume", () => {
     }
     const writer = await HDF5DatasetWriter.create(target, { ...begun, resume: true });
     await writer.abort();
+  });
+
+  test("with other settings begins anew where no row was written yet", async () => {
+    await (await HDF5DatasetWriter.create(target, { ...options, attributes: { layer: "fc1" } }))[Symbol.asyncDispose]();
+    const writer = await HDF5DatasetWriter.create(target, { ...options, attributes: { layer: "fc2" }, resume: true });
+    expect(writer.attributes).toEqual({ layer: "fc2" });
+    await writer.abort();
+  });
+
+  test("needs a fact as it was stored before the first row, and keeps it", async () => {
+    const begun = { ...options, attributes: { layer: "fc1", precision: "to be found out" } };
+    const first = await HDF5DatasetWriter.create(target, begun);
+    await first.storeAttributes({ precision: "int8" });
+    expect(first.attributes).toEqual({ layer: "fc1", precision: "int8" });
+    await first.add(rows(0, 1), ["cat"]);
+    await first[Symbol.asyncDispose]();
+    await expect(HDF5DatasetWriter.create(target, { ...begun, resume: true })).rejects.toThrow(
+      '`attributes.precision` was "int8" and is now "to be found out"',
+    );
+    const attributes = { layer: "fc1", precision: "int8" };
+    await using writer = await HDF5DatasetWriter.create(target, { ...options, attributes, resume: true });
+    expect(writer.rowsWritten).toBe(1);
+    await writer.close({ allowFewer: true });
+    const file = await contiguous().open(target);
+    expect((await file.attribute("/", "precision"))?.data).toEqual(["int8"]);
+    await file.close();
   });
 
   test("of a file that is complete says so", async () => {

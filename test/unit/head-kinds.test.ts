@@ -76,7 +76,7 @@ describe("a multi-label head", () => {
     expect(await again.predict(features)).toEqual(await head.predict(features));
     await expect(TransferHead.load(bytes, { backend: backend() })).rejects.toMatchObject({
       name: "UnsupportedError",
-      message: expect.stringMatching(/not a head for the task "classification".*`task` may also be "multi-label"/),
+      message: expect.stringMatching(/does not fit the task "classification".*`task` may also be "multi-label"/),
     });
   });
 

@@ -140,9 +140,11 @@ const subjects: readonly Subject[] = [
   ),
   subject("run of a loaded network", loaded.run.bind(loaded), value("inputs", [batch])),
   subject("toLayersModel", api.toLayersModel, value("network", network), value("layersLibrary", {})),
+  subject("tfjsWasm", api.tfjsWasm, optional()),
+  subject("tfjsWebgpu", api.tfjsWebgpu, optional()),
   subject("tfjsNode", api.tfjsNode, optional()),
   subject("tfjsNodeGpu", api.tfjsNodeGpu, optional()),
-  subject("gradCam", api.gradCam, value("network", network), value("pixels", pixels), options({ backend })),
+  subject("gradCam", api.gradCam, value("network", network), value("pixels", pixels), optional({ backend })),
   subject(
     "overlayHeatmap",
     api.overlayHeatmap,

@@ -69,6 +69,8 @@ describe("saveKeras", () => {
     ["clipnorm", { loss: "mse", optimizer: sgd, clipping: { clipnorm: 0.5 }, metrics: [] }],
     ["global clipnorm", { loss: "mse", optimizer: sgd, clipping: { globalClipnorm: 2 }, metrics: [] }],
     ["clipvalue", { loss: "mse", optimizer: sgd, clipping: { clipvalue: 0.1 }, metrics: [] }],
+    ["smoothed classes", { loss: "categorical_crossentropy", labelSmoothing: 0.1, optimizer: sgd, metrics: [] }],
+    ["smoothed labels", { loss: "binary_crossentropy", labelSmoothing: 0.25, optimizer: sgd, metrics: [] }],
     [
       "AdamW",
       {
@@ -90,5 +92,16 @@ describe("saveKeras", () => {
       await saveKeras(await loadKeras(chain), join(folder, name), { compile });
       expect((await loadKeras(join(folder, name))).compile).toEqual(compile);
     }
+  });
+
+  test.each([
+    ["mean_squared_error", 0.1],
+    ["categorical_crossentropy", 1],
+  ])("refuses to smooth the targets of %s by %s", async (loss, labelSmoothing) => {
+    const compile = { loss, labelSmoothing, optimizer: sgd };
+    await expect(encodeKerasModel(await loadKeras(chain), { compile })).rejects.toMatchObject({
+      name: "InvalidArgumentError",
+      message: expect.stringMatching(/`labelSmoothing`/),
+    });
   });
 });

@@ -21,7 +21,7 @@ test("a backend that does not start says why, prints nothing, can be tried again
       error.reasons[0]?.reason === "no such device",
   );
   expect(tf.getBackend()).toBe("cpu");
-  expect(await onBackend(tf, "cpu", () => tf.scalar(2).dataSync()[0])).toBe(2);
+  expect(await onBackend({ tf, backend: "cpu" }, () => tf.scalar(2).dataSync()[0])).toBe(2);
   works = true;
   await startBackend(tf, "late", async () => undefined);
   expect(tf.getBackend()).toBe("cpu");
@@ -34,8 +34,8 @@ test("work on a backend waits while another one starts", async () => {
   const cpu = tfjsCpu();
   await cpu.init();
   const starting = tfjsWasm().init();
-  const seen = await onBackend(tf, "cpu", () => tf.getBackend());
+  const seen = await onBackend({ tf, backend: "cpu" }, () => tf.getBackend());
   expect(seen).toBe("cpu");
   await starting;
-  expect(await onBackend(tf, "wasm", () => tf.getBackend())).toBe("wasm");
+  expect(await onBackend({ tf, backend: "wasm" }, () => tf.getBackend())).toBe("wasm");
 });

@@ -4,6 +4,7 @@ import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsCpu } from "../../src/backends/tfjs/tfjs-cpu.js";
 import { tfjsNode } from "../../src/backends/tfjs/tfjs-node.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
+import { tfjsWebgpu } from "../../src/backends/tfjs/tfjs-webgpu.node.js";
 import type { TrainableBackend, TrainingState } from "../../src/backends/trainable-backend.js";
 import { type CnnTransferErrors, isCnnTransferError } from "../../src/errors.js";
 import type { NdArray } from "../../src/ndarray.js";
@@ -17,6 +18,7 @@ import { tfjsNodeHint, tfjsNodeIsBuilt, tfjsNodeModule } from "../support/tfjs-n
 const backends: readonly { readonly name: string; readonly run: boolean; readonly create: () => TrainableBackend }[] = [
   { name: "onnx", run: true, create: () => onnx() },
   { name: "tfjs-wasm", run: true, create: () => tfjsWasm() },
+  { name: "tfjs-webgpu", run: true, create: () => tfjsWebgpu({ allowFallbackAdapter: true }) },
   { name: "tfjs-cpu", run: true, create: () => tfjsCpu() },
   { name: `tfjs-node${tfjsNodeHint}`, run: tfjsNodeIsBuilt, create: () => tfjsNode({ module: tfjsNodeModule }) },
 ];

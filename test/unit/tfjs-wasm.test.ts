@@ -28,6 +28,17 @@ describe("the matrix product of tfjs-wasm", () => {
     { a: [1, 7, 5], b: [7, 3], transposeA: true, transposeB: false },
     { a: [2, 7, 5], b: [2, 3, 7], transposeA: true, transposeB: true },
     { a: [300, 64], b: [300, 33], transposeA: true, transposeB: false },
+    // Large enough for the product of ours; with rows, columns and depths that do not fill its blocks, and with several blocks.
+    { a: [32, 1024], b: [1024, 64], transposeA: false, transposeB: false },
+    { a: [131, 517], b: [517, 67], transposeA: false, transposeB: false },
+    { a: [517, 131], b: [517, 67], transposeA: true, transposeB: false },
+    { a: [131, 517], b: [67, 517], transposeA: false, transposeB: true },
+    { a: [517, 131], b: [67, 517], transposeA: true, transposeB: true },
+    { a: [1, 3, 700], b: [1, 700, 1030], transposeA: false, transposeB: false },
+    { a: [2, 700], b: [1, 1030, 700], transposeA: false, transposeB: true },
+    { a: [1, 1300], b: [1300, 1025], transposeA: false, transposeB: false },
+    { a: [1030, 1030], b: [1030, 1], transposeA: true, transposeB: false },
+    { a: [301, 13], b: [302, 13], transposeA: false, transposeB: true },
   ])("equals that of plain JavaScript for $a, $b, transposed $transposeA, $transposeB", async (shapes) => {
     const results = [];
     for (const backend of ["wasm", "cpu"]) {

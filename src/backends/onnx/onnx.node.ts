@@ -5,14 +5,18 @@ import { checkNetwork } from "../../network/check-network.js";
 import type { Network } from "../../network/network.js";
 import { checkOptions } from "../../options/check-options.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
+import { checkInputGradient } from "../check-input-gradient.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
+import type { GradientBackend } from "../gradient-backend.js";
 import type { CalibrationOptions, Int8Calibration, QuantizingBackend } from "../quantizing-backend.js";
 import type { TrainableBackend, TrainableNetwork, TrainingOptions } from "../trainable-backend.js";
 import { encodeModel } from "./encode-model.js";
+import { gradientGraph } from "./gradient-graph.js";
 import type { OnnxGraph } from "./graph.js";
 import { lower } from "./lower.js";
 import { applyCalibration, calibrate } from "./quantization/calibrate.js";
 import { foldIntoConvolutions } from "./quantization/fold-into-convolutions.js";
+import { hasTiles } from "./quantization/has-tiles.node.js";
 import { Session, type SessionModel } from "./session.node.js";
 import { SessionGroup } from "./session-group.node.js";
 import type { SessionSettings } from "./session-thread.node.js";
@@ -47,7 +51,7 @@ interface Runtime {
  * @example
  * const extractor = await FeatureExtractor.create({ backbone: "vgg16", backend: onnx({ threads: 2 }) });
  */
-export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBackend {
+export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBackend & GradientBackend {
   checkOptions("onnx", options, { threads: true, spinning: true });
   const { threads = availableParallelism(), spinning = false } = options;
   if (!Number.isInteger(threads) || threads < 1) {
@@ -58,7 +62,7 @@ export function onnx(options: OnnxOptions = {}): QuantizingBackend & TrainableBa
   return new OnnxBackend({ threads, spinning });
 }
 
-class OnnxBackend implements QuantizingBackend, TrainableBackend {
+class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBackend {
   readonly specVersion = 1;
   readonly name = "onnx";
   readonly #settings: SessionSettings;
@@ -103,15 +107,11 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend {
       graph,
       {
         within: async (wanted, action) => {
-          const session = await Session.start(modelOf(wanted), this.#settings);
-          try {
-            return await action((batch) => session.run([batch], { signal: options.signal }));
-          } finally {
-            await session.dispose();
-          }
+          return this.#within(wanted, (session) => action((batch) => session.run([batch], { signal: options.signal })));
         },
       },
       options,
+      hasTiles(),
     );
   }
 
@@ -122,7 +122,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend {
   ): Promise<LoadedNetwork> {
     const outputs = options.outputs ?? network.outputs;
     const graph = foldIntoConvolutions(lower(network, outputs));
-    return this.#load(network, applyCalibration(network, graph, calibration), outputs, options);
+    return this.#load(network, applyCalibration(network, graph, calibration, hasTiles()), outputs, options);
   }
 
   async #load(
@@ -146,6 +146,30 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend {
     options.signal?.throwIfAborted();
     await this.init();
     return loadNetworkForTraining(network, options, this.#settings);
+  }
+
+  async inputGradient(
+    network: Network,
+    inputs: readonly NdArray<"float32">[],
+    seed: NdArray<"float32">,
+    { signal }: AbortOptions = {},
+  ): Promise<NdArray<"float32">> {
+    signal?.throwIfAborted();
+    const { output } = checkInputGradient(network, this.name, inputs, seed);
+    await this.init();
+    const graph = gradientGraph(network, output, inputs);
+    const [gradient] = await this.#within(graph, (session) => session.run([...inputs, seed], { signal }));
+    return gradient as NdArray<"float32">;
+  }
+
+  /** Runs a graph in a thread that ends with the action. */
+  async #within<T>(graph: OnnxGraph, action: (session: Session) => Promise<T>): Promise<T> {
+    const session = await Session.start(modelOf(graph), this.#settings);
+    try {
+      return await action(session);
+    } finally {
+      await session.dispose();
+    }
   }
 }
 

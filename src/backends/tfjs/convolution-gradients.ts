@@ -11,6 +11,8 @@ import {
 } from "./convolution-window.js";
 import { composeKernel, type KernelComposer } from "./kernel-composer.js";
 import type { Tfjs } from "./shared-tfjs.js";
+import { heapOf, type SimdKernels } from "./simd/simd-kernels.js";
+import { convolveByWinograd, kernelGradientByWinograd, suitsWinograd } from "./winograd.js";
 
 const backend = "wasm";
 const names = {
@@ -29,7 +31,7 @@ const names = {
  * dW[i, j, c, k] = sum over n, p, q of X[n, p s + i, q s + j, c] dy[n, p, q, k], a matrix product for each (i, j);
  * dX is a convolution of dy, with s - 1 zeros between its values, by the kernel turned around.
  */
-export function registerConvolutionGradients(tf: Tfjs): void {
+export function registerConvolutionGradients(tf: Tfjs, simd: SimdKernels | undefined): void {
   const add = (kernelName: string, kernelFunc: KernelFunc) => {
     if (tf.getKernel(kernelName, backend) === undefined) {
       tf.registerKernel({ kernelName, backendName: backend, kernelFunc });
@@ -39,14 +41,14 @@ export function registerConvolutionGradients(tf: Tfjs): void {
   const stock = tf.getKernel(names.input, backend);
   if (tf.getKernel(names.filter, backend) === undefined && stock !== undefined) {
     tf.unregisterKernel(names.input, backend);
-    tf.registerKernel({ ...stock, kernelFunc: inputGradient(tf, stock.kernelFunc) });
+    tf.registerKernel({ ...stock, kernelFunc: inputGradient(tf, simd, stock.kernelFunc) });
   }
-  add(names.filter, filterGradient(tf));
+  add(names.filter, filterGradient(tf, simd));
   add(names.depthwiseFilter, depthwiseFilterGradient(tf));
   add(names.depthwiseInput, depthwiseInputGradient(tf));
 }
 
-function filterGradient(tf: Tfjs): KernelFunc {
+function filterGradient(tf: Tfjs, simd: SimdKernels | undefined): KernelFunc {
   return (call) => {
     const { x, dy } = call.inputs as unknown as { readonly x: TensorInfo; readonly dy: TensorInfo };
     const attributes = call.attrs as unknown as ConvolutionAttributes;
@@ -54,6 +56,9 @@ function filterGradient(tf: Tfjs): KernelFunc {
     const window = windowOf(tf, x.shape as Shape4D, filterShape, attributes, false);
     const [, , channels, filters] = filterShape;
     return composeKernel(tf, call.backend, (kernels) => {
+      if (simd !== undefined && suitsWinograd(window, channels, filters)) {
+        return kernelGradientByWinograd({ kernels, simd, heap: heapOf(call.backend) }, x, dy, window);
+      }
       const places = (x.shape[0] as number) * window.output[0] * window.output[1];
       const rows = { ...dy, shape: [1, places, filters] };
       const image = channelsFirst(kernels, padded(kernels, x, window));
@@ -68,7 +73,7 @@ function filterGradient(tf: Tfjs): KernelFunc {
   };
 }
 
-function inputGradient(tf: Tfjs, stock: KernelFunc): KernelFunc {
+function inputGradient(tf: Tfjs, simd: SimdKernels | undefined, stock: KernelFunc): KernelFunc {
   return (call) => {
     const { dy, filter } = call.inputs as unknown as { readonly dy: TensorInfo; readonly filter: TensorInfo };
     const attributes = call.attrs as unknown as ConvolutionAttributes;
@@ -76,6 +81,12 @@ function inputGradient(tf: Tfjs, stock: KernelFunc): KernelFunc {
     const window = windowOf(tf, attributes.inputShape, filter.shape as Shape4D, attributes, false);
     if (!canTurn(window)) return stock(call);
     return composeKernel(tf, call.backend, (kernels) => {
+      const [, , channels, filters] = filter.shape as Shape4D;
+      if (simd !== undefined && suitsWinograd(window, channels, filters)) {
+        const before = window.before.map((count) => 2 - count) as [number, number];
+        const parts = { kernels, simd, heap: heapOf(call.backend) };
+        return convolveByWinograd(parts, dy, filter, { output: window.input, before }, true);
+      }
       const { image, pad } = spread(kernels, dy, window);
       const turned = kernels.run("Reverse", { x: filter }, { dims: [0, 1] });
       const swapped = kernels.run("Transpose", { x: turned }, { perm: [0, 1, 3, 2] });

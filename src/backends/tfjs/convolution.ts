@@ -116,14 +116,16 @@ export function convolveTransposed(
 function dilate(tf: Tfjs, kernel: Tensor4D, [vertical, horizontal]: Size2D): Tensor4D {
   if (vertical === 1 && horizontal === 1) return kernel;
   const [height, width, filters, channels] = kernel.shape;
-  const spread = tf.pad(tf.reshape(kernel, [height, 1, width, 1, filters * channels]), [
-    [0, 0],
-    [0, vertical - 1],
-    [0, 0],
-    [0, horizontal - 1],
-    [0, 0],
-  ]);
-  const whole = tf.reshape(spread, [height * vertical, width * horizontal, filters, channels]);
+  // One axis after the other, as tfjs-webgpu does not pad five axes.
+  const spread = (value: Tensor, outer: number, step: number, inner: number) =>
+    tf.pad(tf.reshape(value, [outer, 1, inner]), [
+      [0, 0],
+      [0, step - 1],
+      [0, 0],
+    ]);
+  const rows = spread(kernel, height, vertical, width * filters * channels);
+  const both = spread(rows, height * vertical * width, horizontal, filters * channels);
+  const whole = tf.reshape(both, [height * vertical, width * horizontal, filters, channels]);
   const reach = [(height - 1) * vertical + 1, (width - 1) * horizontal + 1, filters, channels];
   return tf.slice(whole, [0, 0, 0, 0], reach) as Tensor4D;
 }

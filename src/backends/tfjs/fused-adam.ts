@@ -1,5 +1,6 @@
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import type { Tensor, Tfjs } from "./shared-tfjs.js";
+import type { SimdKernels } from "./simd/simd-kernels.js";
 
 const kernelName = "CnnTransferAdam";
 
@@ -32,7 +33,7 @@ interface WasmValues {
  * twelve, each with an array to allocate and fill, and for large layers they cost more than the gradients. Does nothing
  * when it has been done.
  */
-export function registerFusedAdam(tf: Tfjs): void {
+export function registerFusedAdam(tf: Tfjs, kernels: SimdKernels | undefined): void {
   if (tf.getKernel(kernelName, "wasm") !== undefined) return;
   const kernelFunc: KernelFunc = ({ inputs, attrs, backend }) => {
     const from = inputs as unknown as Readonly<Record<keyof AdamTensors, TensorInfo>>;
@@ -53,7 +54,14 @@ export function registerFusedAdam(tf: Tfjs): void {
       (info) => wasm.typedArrayFromHeap(info),
     ) as [Float32Array, Float32Array, Float32Array, Float32Array];
     const [share1, share2] = [1 - beta1, 1 - beta2];
-    for (let i = 0; i < value.length; i++) {
+    // Four at a time where that can be, and the rest in JavaScript.
+    const done = kernels === undefined ? 0 : value.length - (value.length % 4);
+    if (done > 0) {
+      const arrays = [value, momentum, velocity, gradient, values, momenta, velocities];
+      const addresses = arrays.map(({ byteOffset }) => byteOffset);
+      kernels?.adam(...addresses, 4 * done, share1, share2, epsilon, stepSize, decay);
+    }
+    for (let i = done; i < value.length; i++) {
       const g = gradient[i] as number;
       const m = (momentum[i] as number) + (g - (momentum[i] as number)) * share1;
       const v = (velocity[i] as number) + (g * g - (velocity[i] as number)) * share2;

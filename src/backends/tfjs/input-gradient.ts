@@ -1,15 +1,13 @@
-import { BackendError, InvalidNetworkError, ShapeMismatchError, UnsupportedError } from "../../errors.js";
+import { BackendError, UnsupportedError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
 import type { Layer } from "../../network/layer.js";
 import { isRegularization } from "../../network/layers/regularization.js";
 import type { Network } from "../../network/network.js";
-import { inferShapes } from "../../network/shapes.js";
-import { validateNetwork } from "../../network/validate.js";
 import type { AbortOptions } from "../backend.js";
-import { checkInputs, expectedInputs } from "../check-inputs.js";
-import { checkLayers } from "../check-layers.js";
+import { checkInputGradient } from "../check-input-gradient.js";
 import { planLayers, valueBytes } from "../training/layer-plan.js";
 import { wrapFailure } from "./backend-failure.js";
+import { beginWatched } from "./device-failures.js";
 import { evaluateLayer } from "./evaluate-layer.js";
 import type { TrainingContext } from "./operations.js";
 import type { LayerNoise } from "./perturb.js";
@@ -35,30 +33,24 @@ export async function inputGradient(
   seed: NdArray<"float32">,
   { signal }: AbortOptions,
 ): Promise<NdArray<"float32">> {
-  const { tf, name, backend } = runtime;
+  const { name } = runtime;
   signal?.throwIfAborted();
-  checkLayers(network, name);
-  validateNetwork(network);
-  const rows = checkInputs(expectedInputs(network), inputs);
-  const [output, ...others] = network.outputs;
-  if (output === undefined || others.length > 0) {
-    throw new InvalidNetworkError(
-      `Cannot differentiate network "${network.name}": it has ${network.outputs.length} outputs, expected 1. Cut it to the one.`,
-    );
-  }
+  const { output, rows } = checkInputGradient(network, name, inputs, seed);
   refuseWrongGradients(runtime, network);
-  checkSeed(network, output, inputs, seed, rows);
   await loadTfjsLayers();
   const release = reserve(runtime, network, output, inputs, rows);
+  const refuseFailed = beginWatched(runtime);
   let weights: WeightTensors | undefined;
   let gradient: Tensor | undefined;
   try {
     signal?.throwIfAborted();
-    weights = await onBackend(tf, backend, () => uploadWeights(runtime, network.weights));
+    weights = await onBackend(runtime, () => uploadWeights(runtime, network.weights));
     const own = weights;
-    gradient = await onBackend(tf, backend, () => differentiate(runtime, network, output, own, inputs, seed));
+    gradient = await onBackend(runtime, () => differentiate(runtime, network, output, own, inputs, seed));
     signal?.throwIfAborted();
-    return await readTensor(gradient);
+    const values = await readTensor(runtime, gradient);
+    await refuseFailed();
+    return values;
   } catch (error) {
     signal?.throwIfAborted();
     throw explain(error, network, name);
@@ -117,25 +109,6 @@ function refuseWrongGradients({ name }: TfjsRuntime, network: Network): void {
   if (layer === undefined) return;
   throw new UnsupportedError(
     `Cannot differentiate network "${network.name}" on ${name}: layer "${layer.name}" (${layer.className}) has a gradient in tfjs that is wrong. Choose a layer behind it.`,
-  );
-}
-
-function checkSeed(
-  network: Network,
-  output: string,
-  inputs: readonly NdArray[],
-  seed: NdArray<"float32">,
-  rows: number,
-): void {
-  const shapes = inferShapes(
-    network,
-    inputs.map(({ shape }) => shape.slice(1)),
-  );
-  const expected = [rows, ...(shapes.get(output) ?? [])];
-  if (seed.shape.join() === expected.join()) return;
-  throw new ShapeMismatchError(
-    `Cannot differentiate network "${network.name}": the seed has the shape [${seed.shape.join(", ")}], but its output "${output}" has [${expected.join(", ")}].`,
-    { expected, received: seed.shape },
   );
 }
 

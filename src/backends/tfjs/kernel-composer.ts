@@ -5,15 +5,18 @@ import type { Tfjs } from "./shared-tfjs.js";
 export interface KernelComposer {
   /** Runs a kernel of the wasm backend; what it returns is freed at the end, or before by `free`. */
   run(kernel: string, inputs: NamedTensorInfoMap, attributes: NamedAttrMap): TensorInfo;
+  /** An array for float32 numbers to be written into, which are any at first; freed as what `run` returns is. */
+  make(shape: readonly number[]): TensorInfo;
   /** The same values, seen as of another shape with as many. */
   view(x: TensorInfo, shape: readonly number[]): TensorInfo;
   /** Frees a result of `run`, or a view of it, that is not needed any more. */
   free(x: TensorInfo): void;
 }
 
-/** What of a backend frees the values of kernels. */
+/** What of the wasm backend makes and frees values. */
 interface DataOwner {
   disposeData(dataId: object): boolean;
+  makeOutput(shape: readonly number[], dtype: "float32"): TensorInfo;
 }
 
 /**
@@ -40,6 +43,11 @@ export function composeKernel(
         const config = tf.getKernel(kernel, "wasm");
         if (config === undefined) throw new Error(`tfjs-backend-wasm has no kernel "${kernel}".`);
         const made = config.kernelFunc({ inputs, attrs, backend }) as TensorInfo;
+        held.push(made.dataId);
+        return made;
+      },
+      make(shape) {
+        const made = (backend as unknown as DataOwner).makeOutput([...shape], "float32");
         held.push(made.dataId);
         return made;
       },

@@ -159,7 +159,8 @@ function greatest(tf: Tfjs, x: Tensor, axes: number[], keepdims: boolean): Tenso
       value: keepdims ? max : tf.squeeze(max, axes),
       gradFunc: (dy, saved) => {
         const [values, top] = saved as [Tensor, Tensor];
-        const equal = tf.cast(tf.equal(values, top), "float32");
+        // Not a cast, whose result tfjs-webgpu cannot transpose to sum it.
+        const equal = tf.where(tf.equal(values, top), tf.onesLike(values), tf.zerosLike(values));
         return tf.mul(equal, tf.div(tf.reshape(dy, top.shape), tf.sum(equal, axes, true)));
       },
     };

@@ -31,7 +31,7 @@ export async function runLayers(
   plan: LayerPlan,
   { weights, batch, signal, training }: LayerRun,
 ): Promise<ReadonlyMap<string, Tensor>> {
-  const { tf, backend } = runtime;
+  const { tf } = runtime;
   const values = new Map<string, Tensor>();
   try {
     let turnStarted = performance.now();
@@ -41,7 +41,7 @@ export async function runLayers(
         turnStarted = performance.now();
       }
       signal?.throwIfAborted();
-      const value = await onBackend(tf, backend, () =>
+      const value = await onBackend(runtime, () =>
         layer.className === "InputLayer"
           ? uploadBatch(runtime, batch(layer.name))
           : tf.tidy(() =>

@@ -1,3 +1,4 @@
+import type { DeviceFailures } from "./device-failures.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import type { Tfjs } from "./shared-tfjs.js";
 
@@ -10,4 +11,6 @@ export interface TfjsRuntime {
   readonly backend: string;
   /** Memory that must not run out, where it ends silently. */
   readonly memory?: MemoryBudget | undefined;
+  /** Present where the device computes later than it is told to. */
+  readonly failures?: DeviceFailures | undefined;
 }

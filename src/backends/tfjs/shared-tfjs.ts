@@ -1,5 +1,6 @@
 import type * as core from "@tensorflow/tfjs-core";
 import { BackendError, BackendUnavailableError } from "../../errors.js";
+import type { TfjsRuntime } from "./runtime.js";
 
 /** What of tfjs-core is used: all of it, as the one shared instance of the process. */
 export type Tfjs = typeof core;
@@ -72,8 +73,8 @@ async function start(tf: Tfjs, backend: string, prepare: () => Promise<void>): P
   }
 }
 
-// tfjs prints why a backend does not start and returns false; starting it by hand once more brings the error.
-async function explainFailedStart(tf: Tfjs, backend: string): Promise<BackendUnavailableError> {
+/** Why a backend does not start: tfjs prints it and returns false; starting it by hand once more brings the error. */
+export async function explainFailedStart(tf: Tfjs, backend: string): Promise<BackendUnavailableError> {
   let cause: unknown = new Error("it started at the second attempt; try again");
   try {
     await tf.findBackendFactory(backend)();
@@ -87,20 +88,24 @@ async function explainFailedStart(tf: Tfjs, backend: string): Promise<BackendUna
   );
 }
 
+/** What of a runtime says where it computes. */
+type Computing = Pick<TfjsRuntime, "tf" | "backend" | "failures">;
+
 /**
  * Runs synchronous work on one backend of tfjs. The process-wide current backend is set for the time of the work and
  * set back afterwards, so that two backends in one process, or an app that uses tfjs itself, do not meet each other.
  */
-export async function onBackend<T>(tf: Tfjs, backend: string, work: () => T): Promise<T> {
+export async function onBackend<T>({ tf, backend, failures }: Computing, work: () => T): Promise<T> {
   for (let seen: unknown; seen !== starting; ) {
     seen = starting;
     await starting;
   }
+  const watched = () => (failures === undefined ? work() : failures.during(work));
   const previous = tf.getBackend();
-  if (previous === backend) return work();
+  if (previous === backend) return watched();
   switchTo(tf, backend);
   try {
-    return work();
+    return watched();
   } finally {
     // A backend that did not start can have left its name there.
     if (previous && tf.engine().registry[previous] !== undefined) switchTo(tf, previous);

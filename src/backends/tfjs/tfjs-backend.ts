@@ -1,6 +1,7 @@
 import { checkNetwork } from "../../network/check-network.js";
 import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
+import type { DeviceFailures } from "./device-failures.js";
 import { inputGradient } from "./input-gradient.js";
 import type { MemoryBudget } from "./memory-budget.js";
 import type { TfjsRuntime } from "./runtime.js";
@@ -19,6 +20,8 @@ export interface TfjsBackendDefinition {
   prepare(tf: Tfjs): Promise<void>;
   /** What to do once the backend runs, such as replacing kernels. Returns the backend's description. */
   started(tf: Tfjs): Promise<string>;
+  /** Watches a device that computes later than it is told to. */
+  watch?(tf: Tfjs): DeviceFailures;
 }
 
 /** Makes a backend out of one of tfjs's. Nothing is loaded before `init`, which `load` calls too. */
@@ -39,7 +42,7 @@ export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableB
     const tf = await loadTfjs();
     await startBackend(tf, backend, () => definition.prepare(tf));
     description = await definition.started(tf);
-    return { tf, name, backend, memory };
+    return { tf, name, backend, memory, failures: definition.watch?.(tf) };
   }
 
   return {

@@ -8,6 +8,7 @@ import { checkLayers } from "../check-layers.js";
 import { createSerialQueue } from "../serial-queue.js";
 import { type LayerPlan, peakBytes, planLayers, valueBytes } from "../training/layer-plan.js";
 import { wrapFailure } from "./backend-failure.js";
+import { beginWatched } from "./device-failures.js";
 import { runLayers } from "./run-layers.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { onBackend, type Tensor } from "./shared-tfjs.js";
@@ -19,7 +20,6 @@ export async function loadNetwork(
   network: Network,
   options: LoadOptions = {},
 ): Promise<LoadedNetwork> {
-  const { tf, backend } = runtime;
   options.signal?.throwIfAborted();
   checkLayers(network, runtime.name);
   validateNetwork(network);
@@ -32,7 +32,7 @@ export async function loadNetwork(
   );
   let weights: WeightTensors;
   try {
-    weights = await onBackend(tf, backend, () => uploadWeights(runtime, plan.network.weights));
+    weights = await onBackend(runtime, () => uploadWeights(runtime, plan.network.weights));
   } catch (error) {
     release?.();
     throw wrapFailure(error, `${runtime.name} could not take the weights of network "${network.name}"`);
@@ -77,6 +77,7 @@ export async function runBatch(
 ): Promise<readonly NdArray<"float32">[]> {
   signal?.throwIfAborted();
   const release = reserveActivations(runtime, plan, inputs, batch);
+  const refuseFailed = beginWatched(runtime);
   let values: ReadonlyMap<string, Tensor> = new Map();
   try {
     values = await runLayers(runtime, plan, {
@@ -85,7 +86,8 @@ export async function runBatch(
       signal,
     });
     const results: NdArray<"float32">[] = [];
-    for (const name of plan.outputs) results.push(await readTensor(values.get(name) as Tensor));
+    for (const name of plan.outputs) results.push(await readTensor(runtime, values.get(name) as Tensor));
+    await refuseFailed();
     signal?.throwIfAborted();
     return results;
   } catch (error) {

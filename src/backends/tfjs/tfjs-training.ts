@@ -9,12 +9,21 @@ import { checkState } from "../training/check-state.js";
 import { checkStepOptions, checkTargets, checkTrainingOptions } from "../training/training-options.js";
 import { planTraining } from "../training/training-plan.js";
 import { wrapFailure } from "./backend-failure.js";
+import { beginWatched } from "./device-failures.js";
 import { optimizerRule } from "./optimizer.js";
 import type { TfjsRuntime } from "./runtime.js";
 import { loadTfjsLayers, onBackend } from "./shared-tfjs.js";
 import { refuseClosed, runBatch } from "./tfjs-network.js";
 import { reserveStep, reserveTraining } from "./training-memory.js";
-import { disposeState, readState, readWeights, startState, type TensorState, uploadState } from "./training-state.js";
+import {
+  disposeBeyond,
+  disposeState,
+  readState,
+  readWeights,
+  startState,
+  type TensorState,
+  uploadState,
+} from "./training-state.js";
 import { takeStep } from "./training-step.js";
 import { disposeWeights, readTensor, uploadWeights } from "./weight-tensors.js";
 
@@ -24,7 +33,7 @@ export async function loadNetworkForTraining(
   network: Network,
   options: TrainingOptions,
 ): Promise<TrainableNetwork> {
-  const { tf, backend } = runtime;
+  const { tf } = runtime;
   options.signal?.throwIfAborted();
   checkTrainingOptions(options);
   const training = planTraining(runtime, network, options);
@@ -35,7 +44,7 @@ export async function loadNetworkForTraining(
   const release = reserveTraining(runtime, training, rule, options);
   let state: TensorState;
   try {
-    state = await onBackend(tf, backend, () => startState(runtime, training, rule));
+    state = await onBackend(runtime, () => startState(runtime, training, rule));
   } catch (error) {
     release?.();
     throw wrapFailure(error, `${runtime.name} could not take the weights of network "${network.name}"`);
@@ -51,13 +60,19 @@ export async function loadNetworkForTraining(
   async function step(xs: NdArray, ys: NdArray<"float32">, stepOptions: StepOptions) {
     const [rows = 1, ...row] = xs.shape;
     const releaseBatch = reserveStep(runtime, training, network, rows, row);
+    const refuseFailed = beginWatched(runtime);
     try {
       const result = await takeStep(parts, state, xs, ys, stepOptions);
-      tf.dispose([...result.replaced]);
-      state = result.state;
       try {
-        const [loss] = await result.loss.data();
-        return { loss: loss as number, outputs: await readTensor(result.outputs) };
+        const [loss] = (await readTensor(runtime, result.loss)).data;
+        const outputs = await readTensor(runtime, result.outputs);
+        await refuseFailed();
+        tf.dispose([...result.replaced]);
+        state = result.state;
+        return { loss: loss as number, outputs };
+      } catch (error) {
+        disposeBeyond(runtime, result.state, state);
+        throw error;
       } finally {
         tf.dispose([result.loss, result.outputs]);
       }
@@ -68,6 +83,17 @@ export async function loadNetworkForTraining(
       );
     } finally {
       releaseBatch?.();
+    }
+  }
+
+  async function readOut<T>(read: () => Promise<T>): Promise<T> {
+    const refuseFailed = beginWatched(runtime);
+    try {
+      const values = await read();
+      await refuseFailed();
+      return values;
+    } catch (error) {
+      throw wrapFailure(error, `${runtime.name} could not read the weights of network "${network.name}"`);
     }
   }
 
@@ -89,28 +115,28 @@ export async function loadNetworkForTraining(
     },
     async readWeights() {
       refuseClosed(closed, network);
-      return queue.add(() => readWeights(plan.network, state.weights));
+      return queue.add(() => readOut(() => readWeights(runtime, plan.network, state.weights)));
     },
     async setWeights(weights) {
       refuseClosed(closed, network);
       validateNetwork({ ...plan.network, weights });
       await queue.add(async () => {
         const previous = state.weights;
-        const next = await onBackend(tf, backend, () => uploadWeights(runtime, weights));
+        const next = await onBackend(runtime, () => uploadWeights(runtime, weights));
         state = { ...state, weights: next };
         disposeWeights(runtime, previous);
       });
     },
     async readState() {
       refuseClosed(closed, network);
-      return queue.add(() => readState(training, rule, state));
+      return queue.add(() => readOut(() => readState(runtime, training, rule, state)));
     },
     async setState(next) {
       refuseClosed(closed, network);
       checkState(training, rule.slots, next);
       await queue.add(async () => {
         const previous = state;
-        state = await onBackend(tf, backend, () => uploadState(runtime, training, rule, next));
+        state = await onBackend(runtime, () => uploadState(runtime, training, rule, next));
         disposeState(runtime, previous);
       });
     },

@@ -1,6 +1,9 @@
 import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
-import { createWasmBackend } from "./wasm-backend.js";
+import { createWasmBackend, type TfjsWasmOptions, type WasmHost } from "./wasm-backend.js";
+import { mostThreads, prepareThreads } from "./wasm-threads.node.js";
+
+export type { TfjsWasmOptions } from "./wasm-backend.js";
 
 const events = ["uncaughtException", "unhandledRejection"] as const;
 type Listener = (...parameters: unknown[]) => void;
@@ -17,20 +20,25 @@ type Listener = (...parameters: unknown[]) => void;
  * @example
  * const extractor = await FeatureExtractor.create({ backbone: "squeezenet", backend: tfjsWasm() });
  */
-export function tfjsWasm(): TrainableBackend & GradientBackend {
-  return createWasmBackend({
-    beforeStart() {
-      const before = events.map((event) => new Set(process.listeners(event as "uncaughtException") as Listener[]));
-      return () => {
-        for (const [index, event] of events.entries()) {
-          for (const listener of process.listeners(event as "uncaughtException") as Listener[]) {
-            if (!before[index]?.has(listener) && rethrows(listener)) process.removeListener(event, listener);
-          }
-        }
-      };
-    },
-  });
+export function tfjsWasm(options: TfjsWasmOptions = {}): TrainableBackend & GradientBackend {
+  return createWasmBackend(host, options);
 }
+
+const host: WasmHost = {
+  mostThreads,
+  beforeStart(tf, threads = 1) {
+    const restore = threads > 1 ? prepareThreads(tf, threads) : undefined;
+    const before = events.map((event) => new Set(process.listeners(event as "uncaughtException") as Listener[]));
+    return () => {
+      restore?.();
+      for (const [index, event] of events.entries()) {
+        for (const listener of process.listeners(event as "uncaughtException") as Listener[]) {
+          if (!before[index]?.has(listener) && rethrows(listener)) process.removeListener(event, listener);
+        }
+      }
+    };
+  },
+};
 
 /**
  * Whether this is one of the two listeners that the wasm module adds as it starts. All they do is to throw what they

@@ -108,8 +108,8 @@ function heldBytes(layer: Layer, bytes: ReadonlyMap<string, number>): number {
 }
 
 /**
- * Bytes that the gradient of a convolution takes for a time: its image padded, turned and cut, the gradient of its output
- * spread to the image's size, and its kernel in parts, together, and turned around.
+ * Bytes that the gradient of a convolution takes for a time: its image and the gradient of its output padded, and both
+ * transformed, or turned and cut, which is four times as much; and its kernel transformed and together, or turned around.
  */
 function gradientBytes(
   { name, className, config, inputs, weightsOf }: Layer,
@@ -121,5 +121,5 @@ function gradientBytes(
   const multiplier = "depthMultiplier" in config ? config.depthMultiplier : 1;
   const image = (bytes.get(inputs[0] ?? "") ?? 0) * multiplier;
   const kernels = network.weights.get(weightsOf ?? name) ?? [];
-  return 4 * (image + own) + 3 * kernels.reduce((sum, { array }) => sum + array.data.byteLength, 0);
+  return 5 * (image + own) + 3 * kernels.reduce((sum, { array }) => sum + array.data.byteLength, 0);
 }

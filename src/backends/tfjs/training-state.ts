@@ -34,13 +34,27 @@ export function disposeState(runtime: TfjsRuntime, { weights, slots }: TensorSta
   runtime.tf.dispose(slots.flat());
 }
 
+/** Frees what a state holds beyond another one, which stays valid. */
+export function disposeBeyond(runtime: TfjsRuntime, state: TensorState, kept: TensorState): void {
+  const stay = new Set(tensorsOf(kept));
+  runtime.tf.dispose(tensorsOf(state).filter((tensor) => !stay.has(tensor)));
+}
+
+function tensorsOf({ weights, slots }: TensorState): Tensor[] {
+  return [...weights.values(), ...slots].flat();
+}
+
 /** Copies weights out. */
-export async function readWeights(network: Network, weights: WeightTensors): Promise<NetworkWeights> {
+export async function readWeights(
+  runtime: TfjsRuntime,
+  network: Network,
+  weights: WeightTensors,
+): Promise<NetworkWeights> {
   const read = new Map<string, readonly Weight[]>();
   for (const [layer, own] of network.weights) {
     const values: Weight[] = [];
     for (const [index, { name }] of own.entries()) {
-      values.push({ name, array: await readTensor(weights.get(layer)?.[index] as Tensor) });
+      values.push({ name, array: await readTensor(runtime, weights.get(layer)?.[index] as Tensor) });
     }
     read.set(layer, values);
   }
@@ -49,6 +63,7 @@ export async function readWeights(network: Network, weights: WeightTensors): Pro
 
 /** Copies a state out. */
 export async function readState(
+  runtime: TfjsRuntime,
   { plan, trained }: TrainingPlan,
   rule: OptimizerRule,
   state: TensorState,
@@ -58,12 +73,12 @@ export async function readState(
     const values = new Map<string, Weight[]>();
     for (const [index, { layer, name }] of trained.entries()) {
       const own = values.get(layer) ?? [];
-      own.push({ name, array: await readTensor(state.slots[index]?.[position] as Tensor) });
+      own.push({ name, array: await readTensor(runtime, state.slots[index]?.[position] as Tensor) });
       values.set(layer, own);
     }
     slots.set(slot, values);
   }
-  return { step: state.step, weights: await readWeights(plan.network, state.weights), slots };
+  return { step: state.step, weights: await readWeights(runtime, plan.network, state.weights), slots };
 }
 
 /** Copies a checked state into tensors. To be called on the backend. */

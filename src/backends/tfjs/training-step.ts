@@ -51,7 +51,7 @@ export async function takeStep(
   step: StepOptions,
 ): Promise<StepTensors> {
   const { runtime, training } = parts;
-  const { tf, backend } = runtime;
+  const { tf } = runtime;
   const statistics: BatchStatistics[] = [];
   let frozen: ReadonlyMap<string, Tensor> = new Map();
   try {
@@ -60,7 +60,7 @@ export async function takeStep(
       batch: () => xs,
       training: (layer) => contextOf(parts, state.step, layer, false, statistics),
     });
-    return await onBackend(tf, backend, () => update(parts, state, frozen, ys, step, statistics));
+    return await onBackend(runtime, () => update(parts, state, frozen, ys, step, statistics));
   } finally {
     tf.dispose([...frozen.values()]);
     tf.dispose(statistics.flatMap(({ mean, variance }) => [mean, variance]));

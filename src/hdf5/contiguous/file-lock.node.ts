@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { link, readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -14,6 +15,22 @@ interface Owner {
   readonly host: string;
   /** When the process began, where the system tells: in a container that starts again a new process has the old number. */
   readonly started?: string | undefined;
+  /** Tells two writers of one process apart. */
+  readonly token?: string | undefined;
+}
+
+/** A lock that this writer has taken. */
+export interface FileLock {
+  /** Whether it was that of a process of another machine, which may still be writing. */
+  readonly takenOver: boolean;
+  /**
+   * Reads the lock file: this writer's until another takes it over, or somebody removes it.
+   *
+   * @throws FileAccessError with reason `locked` if it is not this writer's any more
+   */
+  check(): Promise<void>;
+  /** Removes the lock file unless it has been taken over: it is another writer's then, and keeps others out. */
+  giveBack(): Promise<void>;
 }
 
 /**
@@ -21,18 +38,19 @@ interface Owner {
  *
  * @param takeOver takes the lock of a process of another machine over too, of which nobody here can tell whether it has
  *   ended
- * @returns gives the lock back
  * @throws FileAccessError with reason `locked` if another writer holds it
  */
-export async function takeLock(path: string, target: string, takeOver = false): Promise<() => Promise<void>> {
+export async function takeLock(path: string, target: string, takeOver = false): Promise<FileLock> {
   const { pid } = process;
-  const text = JSON.stringify({ pid, host: hostname(), started: lookUp(pid)?.started } satisfies Owner);
+  const owner: Owner = { pid, host: hostname(), started: lookUp(pid)?.started, token: randomUUID() };
+  const text = JSON.stringify(owner);
+  let takenOver = false;
   let missing: unknown;
   for (let attempt = 0; attempt < 500; attempt++) {
     try {
       await placeLock(path, text);
       await sweepAsides(path);
-      return () => giveBack(path, text);
+      return { takenOver, check: () => checkHeld(path, target, text), giveBack: () => giveBack(path, text) };
     } catch (cause) {
       // ENOENT: another writer has just taken the lock and swept what was prepared here, or the folder is missing.
       const swept = hasCode(cause, "ENOENT") && existsSync(dirname(path));
@@ -41,16 +59,16 @@ export async function takeLock(path: string, target: string, takeOver = false): 
     }
     const held = await readFile(path, "utf8").catch(() => undefined);
     if (held === undefined) continue;
-    const owner = parseOwner(held);
-    const foreign = owner !== undefined && owner.host !== hostname();
-    if (owner && (foreign ? !takeOver : isAlive(owner))) {
+    const holder = parseOwner(held);
+    const foreign = holder !== undefined && holder.host !== hostname();
+    if (holder && (foreign ? !takeOver : isAlive(holder))) {
       const advice = foreign ? `pass \`takeOver: true\`, or delete "${path}"` : `delete "${path}"`;
       throw new FileAccessError(
-        `Cannot write "${target}": process ${owner.pid} on "${owner.host}" is writing it. If that process has ended, ${advice}.`,
+        `Cannot write "${target}": process ${holder.pid} on "${holder.host}" is writing it. If that process has ended, ${advice}.`,
         { path: target, reason: "locked" },
       );
     }
-    await removeLock(path, held);
+    if ((await removeLock(path, held)) && foreign) takenOver = true;
   }
   // A folder that is there and takes no files, such as those of the system itself.
   if (missing !== undefined) throw fileAccessError("write", target, missing);
@@ -60,7 +78,24 @@ export async function takeLock(path: string, target: string, takeOver = false): 
   });
 }
 
-/** Removes a lock unless it has been taken over: it is another writer's then, and keeps others out. */
+async function checkHeld(path: string, target: string, text: string): Promise<void> {
+  let held: string | undefined;
+  try {
+    held = await readFile(path, "utf8");
+  } catch (cause) {
+    if (!hasCode(cause, "ENOENT") || !existsSync(dirname(path))) throw fileAccessError("write", target, cause);
+  }
+  if (held === text) return;
+  const owner = held === undefined ? undefined : parseOwner(held);
+  const what = owner
+    ? `process ${owner.pid} on "${owner.host}" has taken it over and goes on with it`
+    : `its lock "${path}" is gone, so that others may be writing it`;
+  throw new FileAccessError(
+    `Cannot write "${target}" any more: ${what}. This writer has stopped; what it had written stays with the file.`,
+    { path: target, reason: "locked" },
+  );
+}
+
 async function giveBack(path: string, text: string): Promise<void> {
   const held = await readFile(path, "utf8").catch(() => undefined);
   if (held === text) await unlink(path).catch(() => undefined);
@@ -100,8 +135,10 @@ function asideOf(path: string): string {
 /**
  * Removes a dead owner's lock. One process at a time may do so, under a lock for just that: between looking and removing
  * the lock could otherwise have become somebody else's.
+ *
+ * @returns whether it was this process that removed it
  */
-async function removeLock(path: string, held: string): Promise<void> {
+async function removeLock(path: string, held: string): Promise<boolean> {
   const turn = `${path}.turn`;
   try {
     await placeLock(turn, "");
@@ -110,10 +147,12 @@ async function removeLock(path: string, held: string): Promise<void> {
     const since = await stat(turn).catch(() => undefined);
     if (since && Date.now() - since.mtimeMs > abandonedMilliseconds) await unlink(turn).catch(() => undefined);
     await setTimeout(20);
-    return;
+    return false;
   }
   try {
-    if ((await readFile(path, "utf8").catch(() => undefined)) === held) await unlink(path);
+    if ((await readFile(path, "utf8").catch(() => undefined)) !== held) return false;
+    await unlink(path);
+    return true;
   } finally {
     await unlink(turn).catch(() => undefined);
   }

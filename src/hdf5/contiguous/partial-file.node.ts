@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, statfs, unlink, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { FileAccessError } from "../../errors.js";
+import { FileAccessError, isCnnTransferError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
 import { takeLock } from "./file-lock.node.js";
 import { encodeJournalHead, readJournalEntries } from "./journal.js";
@@ -8,7 +8,8 @@ import { endedEarly } from "./memory-source.js";
 import { openSource } from "./open-source.node.js";
 import type { PartialFile, PartialFileOptions } from "./partial-file.js";
 import { createSyncedFile, type SyncedFile } from "./synced-file.node.js";
-import { attempt, codeOf, inspectRun, settleReplacement, sizeOf } from "./unfinished-run.node.js";
+import { takeOverRun } from "./take-over-run.node.js";
+import { attempt, codeOf, inspectRun, type RunFiles, settleReplacement, sizeOf } from "./unfinished-run.node.js";
 import { createWriteWhole } from "./write-whole.node.js";
 
 /**
@@ -23,13 +24,15 @@ export async function openPartialFile(target: string, options: PartialFileOption
   const journalPath = `${path}.partial.journal`;
   const replacementPath = `${path}.partial.replacement`;
   const markPath = `${path}.partial.completing`;
-  const unlock = await takeLock(`${path}.partial.lock`, target, options.takeOver);
+  const files: RunFiles = { path, partialPath, journalPath, replacementPath, markPath };
+  const lock = await takeLock(`${path}.partial.lock`, target, options.takeOver);
   const writeWhole = createWriteWhole(target);
   const handles: FileHandle[] = [];
   let fresh = false;
   try {
-    await settleReplacement({ path, partialPath, journalPath, replacementPath, markPath }, target);
+    await settleReplacement(files, target);
     const begun = await inspectRun(target, partialPath, journalPath, options);
+    if (lock.takenOver) await takeOverRun(target, files, begun, options.bytesOf(begun?.rows ?? 0));
     fresh = begun === undefined;
     // A file preallocated by an earlier run has holes; what is still to be written is not known exactly.
     if (fresh) await checkSpace(target, path, options.expectedBytes);
@@ -68,6 +71,28 @@ export async function openPartialFile(target: string, options: PartialFileOption
       await journal.truncate(syncedEnd).catch(() => undefined);
     }
 
+    let lost: unknown;
+
+    async function checkOwner(): Promise<void> {
+      if (lost !== undefined) throw lost;
+      try {
+        await lock.check();
+      } catch (error) {
+        if (isCnnTransferError(error, "FileAccessError") && error.reason === "locked") lost = error;
+        throw error;
+      }
+    }
+
+    /** Does what needs the files' names. Where it fails since another writer has them, that is what is told. */
+    async function unlessLost<T>(action: () => Promise<T>): Promise<T> {
+      try {
+        return await action();
+      } catch (error) {
+        await checkOwner();
+        throw error;
+      }
+    }
+
     /** Whether the folder has told the disk of the two files. */
     let named = false;
 
@@ -84,7 +109,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
         // A refusal shortens the journal.
         await rows.settle();
         rows.check();
-        const source = await openSource(journalPath);
+        const source = await unlessLost(() => openSource(journalPath));
         try {
           for await (const { entry, end } of readJournalEntries(source, entriesStart)) {
             if (end > journalEnd) break;
@@ -114,6 +139,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
           await replacement.file.restart();
           return;
         }
+        await checkOwner();
         const handle = await openHandle(replacementPath, "w+", target);
         handles.push(handle);
         replacement = {
@@ -125,6 +151,15 @@ export async function openPartialFile(target: string, options: PartialFileOption
             refused: async () => undefined,
           }),
         };
+      },
+      async describe(description) {
+        const head = encodeJournalHead(description);
+        // Stopped in between, it is the journal of a run without a row.
+        await attempt(target, () => journal.truncate(0));
+        await writeWhole(journal, 0, head);
+        entriesStart = head.length;
+        journalEnd = head.length;
+        syncedEnd = head.length;
       },
       async append(entry) {
         rows.check();
@@ -147,7 +182,13 @@ export async function openPartialFile(target: string, options: PartialFileOption
         named = true;
       },
       check: () => rows.check(),
+      get lost() {
+        return lost !== undefined;
+      },
+      checkOwner,
       async complete() {
+        // What bears the names is another writer's otherwise.
+        await checkOwner();
         if (!options.overwrite && (await sizeOf(path)) !== undefined) {
           throw new FileAccessError(
             `Cannot complete "${target}": another file of this name has come to be meanwhile. Move it away and call \`close\` again, or resume later.`,
@@ -155,24 +196,32 @@ export async function openPartialFile(target: string, options: PartialFileOption
           );
         }
         await (replacement?.file ?? rows).sync();
-        await attempt(target, async () => {
-          // With the mark, a replacement that is gone has become the complete file: what it replaces is done with.
-          if (replacement) await writeFile(markPath, "");
-          await rename(replacement ? replacementPath : partialPath, path);
-        });
+        await checkOwner();
+        await unlessLost(() =>
+          attempt(target, async () => {
+            // With the mark, a replacement that is gone has become the complete file: what it replaces is done with.
+            if (replacement) await writeFile(markPath, "");
+            await rename(replacement ? replacementPath : partialPath, path);
+          }),
+        );
         // The file is complete. What cannot be tidied up now does no harm, and the next run sees to it.
         await closeHandles().catch(() => undefined);
         // Before the journal goes: a disk that kept only that would have neither name.
         await syncFolder(dirname(path)).catch(() => undefined);
         const done = replacement ? [partialPath, journalPath, markPath] : [journalPath];
         for (const leftover of done) await unlink(leftover).catch(() => undefined);
-        await unlock();
+        await lock.giveBack();
       },
       async release() {
-        await closeHandles().finally(unlock);
+        await closeHandles().finally(lock.giveBack);
         await rows.leave();
       },
       async discard() {
+        const owned = await checkOwner().then(
+          () => true,
+          () => !lost,
+        );
+        if (!owned) return closeHandles();
         try {
           // An empty journal says that there is nothing to resume, at whatever step of this one stops.
           await attempt(target, () => journal.truncate(0)).finally(closeHandles);
@@ -182,7 +231,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
             });
           }
         } finally {
-          await unlock();
+          await lock.giveBack();
         }
       },
     };
@@ -191,7 +240,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
     for (const handle of handles) await handle.close();
     // What was only begun here holds no row.
     if (fresh && opened) for (const made of [partialPath, journalPath]) await unlink(made).catch(() => undefined);
-    await unlock();
+    await lock.giveBack();
     throw error;
   }
 }

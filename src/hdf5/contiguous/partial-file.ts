@@ -10,6 +10,8 @@ export interface PartialFileOptions {
   readonly takeOver: boolean;
   /** Bytes that the whole file will take, as far as known. */
   readonly expectedBytes: number;
+  /** Bytes from the file's beginning to the end of so many rows. */
+  bytesOf(rows: number): number;
 }
 
 /** A file under construction: `X.partial` with its journal, under a lock, which becomes `X` in the end. */
@@ -27,6 +29,8 @@ export interface PartialFile {
    * and `complete` are of the new one. Called again, it begins anew.
    */
   replace(): Promise<void>;
+  /** Changes the description that a later run has to give. Only before the first entry. */
+  describe(description: Readonly<Record<string, unknown>>): Promise<void>;
   /** Appends an entry. After a failure the same place is written again. */
   append(entry: Uint8Array): Promise<void>;
   truncate(size: number): Promise<void>;
@@ -34,6 +38,10 @@ export interface PartialFile {
   sync(): Promise<void>;
   /** Throws if the disk has refused rows since they were appended. */
   check(): void;
+  /** Whether `checkOwner` has said that another writer has taken the file over. */
+  readonly lost: boolean;
+  /** Throws if another writer has taken the file over. Whatever this one still writes is in no file that has a name. */
+  checkOwner(): Promise<void>;
   /** Gives the file its name. Nothing of the journal or lock remains. */
   complete(): Promise<void>;
   /** Closes everything and leaves the unfinished file to a later run. */

@@ -29,6 +29,8 @@ export interface Begun {
   /** Where the journal's entries begin and where the last whole one ends. */
   readonly start: number;
   readonly end: number;
+  /** Rows that the entries tell of. */
+  readonly rows: number;
   /** Of the data file, if it came to be made. */
   readonly bytes: number | undefined;
 }
@@ -71,12 +73,19 @@ export async function inspectRun(
         { path: target, reason: "exists" },
       );
     }
-    compareDescriptions(target, head.description as Readonly<Record<string, unknown>>, options.description);
     let end = head.end;
     let rows = 0;
     for await (const found of readJournalEntries(source, head.end)) {
       end = found.end;
       rows += found.entry.rows;
+    }
+    const differences = differencesOf(head.description as Readonly<Record<string, unknown>>, options.description);
+    if (differences.length > 0) {
+      // There is nothing that could be mixed, and nothing to lose.
+      if (end === head.end) return undefined;
+      throw new InvalidArgumentError(
+        `Cannot resume "${target}": it was begun differently: ${differences.join("; ")}. Use the same settings, or pass \`overwrite: true\` without \`resume\` to start anew.`,
+      );
     }
     if (partialBytes === undefined && rows > 0) {
       if (complete) return undefined;
@@ -85,26 +94,20 @@ export async function inspectRun(
         { path: target, reason: "missing" },
       );
     }
-    return { start: head.end, end, bytes: partialBytes };
+    return { start: head.end, end, rows, bytes: partialBytes };
   } finally {
     await source.close();
   }
 }
 
-function compareDescriptions(
-  target: string,
+function differencesOf(
   begun: Readonly<Record<string, unknown>>,
   wanted: Readonly<Record<string, unknown>>,
-): void {
+): readonly string[] {
   const normal = JSON.parse(JSON.stringify(wanted)) as Readonly<Record<string, unknown>>;
-  const differences = [...new Set([...Object.keys(begun), ...Object.keys(normal)])]
+  return [...new Set([...Object.keys(begun), ...Object.keys(normal)])]
     .filter((key) => JSON.stringify(begun[key]) !== JSON.stringify(normal[key]))
     .map((key) => `\`${key}\` was ${JSON.stringify(begun[key])} and is now ${JSON.stringify(normal[key])}`);
-  if (differences.length > 0) {
-    throw new InvalidArgumentError(
-      `Cannot resume "${target}": it was begun differently: ${differences.join("; ")}. Use the same settings, or pass \`overwrite: true\` without \`resume\` to start anew.`,
-    );
-  }
 }
 
 /** Turns what the operating system says into the library's error. */

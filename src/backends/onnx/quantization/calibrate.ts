@@ -7,8 +7,10 @@ import { weightsChecksum } from "../../../network/weights-checksum.js";
 import type { CalibrationOptions, Int8Calibration, QuantizationQuality } from "../../quantizing-backend.js";
 import type { OnnxGraph } from "../graph.js";
 import { ActivationHistogram, type ActivationRange, type RangeMethod, rangeMethods } from "./activation-range.js";
+import { foldPixels } from "./fold-pixels.js";
+import { planQuantization, type QuantizationPlan } from "./plan-quantization.js";
 import { qualityOf } from "./quality.js";
-import { planQuantization, type QuantizationPlan, quantizeGraph } from "./quantize-graph.js";
+import { quantizeGraph } from "./quantize-graph.js";
 
 /** Runs graphs on batches of their only input. */
 export interface GraphRunner {
@@ -28,6 +30,7 @@ const fewBatches = 2;
  * most stay in float, as few as it takes: 1, 2, 4, ... up to half of them.
  *
  * @param graph in float, folded
+ * @param tiles whether the processor multiplies tiles of matrices
  * @throws UnsupportedError if that is not enough either, or there is no kernel
  */
 export async function calibrate(
@@ -35,9 +38,11 @@ export async function calibrate(
   graph: OnnxGraph,
   runner: GraphRunner,
   options: CalibrationOptions,
+  tiles: boolean,
 ): Promise<Int8Calibration> {
   const { rangeBatches, judgingBatches, signal, meanCosine = 0.998, minimumCosine = 0.99 } = options;
-  const plan = planQuantization(graph);
+  const integer = foldPixels(graph);
+  const plan = planQuantization(integer);
   if (plan.kernels.length === 0) {
     throw new UnsupportedError(
       `Network "${network.name}" has no convolution or dense layer to compute in integers. Run it with \`precision: "float32"\`.`,
@@ -62,7 +67,10 @@ export async function calibrate(
   const histograms = await observe(graph, plan, runner, rangeBatches, signal, count);
   const expected = await outputsOf(graph, judgingBatches);
   const judge = async (ranges: ReadonlyMap<string, ActivationRange>, inFloat: ReadonlySet<string>, batches: number) => {
-    const received = await outputsOf(quantizeGraph(graph, ranges, inFloat), judgingBatches.slice(0, batches));
+    const received = await outputsOf(
+      quantizeGraph(integer, ranges, { inFloat, tiles }),
+      judgingBatches.slice(0, batches),
+    );
     return qualityOf(expected.slice(0, batches), received);
   };
   const isNear = (quality: QuantizationQuality) =>
@@ -114,10 +122,17 @@ export async function calibrate(
  * The graph of integers that a calibration stands for.
  *
  * @param graph in float, folded
+ * @param tiles whether the processor multiplies tiles of matrices
  * @throws InvalidArgumentError if the calibration is another network's
  */
-export function applyCalibration(network: Network, graph: OnnxGraph, calibration: Int8Calibration): OnnxGraph {
-  const checksum = quantizationChecksum(network, planQuantization(graph));
+export function applyCalibration(
+  network: Network,
+  graph: OnnxGraph,
+  calibration: Int8Calibration,
+  tiles: boolean,
+): OnnxGraph {
+  const integer = foldPixels(graph);
+  const checksum = quantizationChecksum(network, planQuantization(integer));
   if (calibration.formatVersion !== 1 || calibration.checksum !== checksum) {
     throw new InvalidArgumentError(
       `The calibration is of network "${calibration.network}" (crc32 ${calibration.checksum}), but "${network.name}" with these weights, outputs and preparation of pixels has crc32 ${checksum}. Calibrate it again.`,
@@ -129,7 +144,7 @@ export function applyCalibration(network: Network, graph: OnnxGraph, calibration
       `The calibration of "${network.name}" has the range [${least}, ${greatest}] for "${tensor}": expected finite numbers around 0. Calibrate it again.`,
     );
   });
-  return quantizeGraph(graph, new Map(ranges), new Set(calibration.inFloat));
+  return quantizeGraph(integer, new Map(ranges), { inFloat: new Set(calibration.inFloat), tiles });
 }
 
 /** Shapes of what goes in: at another size of pictures, ranges and quality are others. */
@@ -176,7 +191,12 @@ function rangesBy(
   const ranges = new Map<string, ActivationRange>();
   for (const [tensor, histogram] of histograms) {
     const range = histogram.range(method);
-    if (range) ranges.set(tensor, range);
+    if (range) ranges.set(tensor, { least: rounded(range.least), greatest: rounded(range.greatest) });
   }
   return ranges;
+}
+
+/** To three digits: on another machine, whose float32 values differ in the last ones, the same pictures give the same range. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(3));
 }

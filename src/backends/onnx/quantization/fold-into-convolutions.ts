@@ -1,9 +1,10 @@
 import type { GraphNode, Initializer, OnnxGraph } from "../graph.js";
+import { countUses } from "./count-uses.js";
 
 /**
  * The same graph with what stands around a convolution made a part of it: zeros padded before it, and a batch
  * normalisation behind it, whose factors go into the kernel and whose shifts go into the bias. Both only where nothing
- * else looks at the value between.
+ * else looks at the value between. A maximum over windows takes in the zeros before it too, where no value is less.
  */
 export function foldIntoConvolutions(graph: OnnxGraph): OnnxGraph {
   const initializers = new Map(graph.initializers.map((initializer) => [initializer.name, initializer]));
@@ -13,9 +14,10 @@ export function foldIntoConvolutions(graph: OnnxGraph): OnnxGraph {
   const replaced = new Map<GraphNode, GraphNode>();
 
   for (const node of graph.nodes) {
-    if (node.operator !== "Conv") continue;
     const padding = producers.get(node.inputs[0] ?? "");
     if (padding?.operator !== "Pad" || uses.get(node.inputs[0] ?? "") !== 1) continue;
+    const takesZeros = node.operator === "MaxPool" && producers.get(padding.inputs[0] ?? "")?.operator === "Relu";
+    if (node.operator !== "Conv" && !takesZeros) continue;
     const padded = withPadding(node, padding, initializers);
     if (padded === undefined) continue;
     gone.add(padding);
@@ -38,14 +40,6 @@ export function foldIntoConvolutions(graph: OnnxGraph): OnnxGraph {
   const nodes = graph.nodes.filter((node) => !gone.has(node)).map((node) => replaced.get(node) ?? node);
   const used = new Set(nodes.flatMap(({ inputs }) => inputs));
   return { ...graph, nodes, initializers: [...initializers.values()].filter(({ name }) => used.has(name)) };
-}
-
-/** How often each tensor is looked at; the graph's caller counts too. */
-function countUses(graph: OnnxGraph): ReadonlyMap<string, number> {
-  const uses = new Map<string, number>();
-  const names = [...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ name }) => name)];
-  for (const name of names) uses.set(name, (uses.get(name) ?? 0) + 1);
-  return uses;
 }
 
 function withPadding(

@@ -1,5 +1,8 @@
 import type { Initializer } from "../graph.js";
 
+/** Greatest size of an integer: one is left free for a form in which all of them are one more. */
+const greatest = 126;
+
 /** A kernel in 8-bit integers: value = integer * scale of its filter. */
 export interface QuantizedKernel {
   readonly integers: Initializer;
@@ -7,7 +10,7 @@ export interface QuantizedKernel {
 }
 
 /**
- * Rounds a kernel to integers from -127 to 127, one scale for each filter: its greatest absolute value / 127. Symmetric,
+ * Rounds a kernel to integers from -126 to 126, one scale for each filter: its greatest absolute value / 126. Symmetric,
  * so that 0 stays 0. What is not finite, or a filter of zeros, has no scale of its own and gets 1.
  *
  * Scheme: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
@@ -33,7 +36,7 @@ export function quantizeKernel(
     if (size > (scales[filter] as number)) scales[filter] = size;
   }
   for (let filter = 0; filter < filters; filter++) {
-    const scale = Math.max((scales[filter] as number) / 127, leastScale(filter));
+    const scale = Math.max((scales[filter] as number) / greatest, leastScale(filter));
     if (!Number.isFinite(scale)) return undefined;
     // Below this, a float32 of it has lost its precision.
     scales[filter] = scale > 1e-30 ? scale : 1;
@@ -41,7 +44,7 @@ export function quantizeKernel(
   const integers = new Int8Array(data.length);
   for (let i = 0; i < data.length; i++) {
     const ratio = (data[i] as number) / (scales[Math.floor(i / stride) % filters] as number);
-    integers[i] = Math.max(-127, Math.min(127, roundHalfToEven(ratio)));
+    integers[i] = Math.max(-greatest, Math.min(greatest, roundHalfToEven(ratio)));
   }
   return { integers: { ...kernel, name: `${kernel.name}/int8`, data: integers }, scales };
 }

@@ -1,4 +1,4 @@
-import { UnsupportedError } from "../../../errors.js";
+import type { UnsupportedError } from "../../../errors.js";
 import type { GraphNode } from "../graph.js";
 import type { GraphBuilder } from "../graph-builder.js";
 import { alongAxesGradients } from "./gradients/along-axes.js";
@@ -20,12 +20,13 @@ const rules: Readonly<Record<string, GradientRule>> = {
 
 /** Nodes of a network's layers, in order, with what is known of them. */
 export interface ForwardGraph {
-  readonly network: string;
   /** How many of the builder's nodes are the layers'. */
   readonly nodeCount: number;
   /** For each of them, by position, the layer whose value it computes. */
   readonly layers: readonly string[];
   readonly known: KnownTensors;
+  /** The error for a layer through which no gradient flows. */
+  readonly refuse: (layer: string, fault: string) => UnsupportedError;
 }
 
 /**
@@ -117,9 +118,6 @@ function contextAt(builder: GraphBuilder, forward: ForwardGraph, at: number, wri
   };
 }
 
-function refused({ network, layers }: ForwardGraph, at: number, node: GraphNode, fault: string): UnsupportedError {
-  return new UnsupportedError(
-    `Cannot train network "${network}" on onnx: layer "${layers[at] ?? node.outputs[0]}": ${fault}. ` +
-      "Let the layers up to this one stand still (`trainable: false`), or use a backend of TensorFlow.js, such as tfjsNode().",
-  );
+function refused({ layers, refuse }: ForwardGraph, at: number, node: GraphNode, fault: string): UnsupportedError {
+  return refuse(layers[at] ?? (node.outputs[0] as string), fault);
 }

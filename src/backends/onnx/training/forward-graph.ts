@@ -1,18 +1,19 @@
+import { UnsupportedError } from "../../../errors.js";
 import type { Layer } from "../../../network/layer.js";
 import type { Network, Weight } from "../../../network/network.js";
 import type { RowShape } from "../../../network/row-shape.js";
 import { inferShapes } from "../../../network/shapes.js";
 import type { Perturbation } from "../../operations.js";
 import type { TrainingPlan } from "../../training/training-plan.js";
-import type { GraphNode, Initializer } from "../graph.js";
+import type { Initializer } from "../graph.js";
 import type { GraphBuilder, Value } from "../graph-builder.js";
 import type { LayerContext } from "../layer-context.js";
-import { lowerLayer } from "../lower.js";
 import { bindWeights } from "./bind-weights.js";
 import type { ForwardGraph } from "./differentiate.js";
 import { GraphWriter } from "./graph-writer.js";
+import { addLayers, knownTensors } from "./layer-nodes.js";
 import { addPerturbation, type Noise } from "./perturb-nodes.js";
-import { inferNodeShape, initializerShape, type TensorShape } from "./tensor-shapes.js";
+import type { TensorShape } from "./tensor-shapes.js";
 
 /** Random numbers that a step is to bring along. */
 export interface NoiseInput {
@@ -45,40 +46,40 @@ export interface MovedStatistic {
 export function addForward(builder: GraphBuilder, training: TrainingPlan): TrainingForward {
   const { network } = training.plan;
   const shapes = inferShapes(network);
-  const values = new Map<string, Value>();
-  const layers: string[] = [];
   const noise: NoiseInput[] = [];
   const moved = new Map<Float32Array, MovedStatistic>();
-  const resultShapes = new Map<string, TensorShape>();
-  for (const layer of network.layers) {
-    const value = lowered(layer.name === training.output.name ? training.logits : layer);
-    values.set(layer.name, value);
-    while (layers.length < builder.nodes.length) layers.push(layer.name);
-    resultShapes.set(value.tensor, inOrder(value, shapes.get(layer.name) ?? []));
-  }
-  const logits = builder.view(values.get(training.output.name) as Value, "keras").tensor;
-  while (layers.length < builder.nodes.length) layers.push(training.output.name);
+  const noiseShapes = new Map<string, TensorShape>();
+  const {
+    layers,
+    result: logits,
+    resultShapes,
+  } = addLayers(builder, network, {
+    output: training.output.name,
+    shapes,
+    layerOf: (layer) => (layer.name === training.output.name ? training.logits : layer),
+    contextOf,
+  });
 
   const changing = new Set<Float32Array>(moved.keys());
   for (const { layer, position } of training.trained) changing.add(weightAt(network, layer, position).array.data);
   const { layouts, constants, nodes } = bindWeights(builder.initializers, changing);
   for (const constant of constants) builder.constant(constant);
   builder.nodes.unshift(...nodes);
-  layers.unshift(...nodes.map(({ outputs }) => outputs[0] as string));
-  const known = knownTensors(builder, resultShapes);
+  const allLayers = [...nodes.map(({ outputs }) => outputs[0] as string), ...layers];
+  const known = knownTensors(builder, new Map([...resultShapes, ...noiseShapes]));
   return {
-    forward: { network: network.name, nodeCount: layers.length, layers, known },
+    forward: { nodeCount: allLayers.length, layers: allLayers, known, refuse },
     logits,
     noise,
     moved: [...moved.values()],
     layouts,
   };
 
-  function lowered(layer: Layer): Value {
-    if (layer.className === "InputLayer") {
-      return { tensor: layer.name, axes: "keras", rank: layer.config.shape.length + 1, elementType: "float32" };
-    }
-    return lowerLayer(builder, network, layer, values, shapes, contextOf(layer));
+  function refuse(layer: string, fault: string): UnsupportedError {
+    return new UnsupportedError(
+      `Cannot train network "${network.name}" on onnx: layer "${layer}": ${fault}. ` +
+        "Let the layers up to this one stand still (`trainable: false`), or use a backend of TensorFlow.js, such as tfjsNode().",
+    );
   }
 
   function contextOf(layer: Layer): Omit<LayerContext, "findWeight"> {
@@ -88,7 +89,7 @@ export function addForward(builder: GraphBuilder, training: TrainingPlan): Train
       addPerturbation(writer, x, perturbation, (of) => {
         const tensor = builder.reserve(`${layer.name}/noise`);
         noise.push({ tensor, layer: layer.name, noise: of });
-        resultShapes.set(tensor, [null, ...noiseRow(of, shapes.get(layer.name) ?? [])]);
+        noiseShapes.set(tensor, [null, ...noiseRow(of, shapes.get(layer.name) ?? [])]);
         return builder.view({ tensor, axes: "keras", rank: x.rank, elementType: "float32" }, x.axes).tensor;
       });
     if (!trained || layer.className !== "BatchNormalization") return { trained, perturb };
@@ -123,23 +124,4 @@ export function noiseRow({ per }: Noise, row: RowShape): RowShape {
 
 function weightAt({ weights }: Network, layer: string, position: number): Weight {
   return weights.get(layer)?.[position] as Weight;
-}
-
-function knownTensors(builder: GraphBuilder, resultShapes: ReadonlyMap<string, TensorShape>): ForwardGraph["known"] {
-  const initializers = new Map(builder.initializers.map((initializer) => [initializer.name, initializer]));
-  const shapes = new Map(resultShapes);
-  for (const initializer of initializers.values()) shapes.set(initializer.name, initializerShape(initializer));
-  const known = { shapes, initializers };
-  for (const node of builder.nodes as readonly GraphNode[]) {
-    const [output = ""] = node.outputs;
-    const shape = resultShapes.get(output) ?? inferNodeShape(known, node);
-    if (shape !== undefined) shapes.set(output, shape);
-  }
-  return known;
-}
-
-function inOrder({ axes, rank }: Value, row: RowShape): TensorShape {
-  if (axes === "keras" || rank !== 4) return [null, ...row];
-  const [height = null, width = null, channels = null] = row;
-  return [null, channels, height, width];
 }

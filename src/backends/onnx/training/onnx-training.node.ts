@@ -1,7 +1,6 @@
 import { ClosedError } from "../../../errors.js";
 import { type NdArray, sizeOf } from "../../../ndarray.js";
 import type { Network, NetworkWeights, Weight } from "../../../network/network.js";
-import type { RowShape } from "../../../network/row-shape.js";
 import { inferShapes } from "../../../network/shapes.js";
 import { validateNetwork } from "../../../network/validate.js";
 import { checkInputs, expectedInputs } from "../../check-inputs.js";
@@ -14,7 +13,6 @@ import { checkStepOptions, checkTargets, checkTrainingOptions } from "../../trai
 import { planTraining, type TrainingPlan } from "../../training/training-plan.js";
 import type { SessionSettings } from "../session-thread.node.js";
 import { noiseRow } from "./forward-graph.js";
-import { rateOf } from "./optimizer-nodes.js";
 import { TrainingSession, type ValuesOf, valuesOf, weightsOf } from "./training-session.node.js";
 import type { ThreadFeed } from "./training-thread.node.js";
 
@@ -46,15 +44,23 @@ export async function loadNetworkForTraining(
   /** Starts anew where weights differ that the graph holds as constants; else only the variables are written. */
   async function replace(weights: NetworkWeights, state: TrainingState | undefined): Promise<void> {
     const values = state === undefined ? weightsOf(weights) : valuesOf(state);
-    const changing = new Set(session.graph.variables.map(({ layer, weight }) => JSON.stringify([layer, weight])));
+    const { weights: own, statistics } = session.graph;
+    const changing = new Set([
+      ...own.map(({ trained: { layer, name } }) => JSON.stringify([layer, name])),
+      ...statistics.map(({ layer, weight }) => JSON.stringify([layer, weight])),
+    ]);
     const isKept = (layer: string, { name, array }: Weight) =>
       changing.has(JSON.stringify([layer, name])) ||
       areEqual(array.data, weightsOf(session.network.weights)(layer, name, undefined));
-    if ([...weights].every(([layer, own]) => own.every((weight) => isKept(layer, weight)))) {
+    if ([...weights].every(([layer, all]) => all.every((weight) => isKept(layer, weight)))) {
       await session.write((layer, name, slot) => (slot && !state ? undefined : values(layer, name, slot)));
       return;
     }
-    const next = state ?? { step: steps, weights, slots: slotsOf(training, session.graph.slots, await session.read()) };
+    const next = state ?? {
+      step: steps,
+      weights,
+      slots: slotsOf(training, session.update.slots, await session.read()),
+    };
     const anew = await TrainingSession.start(withWeights(training, weights), options, settings, next);
     await session.close();
     session = anew;
@@ -84,7 +90,9 @@ export async function loadNetworkForTraining(
       checkStepOptions(network, rows, stepOptions);
       const batch = batchFeeds(session, xs, ys, stepOptions);
       return queue.add(async () => {
-        const result = await session.step([...batch, ...stepFeeds(session, training, options, steps, xs, stepOptions)]);
+        const { learningRate = options.optimizer.learningRate } = stepOptions;
+        const feeds = [...batch, ...noiseFeeds(session, training, [options.seed, steps], xs)];
+        const result = await session.step(feeds, { learningRate, step: steps + 1 });
         steps += 1;
         return result;
       });
@@ -103,13 +111,13 @@ export async function loadNetworkForTraining(
       refuseClosed();
       return queue.add(async () => {
         const values = await session.read();
-        const slots = slotsOf(training, session.graph.slots, values);
+        const slots = slotsOf(training, session.update.slots, values);
         return { step: steps, weights: readWeights(session.network, values), slots };
       });
     },
     async setState(state) {
       refuseClosed();
-      checkState(training, session.graph.slots, state);
+      checkState(training, session.update.slots, state);
       const weights = copyWeights(state.weights);
       const slots = new Map([...state.slots].map(([slot, values]) => [slot, copyWeights(values)]));
       await queue.add(async () => {
@@ -146,30 +154,23 @@ function batchFeeds(
   ];
 }
 
-/** What a step brings along beside its batch. */
-function stepFeeds(
-  { graph: { noise, rates } }: TrainingSession,
+/** The random numbers of a step. They depend on nothing but the training's seed, the steps before, and the layer. */
+function noiseFeeds(
+  { graph: { noise } }: TrainingSession,
   training: TrainingPlan,
-  { optimizer, seed }: TrainingOptions,
-  steps: number,
+  seeds: readonly [seed: number, steps: number],
   xs: NdArray,
-  { learningRate = optimizer.learningRate }: StepOptions,
 ): readonly ThreadFeed[] {
+  if (noise.length === 0) return [];
   const [rows = 1, ...row] = xs.shape;
-  const shapes: ReadonlyMap<string, RowShape> =
-    noise.length === 0 ? new Map() : inferShapes(training.plan.network, [row]);
-  return [
-    ...rates.map(({ tensor, name, factor }) =>
-      feed(tensor, Float32Array.of(rateOf(name, optimizer, Math.fround(learningRate * factor), steps + 1)), []),
-    ),
-    ...noise.map(({ tensor, layer, noise: of }) => {
-      const shape = [rows, ...(noiseRow(of, shapes.get(layer) ?? []) as readonly number[])];
-      const seeds = [seed, steps, training.positions.get(layer) as number];
-      const length = sizeOf(shape);
-      const numbers = of.kind === "mask" ? createDropoutMasks(seeds).draw(length, of.rate) : normalNoise(seeds, length);
-      return feed(tensor, numbers, shape);
-    }),
-  ];
+  const shapes = inferShapes(training.plan.network, [row]);
+  return noise.map(({ tensor, layer, noise: of }) => {
+    const shape = [rows, ...(noiseRow(of, shapes.get(layer) ?? []) as readonly number[])];
+    const all = [...seeds, training.positions.get(layer) as number];
+    const length = sizeOf(shape);
+    const numbers = of.kind === "mask" ? createDropoutMasks(all).draw(length, of.rate) : normalNoise(all, length);
+    return feed(tensor, numbers, shape);
+  });
 }
 
 function readWeights({ weights }: Network, values: ValuesOf): NetworkWeights {

@@ -71,8 +71,10 @@ export function inferNodeShape(known: KnownTensors, node: GraphNode): TensorShap
       return x.map((size, axis) => (size === null ? null : size * (repeats[axis] as number)));
     }
     case "Gemm":
-    case "MatMul":
-      return [...x.slice(0, -1), shapes[1]?.at(-1) ?? null];
+    case "MatMul": {
+      const matrix = [x.at(-2) ?? null, shapes[1]?.at(-1) ?? null];
+      return [...broadcast(x.slice(0, -2), shapes[1]?.slice(0, -2) ?? []), ...matrix];
+    }
     case "Conv":
       return [x[0] as null, shapes[1]?.[0] ?? null, ...moved(node, x)];
     case "MaxPool":

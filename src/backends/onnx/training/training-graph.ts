@@ -4,64 +4,46 @@ import type { TrainingOptions } from "../../trainable-backend.js";
 import type { TrainedWeight, TrainingPlan } from "../../training/training-plan.js";
 import type { GraphNode, GraphValue, Initializer, OnnxGraph } from "../graph.js";
 import { GraphBuilder } from "../graph-builder.js";
-import { clipGradients } from "./clipping-nodes.js";
 import { differentiate } from "./differentiate.js";
 import { addForward, type NoiseInput, noiseRow } from "./forward-graph.js";
 import { GraphWriter } from "./graph-writer.js";
 import { addLoss } from "./loss-nodes.js";
-import { optimizerNodes, type RateName } from "./optimizer-nodes.js";
-import { addPenalty, penalizedGradient } from "./penalty-nodes.js";
 import { initializerShape } from "./tensor-shapes.js";
-import { type RowRange, splitGradient, updateParts } from "./update-parts.js";
 
-/** A weight, or a running value of the optimizer, that a step reads and writes. */
-export interface Variable {
-  /** Name of the whole, which is an input of the graph where `isInput`. */
-  readonly name: string;
-  readonly isInput: boolean;
-  /** What is read and written apart, in order: rows of the whole. Of one part, the input is the whole itself. */
-  readonly parts: readonly VariablePart[];
-  /** Layer that owns the weight. */
-  readonly layer: string;
-  /** The weight's name in the layer. */
-  readonly weight: string;
-  /** Name of the optimizer's running value; undefined for the weight itself. */
-  readonly slot: string | undefined;
-  /** How the weight lies in the graph: its values, of which those of a running value start at 0, and their order. */
+/** A weight that the optimizer changes. */
+export interface TrainedTensor {
+  readonly trained: TrainedWeight;
+  /** The graph's output. */
+  readonly gradient: string;
+  /** How the weight lies in the graph. Its name is that of the graph's input. */
   readonly layout: Initializer;
 }
 
-/** Some of the rows of a variable. */
-export interface VariablePart extends RowRange {
-  /** The graph's input. */
-  readonly name: string;
+/** A moving mean or variance, which the graph computes anew. */
+export interface StatisticTensor {
+  /** Layer that owns it. */
+  readonly layer: string;
+  readonly weight: string;
   /** The graph's output. */
   readonly next: string;
+  /** How it lies in the graph. Its name is that of the graph's input. */
+  readonly layout: Initializer;
 }
 
-/** A number that a step brings along for the weights of one factor of the learning rate. */
-export interface RateInput {
-  readonly tensor: string;
-  readonly name: RateName;
-  readonly factor: number;
-}
-
-/** One step of training as a graph: forward, backward and update. */
+/** The forward and backward pass of a step of training as a graph. */
 export interface TrainingGraph {
   readonly graph: OnnxGraph;
   /** Names of the graph's inputs that are the same in every training. */
   readonly inputs: { readonly xs: string; readonly ys: string; readonly shares: string };
   readonly outputs: { readonly loss: string; readonly outputs: string };
   readonly noise: readonly NoiseInput[];
-  readonly rates: readonly RateInput[];
-  readonly variables: readonly Variable[];
-  /** Names of the optimizer's running values. */
-  readonly slots: readonly string[];
+  readonly weights: readonly TrainedTensor[];
+  readonly statistics: readonly StatisticTensor[];
 }
 
 /**
- * Writes one step of training as a graph. The weights that change, and what the optimizer keeps about them, are inputs and
- * outputs; all others are constants.
+ * Writes a step of training as a graph, up to the gradients of the loss by the weights, without penalties. The weights that
+ * change are inputs; all others are constants.
  *
  * @throws UnsupportedError naming the layer and the operator, if a gradient would have to flow through one that has none
  */
@@ -80,65 +62,30 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
   if (width === null) throw refused(training, `the size of its output's last axis is not known`);
   const ofLoss = addLoss(writer, options.loss, options.labelSmoothing ?? 0, { logits, targets: ys, shares, width });
 
-  const weights = training.trained.map(({ layer, name, position }) => {
+  const held = training.trained.map(({ layer, name, position }) => {
     const layout = layouts.get(network.weights.get(layer)?.[position]?.array.data as Float32Array);
     if (layout === undefined) throw refused(training, `the layer "${layer}" does not use its weight "${name}"`);
     return layout;
   });
-  const names = weights.map(({ name }) => name);
-  const found = differentiate(builder, forward, logits, ofLoss.gradient, new Set(names));
-  const penalized = training.trained.map((weight, at) => {
-    const gradient = found.get(names[at] as string);
-    if (gradient === undefined) throw refused(training, `no gradient comes to the layer "${weight.layer}"`);
-    return penalizedGradient(writer, gradient, names[at] as string, weight);
+  const found = differentiate(builder, forward, logits, ofLoss.gradient, new Set(held.map(({ name }) => name)));
+  const results = new Map<string, string>([
+    [ofLoss.loss, loss],
+    [ofLoss.outputs, outputs],
+  ]);
+  const weights = training.trained.map((trained, at): TrainedTensor => {
+    const layout = held[at] as Initializer;
+    const tensor = found.get(layout.name);
+    if (tensor === undefined) throw refused(training, `no gradient comes to the layer "${trained.layer}"`);
+    const gradient = `${layout.name}/gradient`;
+    // A tensor has one name, but may be the gradient of several weights.
+    results.set(results.has(tensor) ? writer.node("Identity", [tensor]) : tensor, gradient);
+    return { trained, gradient, layout };
   });
-  const gradients = clipGradients(writer, penalized, options.clipping ?? {});
-  const whole = training.trained.reduce(
-    (sum, weight, at) => addPenalty(writer, sum, names[at] as string, weight),
-    ofLoss.loss,
-  );
-
-  const optimizer = optimizerNodes(options.optimizer);
-  const rates = new Map<string, RateInput>();
-  const variables: Variable[] = [];
-  const results = new Map<string, string>();
-  const update = (
-    layout: Initializer,
-    weight: Pick<Variable, "layer" | "weight" | "slot">,
-    rows: readonly RowRange[],
-    next: readonly string[],
-  ) => {
-    const name = weight.slot === undefined ? layout.name : `${layout.name}/${weight.slot}`;
-    const parts = rows.map((range, at) => {
-      const part = partTensor(name, at, rows.length);
-      results.set(next[at] as string, `${part}/next`);
-      return { ...range, name: part, next: `${part}/next` };
-    });
-    variables.push({ ...weight, name, isInput: weight.slot === undefined || parts.length === 1, parts, layout });
-  };
-  training.trained.forEach((trained, at) => {
-    const layout = weights[at] as Initializer;
-    const rate = (rateName: RateName) => rateTensor(rates, rateName, trained);
-    const rows = updateParts(initializerShape(layout));
-    const next = splitGradient(builder, writer, gradients[at] as string, rows).map((gradient, part) => {
-      const tensor = (whole: string) => partTensor(whole, part, rows.length);
-      const slots = optimizer.slots.map((slot) => tensor(`${layout.name}/${slot}`));
-      return optimizer.next(writer, { value: tensor(layout.name), slots }, gradient, rate);
-    });
-    const { layer, name: weight } = trained;
-    const values = next.map(({ value }) => value);
-    update(layout, { layer, weight, slot: undefined }, rows, values);
-    optimizer.slots.forEach((slot, position) => {
-      const ofSlot = next.map(({ slots }) => slots[position] as string);
-      update(layout, { layer, weight, slot }, rows, ofSlot);
-    });
+  const statistics = moved.map(({ layer, name, values, next }): StatisticTensor => {
+    const layout = layouts.get(values) as Initializer;
+    results.set(next, `${layout.name}/next`);
+    return { layer, weight: name, next: `${layout.name}/next`, layout };
   });
-  for (const { layer, name, values, next } of moved) {
-    const rows = [{ start: 0, count: values.length }];
-    update(layouts.get(values) as Initializer, { layer, weight: name, slot: undefined }, rows, [next]);
-  }
-  results.set(whole, loss);
-  results.set(ofLoss.outputs, outputs);
 
   const row = network.layers.find(({ name }) => name === training.input.name) as TrainingPlan["input"];
   const shapes = inferShapes(network);
@@ -151,24 +98,16 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
       float(ys, [null, ...outputRow]),
       float(shares, [null, ...outputRow.map(() => 1)]),
       ...noise.map(({ tensor, layer, noise: of }) => float(tensor, [null, ...noiseRow(of, shapes.get(layer) ?? [])])),
-      ...[...rates.values()].map(({ tensor }) => float(tensor, [])),
-      ...variables.flatMap((variable) => valuesOf(variable).inputs),
+      ...[...weights, ...statistics].map(({ layout }) => float(layout.name, initializerShape(layout))),
     ],
     outputs: [
       float(loss, []),
       float(outputs, [null, ...outputRow]),
-      ...variables.flatMap((variable) => valuesOf(variable).outputs),
+      ...weights.map(({ gradient, layout }) => float(gradient, initializerShape(layout))),
+      ...statistics.map(({ next, layout }) => float(next, initializerShape(layout))),
     ],
   };
-  return {
-    graph,
-    inputs: { xs, ys, shares },
-    outputs: { loss, outputs },
-    noise,
-    rates: [...rates.values()],
-    variables,
-    slots: optimizer.slots,
-  };
+  return { graph, inputs: { xs, ys, shares }, outputs: { loss, outputs }, noise, weights, statistics };
 }
 
 /** Calls tensors by the names of the graph's outputs. An Identity for each would copy all weights once more. */
@@ -177,31 +116,8 @@ function withNames(node: GraphNode, names: ReadonlyMap<string, string>): GraphNo
   return { ...node, inputs: named(node.inputs), outputs: named(node.outputs) };
 }
 
-function partTensor(whole: string, part: number, count: number): string {
-  return count === 1 ? whole : `${whole}/part${part}`;
-}
-
-/** The inputs and outputs of a variable: of one in parts, the whole is an input too where the layers use it. */
-function valuesOf({ name, isInput, parts, layout }: Variable): { inputs: GraphValue[]; outputs: GraphValue[] } {
-  const shape = initializerShape(layout);
-  const ofPart = (tensor: string, { count }: RowRange): GraphValue => float(tensor, [count, ...shape.slice(1)]);
-  if (shape.length === 0 || parts.length === 1) {
-    return { inputs: [float(name, shape)], outputs: parts.map(({ next }) => float(next, shape)) };
-  }
-  return {
-    inputs: [...(isInput ? [float(name, shape)] : []), ...parts.map((part) => ofPart(part.name, part))],
-    outputs: parts.map((part) => ofPart(part.next, part)),
-  };
-}
-
 function float(name: string, shape: GraphValue["shape"]): GraphValue {
   return { name, elementType: "float32", shape };
-}
-
-function rateTensor(rates: Map<string, RateInput>, name: RateName, { learningRateFactor }: TrainedWeight): string {
-  const tensor = `training/${name}/${learningRateFactor}`;
-  rates.set(tensor, { tensor, name, factor: learningRateFactor });
-  return tensor;
 }
 
 function refused({ plan }: TrainingPlan, fault: string): UnsupportedError {

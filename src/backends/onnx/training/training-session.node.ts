@@ -1,6 +1,8 @@
 import type { NdArray } from "../../../ndarray.js";
 import type { Network, NetworkWeights, Weight } from "../../../network/network.js";
-import type { TrainingOptions, TrainingState } from "../../trainable-backend.js";
+import type { StepResult, TrainingOptions, TrainingState } from "../../trainable-backend.js";
+import { compileOptimizerKernels } from "../../training/optimizer-kernels.js";
+import { type OptimizerUpdate, optimizerUpdate, type UpdateSettings } from "../../training/optimizer-update.js";
 import type { TrainingPlan } from "../../training/training-plan.js";
 import { encodeModel } from "../encode-model.js";
 import type { GraphValue, Initializer } from "../graph.js";
@@ -9,27 +11,42 @@ import { permute } from "../permute.js";
 import { type SessionSettings, sessionOptions } from "../session-thread.node.js";
 import { bindWeights, inverse } from "./bind-weights.js";
 import { initializerShape } from "./tensor-shapes.js";
-import { type TrainingGraph, trainingGraph, type Variable } from "./training-graph.js";
+import { type TrainingGraph, trainingGraph } from "./training-graph.js";
 import { type ThreadFeed, TrainingThread } from "./training-thread.node.js";
 
 /** Values that are read or written, by what they are of: a weight, or a running value of the optimizer. */
 export type ValuesOf = (layer: string, weight: string, slot: string | undefined) => Float32Array | undefined;
+
+/** A weight, one of its running values, or a statistic: what the training changes. */
+interface Variable {
+  readonly layer: string;
+  readonly weight: string;
+  /** Name of the running value; undefined for the weight itself. */
+  readonly slot: string | undefined;
+  readonly layout: Initializer;
+}
 
 /** The graph of a training in a thread, with its weights. */
 export class TrainingSession {
   /** With the weights that the training does not change. */
   readonly network: Network;
   readonly graph: TrainingGraph;
+  readonly update: OptimizerUpdate;
+  readonly #variables: readonly Variable[];
+  readonly #options: TrainingOptions;
   readonly #training: TrainingPlan;
   readonly #settings: SessionSettings;
   readonly #thread = new TrainingThread();
   #prepared = false;
 
-  private constructor(training: TrainingPlan, graph: TrainingGraph, settings: SessionSettings) {
+  private constructor(training: TrainingPlan, options: TrainingOptions, settings: SessionSettings) {
+    this.network = training.plan.network;
+    this.graph = trainingGraph(training, options);
+    this.update = optimizerUpdate(options.optimizer);
+    this.#variables = variablesOf(this.graph, this.update.slots);
+    this.#options = options;
     this.#training = training;
     this.#settings = settings;
-    this.network = training.plan.network;
-    this.graph = graph;
   }
 
   /**
@@ -42,7 +59,7 @@ export class TrainingSession {
     settings: SessionSettings,
     state?: TrainingState,
   ): Promise<TrainingSession> {
-    const session = new TrainingSession(training, trainingGraph(training, options), settings);
+    const session = new TrainingSession(training, options, settings);
     try {
       await session.#load(state);
       return session;
@@ -53,31 +70,57 @@ export class TrainingSession {
   }
 
   async #load(state: TrainingState | undefined): Promise<void> {
-    const { graph, variables, outputs } = this.graph;
+    const { graph, outputs } = this.graph;
+    const { kernel, kernelSlots } = this.update;
     const model = encodeModel(graph);
-    const started = variables.map((variable) => {
-      const { layout, layer, weight, slot, name, isInput, parts } = variable;
-      const own = slot === undefined ? weightsOf(this.network.weights) : () => new Float32Array(layout.data.length);
-      const data = (state && valuesOf(state)(layer, weight, slot)) ?? (own(layer, weight, slot) as Float32Array);
-      return { name, isInput, parts, data: toLayout(variable, data), dims: initializerShape(layout) };
+    const own = weightsOf(this.network.weights);
+    const values = state && valuesOf(state);
+    const start = (layout: Initializer, layer: string, weight: string) => ({
+      data: toLayout(layout, (values ?? own)(layer, weight, undefined) as Float32Array),
+      dims: initializerShape(layout),
     });
+    const weights = this.graph.weights.map(({ trained: { layer, name, l1, l2 }, gradient, layout }) => ({
+      ...start(layout, layer, name),
+      name: layout.name,
+      gradient,
+      slots: kernelSlots.map((slot) => {
+        if (slot === undefined) return undefined;
+        const data = values?.(layer, name, slot);
+        return data ? toLayout(layout, data) : "zeros";
+      }),
+      l1,
+      l2,
+    }));
+    const statistics = this.graph.statistics.map(({ layer, weight, next, layout }) => ({
+      ...start(layout, layer, weight),
+      name: layout.name,
+      next,
+    }));
+    const arrays = [...weights, ...statistics].map(({ data }) => data);
+    const slots = weights.flatMap((weight) => weight.slots).filter((slot) => slot instanceof Float32Array);
     await this.#thread.request(
       `ONNX Runtime refused to train the network "${this.network.name}"`,
       {
         type: "load",
         model,
         sessionOptions: sessionOptions(this.#settings),
-        variables: started,
+        update: { module: compileOptimizerKernels(), kernel, clipping: this.#options.clipping ?? {} },
+        weights,
+        statistics,
         results: [outputs.loss, outputs.outputs],
       },
-      [model.buffer, ...started.map(({ data }) => data.buffer)],
+      [model.buffer, ...[...arrays, ...slots].map(({ buffer }) => buffer)],
     );
   }
 
   /** Takes a step. The values go to the thread and are gone afterwards. */
-  async step(feeds: readonly ThreadFeed[]): Promise<{ readonly loss: number; readonly outputs: NdArray<"float32"> }> {
+  async step(feeds: readonly ThreadFeed[], { learningRate, step }: UpdateSettings): Promise<StepResult> {
     const what = `ONNX Runtime failed in a step of training the network "${this.network.name}"`;
-    const [loss, outputs] = await this.#thread.request(what, { type: "step", feeds }, buffersOf(feeds));
+    const numbers = this.graph.weights.map(({ trained: { learningRateFactor } }) =>
+      this.update.numbers({ learningRate: Math.fround(learningRate * learningRateFactor), step }),
+    );
+    const request = { type: "step", feeds, numbers } as const;
+    const [loss, outputs] = await this.#thread.request(what, request, buffersOf(feeds));
     return { loss: loss?.data[0] as number, outputs: arrayOf(outputs) };
   }
 
@@ -93,8 +136,8 @@ export class TrainingSession {
     const { plan, isTrained } = this.#training;
     const graph = lower(this.network, plan.outputs, isTrained);
     const held = new Map<Float32Array, Initializer>();
-    for (const { slot, layout } of this.graph.variables) {
-      if (slot === undefined) held.set(layout.data as Float32Array, layout);
+    for (const { layout } of [...this.graph.weights, ...this.graph.statistics]) {
+      held.set(layout.data as Float32Array, layout);
     }
     const { layouts, constants, nodes } = bindWeights(graph.initializers, new Set(held.keys()), held);
     const variables = [...layouts.values()];
@@ -123,8 +166,8 @@ export class TrainingSession {
     const what = `Cannot read the weights of the network "${this.network.name}"`;
     const arrays = await this.#thread.request(what, { type: "read" }, []);
     const values = new Map<string, Float32Array>();
-    this.graph.variables.forEach((variable, at) => {
-      values.set(keyOf(variable.layer, variable.weight, variable.slot), fromLayout(variable, arrays[at]?.data));
+    this.#variables.forEach(({ layer, weight, slot, layout }, at) => {
+      values.set(keyOf(layer, weight, slot), fromLayout(layout, arrays[at]?.data));
     });
     return (layer, weight, slot) => values.get(keyOf(layer, weight, slot));
   }
@@ -132,9 +175,9 @@ export class TrainingSession {
   /** Replaces what the training changes; what is undefined stays. */
   async write(values: ValuesOf): Promise<void> {
     const what = `Cannot set the weights of the network "${this.network.name}"`;
-    const arrays = this.graph.variables.map((variable) => {
-      const data = values(variable.layer, variable.weight, variable.slot);
-      return data && toLayout(variable, data);
+    const arrays = this.#variables.map(({ layer, weight, slot, layout }) => {
+      const data = values(layer, weight, slot);
+      return data && toLayout(layout, data);
     });
     const buffers = arrays.flatMap((data) => (data === undefined ? [] : [data.buffer]));
     await this.#thread.request(what, { type: "write", values: arrays }, buffers);
@@ -144,6 +187,16 @@ export class TrainingSession {
   close(): Promise<void> {
     return this.#thread.close();
   }
+}
+
+/** All that a training changes, in the order in which it is read and written. */
+function variablesOf({ weights, statistics }: TrainingGraph, slots: readonly string[]): readonly Variable[] {
+  return [
+    ...weights.flatMap(({ trained: { layer, name }, layout }) =>
+      [undefined, ...slots].map((slot) => ({ layer, weight: name, slot, layout })),
+    ),
+    ...statistics.map(({ layer, weight, layout }) => ({ layer, weight, slot: undefined, layout })),
+  ];
 }
 
 /** The values of weights. */
@@ -176,12 +229,12 @@ function arrayOf(
 }
 
 /** A copy in the graph's order of axes. */
-function toLayout({ layout: { shape, permutation } }: Variable, data: Float32Array): Float32Array {
+function toLayout({ shape, permutation }: Initializer, data: Float32Array): Float32Array {
   return permutation === undefined ? data.slice() : permute(data, shape, permutation);
 }
 
 /** The values in Keras's order of axes. */
-function fromLayout({ layout }: Variable, data: Float32Array = new Float32Array()): Float32Array {
+function fromLayout(layout: Initializer, data: Float32Array = new Float32Array()): Float32Array {
   const { permutation } = layout;
   if (permutation === undefined) return data;
   return permute(data, initializerShape(layout), inverse(permutation));

@@ -1,5 +1,7 @@
 import type { Worker } from "node:worker_threads";
 import { BackendError } from "../../../errors.js";
+import type { GradientClipping } from "../../trainable-backend.js";
+import type { OptimizerUpdate } from "../../training/optimizer-update.js";
 import { ExitGuard } from "../exit-guard.node.js";
 import { reasonOf, startThread } from "../session-thread.node.js";
 
@@ -16,20 +18,35 @@ export interface ThreadFeed {
   readonly dims: readonly number[];
 }
 
-/** A graph's variable with the values that it starts from. */
-export interface ThreadVariable {
+/** A weight that the optimizer changes, with the values that it starts from. */
+export interface ThreadWeight {
+  /** The graph's input, and the output that its gradient is. */
   readonly name: string;
-  /** Whether the graph takes the whole. */
-  readonly isInput: boolean;
-  /** What the graph takes and returns apart: rows of the whole, along its first axis. */
-  readonly parts: readonly {
-    readonly name: string;
-    readonly next: string;
-    readonly start: number;
-    readonly count: number;
-  }[];
+  readonly gradient: string;
   readonly data: Float32Array;
   readonly dims: readonly number[];
+  /** In the order in which the optimizer's kernel takes them; undefined for what the optimizer does not keep. */
+  readonly slots: readonly (Float32Array | "zeros" | undefined)[];
+  /** Strengths of its penalties. */
+  readonly l1: number;
+  readonly l2: number;
+}
+
+/** A statistic that the graph itself computes anew, with the values that it starts from. */
+export interface ThreadStatistic {
+  /** The graph's input and output. */
+  readonly name: string;
+  readonly next: string;
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+}
+
+/** How the weights are changed by their gradients. */
+export interface ThreadUpdate {
+  /** The compiled kernels, and the name of the optimizer's. */
+  readonly module: WebAssembly.Module;
+  readonly kernel: OptimizerUpdate["kernel"];
+  readonly clipping: GradientClipping;
 }
 
 /** What the thread can be asked for. */
@@ -38,19 +55,28 @@ export type ThreadRequest =
       readonly type: "load";
       readonly model: Uint8Array;
       readonly sessionOptions: object;
-      readonly variables: readonly ThreadVariable[];
-      /** Outputs that a step returns. */
+      readonly update: ThreadUpdate;
+      readonly weights: readonly ThreadWeight[];
+      readonly statistics: readonly ThreadStatistic[];
+      /** Outputs that a step returns: the loss first. */
       readonly results: readonly string[];
     }
   | {
       readonly type: "prepare";
       readonly model: Uint8Array;
       readonly sessionOptions: object;
-      /** Variables that inference takes. */
+      /** Weights and statistics that inference takes. */
       readonly variables: readonly string[];
       readonly outputs: readonly string[];
     }
-  | { readonly type: "step" | "run"; readonly feeds: readonly ThreadFeed[] }
+  | {
+      readonly type: "step";
+      readonly feeds: readonly ThreadFeed[];
+      /** For each weight, the numbers that the kernel takes. */
+      readonly numbers: readonly (readonly number[])[];
+    }
+  | { readonly type: "run"; readonly feeds: readonly ThreadFeed[] }
+  /** Reading and writing: each weight and its running values, then the statistics. */
   | { readonly type: "read" }
   | { readonly type: "write"; readonly values: readonly (Float32Array | undefined)[] };
 

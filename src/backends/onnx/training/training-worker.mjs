@@ -1,15 +1,12 @@
 // Trains with ONNX Runtime in a thread of its own, because `session.run` blocks the thread that calls it. The weights stay
 // here. Plain JavaScript, so that a worker can start it both from the sources and from the bundle.
 import { MessageChannel, parentPort, workerData } from "node:worker_threads";
+import { holdWeights, updateWeights } from "./weight-memory.mjs";
 
 /**
- * @typedef {{ name: string, data: Float32Array | Uint8Array, dims: readonly number[] }} Feed
- * @typedef {{ name: string, next: string, start: number, count: number }} Part
- * @typedef {{ name: string, isInput: boolean, parts: Part[], data: Float32Array, dims: readonly number[] }} Variable
- * @typedef {{ type: "load", model: Uint8Array, sessionOptions: object, variables: Variable[], results: string[] }} Load
- * @typedef {{ type: "prepare", model: Uint8Array, sessionOptions: object, variables: string[], outputs: string[] }} Prepare
- * @typedef {{ type: "step", feeds: Feed[] } | { type: "run", feeds: Feed[] } | { type: "read" }
- *   | { type: "write", values: (Float32Array | undefined)[] } | { type: "close" }} Work
+ * @typedef {import("./training-thread.node.js").ThreadFeed} Feed
+ * @typedef {import("./training-thread.node.js").ThreadStatistic} Statistic
+ * @typedef {import("./training-thread.node.js").ThreadRequest} Request
  */
 
 /**
@@ -40,69 +37,47 @@ let runtime;
 let training;
 /** @type {Session | undefined} */
 let inference;
-/** @type {string[]} */
-let variables = [];
-/** Tensors that a step returns besides the variables. @type {string[]} */
+/** Tensors that a step returns: the loss first. @type {readonly string[]} */
 let results = [];
-/** Variables that inference takes. @type {string[]} */
+/** @type {import("./training-thread.node.js").ThreadUpdate} */
+let update;
+/** @type {import("./weight-memory.mjs").HeldWeight[]} */
+let weights = [];
+/** Statistics as a step takes and returns them: memory that is read must not be written, or the results are wrong.
+ * @type {{ values: Float32Array, next: Float32Array }[]} */
+let statistics = [];
+/** Weights and statistics by their names. @type {Tensors} */
+const feeds = {};
+/** Gradients and the next statistics. @type {Tensors} */
+const fetches = {};
+/** Weights and statistics that inference takes. @type {readonly string[]} */
 let inferenceVariables = [];
-/** @type {string[]} */
+/** @type {readonly string[]} */
 let outputs = [];
-/**
- * All variables: whole, as a step takes them, and as it returns them.
- * @typedef {{ wholes: Tensors, feeds: Tensors, fetches: Tensors }} VariableSet
- */
 
-/**
- * Two sets of all variables: a step reads the first and writes the second, which then change places. Reading and writing
- * one set gives wrong weights without an error.
- * @type {[VariableSet, VariableSet]}
- */
-let sets = [newSet(), newSet()];
-
-/** @returns {VariableSet} */
-function newSet() {
-  return { wholes: {}, feeds: {}, fetches: {} };
-}
-
-/**
- * @param {VariableSet} set
- * @param {Variable} variable
- * @param {Float32Array} data
- */
-function addVariable({ wholes, feeds, fetches }, { name, isInput, parts, dims }, data) {
-  const whole = new runtime.Tensor("float32", data, dims);
-  wholes[name] = whole;
-  if (isInput) feeds[name] = whole;
-  const rowSize = data.length / (dims[0] ?? 1);
-  for (const part of parts) {
-    if (parts.length === 1) {
-      fetches[part.next] = whole;
-      continue;
-    }
-    // The same memory as that of the whole.
-    const rows = data.subarray(part.start * rowSize, (part.start + part.count) * rowSize);
-    const tensor = new runtime.Tensor("float32", rows, [part.count, ...dims.slice(1)]);
-    feeds[part.name] = tensor;
-    fetches[part.next] = tensor;
-  }
-}
-
-/** @param {Load} request */
+/** @param {Extract<Request, { type: "load" }>} request */
 async function load(request) {
   runtime = /** @type {Runtime} */ (/** @type {unknown} */ (await import("onnxruntime-node")));
   training = await runtime.InferenceSession.create(request.model, request.sessionOptions);
   free(request.model);
-  variables = request.variables.map(({ name }) => name);
-  results = request.results;
-  for (const variable of request.variables) {
-    addVariable(sets[0], variable, variable.data);
-    addVariable(sets[1], variable, new Float32Array(variable.data.length));
-  }
+  ({ results, update } = request);
+  weights = holdWeights(update, request.weights);
+  request.weights.forEach(({ name, gradient, data, dims, slots }, at) => {
+    const weight = /** @type {import("./weight-memory.mjs").HeldWeight} */ (weights[at]);
+    feeds[name] = new runtime.Tensor("float32", weight.value, dims);
+    fetches[gradient] = new runtime.Tensor("float32", weight.gradient, dims);
+    for (const array of [data, ...slots]) if (array instanceof Float32Array) free(array);
+  });
+  statistics = request.statistics.map(({ name, next, data, dims }) => {
+    const written = new Float32Array(data.length);
+    feeds[name] = new runtime.Tensor("float32", data, dims);
+    fetches[next] = new runtime.Tensor("float32", written, dims);
+    return { values: data, next: written };
+  });
   return [];
 }
 
-/** @param {Prepare} request */
+/** @param {Extract<Request, { type: "prepare" }>} request */
 async function prepare(request) {
   inference = await runtime.InferenceSession.create(request.model, request.sessionOptions);
   free(request.model);
@@ -112,10 +87,10 @@ async function prepare(request) {
 }
 
 /**
- * Gives memory back now: the session has its own copy, and the garbage collector of a thread that waits in native code does
+ * Gives memory back now: there is another copy of the bytes, and the garbage collector of a thread that waits in native code does
  * not come by for a long time. What is sent to a closed port is dropped at once.
  *
- * @param {Uint8Array} bytes
+ * @param {Uint8Array | Float32Array} bytes
  */
 function free(bytes) {
   const { port1, port2 } = new MessageChannel();
@@ -124,47 +99,50 @@ function free(bytes) {
   port1.close();
 }
 
-/** @param {Feed[]} feeds */
-function tensorsOf(feeds) {
+/** @param {readonly Feed[]} given */
+function tensorsOf(given) {
   /** @type {Tensors} */
   const tensors = {};
-  for (const { name, data, dims } of feeds) {
+  for (const { name, data, dims } of given) {
     tensors[name] = new runtime.Tensor(data instanceof Float32Array ? "float32" : "uint8", data, dims);
   }
   return tensors;
 }
 
-/** @param {Feed[]} feeds */
-async function step(feeds) {
-  const [now, next] = sets;
-  /** @type {Record<string, Tensor | null>} */
-  const fetches = { ...next.fetches, ...Object.fromEntries(results.map((name) => [name, null])) };
-  const values = await /** @type {Session} */ (training).run({ ...tensorsOf(feeds), ...now.feeds }, fetches);
-  sets = [next, now];
-  return results.map((name) => arrayOf(/** @type {Tensor} */ (values[name])));
+/** @param {Extract<Request, { type: "step" }>} request */
+async function step(request) {
+  const wanted = { ...fetches, ...Object.fromEntries(results.map((name) => [name, null])) };
+  const values = await /** @type {Session} */ (training).run({ ...tensorsOf(request.feeds), ...feeds }, wanted);
+  // Nothing has changed up to here, and from here on nothing fails.
+  const penalties = updateWeights(update, weights, request.numbers);
+  for (const { values: now, next } of statistics) now.set(next);
+  const [loss, ...others] = results.map((name) => arrayOf(/** @type {Tensor} */ (values[name])));
+  return [{ data: Float32Array.of(/** @type {number} */ (loss?.data[0]) + penalties), shape: [] }, ...others];
 }
 
-/** @param {Feed[]} feeds */
-async function run(feeds) {
-  const tensors = tensorsOf(feeds);
-  for (const name of inferenceVariables) tensors[name] = /** @type {Tensor} */ (sets[0].wholes[name]);
-  const fetches = Object.fromEntries(outputs.map((name) => [name, null]));
-  const values = await /** @type {Session} */ (inference).run(tensors, fetches);
+/** @param {Extract<Request, { type: "run" }>} request */
+async function run(request) {
+  const tensors = tensorsOf(request.feeds);
+  for (const name of inferenceVariables) tensors[name] = /** @type {Tensor} */ (feeds[name]);
+  const fetched = Object.fromEntries(outputs.map((name) => [name, null]));
+  const values = await /** @type {Session} */ (inference).run(tensors, fetched);
   return outputs.map((name) => arrayOf(/** @type {Tensor} */ (values[name])));
 }
 
-function read() {
-  return variables.map((name) => {
-    const { data, dims } = /** @type {Tensor} */ (sets[0].wholes[name]);
-    return { data: data.slice(), shape: dims };
-  });
+/** All that a step changes. */
+function variables() {
+  return [...weights.flatMap(({ value, slots }) => [value, ...slots]), ...statistics.map(({ values }) => values)];
 }
 
-/** @param {(Float32Array | undefined)[]} values */
-function write(values) {
-  variables.forEach((name, i) => {
-    const data = values[i];
-    if (data) /** @type {Float32Array} */ (/** @type {Tensor} */ (sets[0].wholes[name]).data).set(data);
+function read() {
+  return variables().map((values) => ({ data: values.slice(), shape: [values.length] }));
+}
+
+/** @param {Extract<Request, { type: "write" }>} request */
+function write({ values }) {
+  variables().forEach((own, at) => {
+    const data = values[at];
+    if (data) own.set(data);
   });
   return [];
 }
@@ -174,7 +152,7 @@ function arrayOf({ data, dims }) {
   return { data, shape: dims };
 }
 
-/** @param {Load | Prepare | Exclude<Work, { type: "close" }>} request */
+/** @param {Request} request */
 function answer(request) {
   switch (request.type) {
     case "load":
@@ -182,17 +160,17 @@ function answer(request) {
     case "prepare":
       return prepare(request);
     case "step":
-      return step(request.feeds);
+      return step(request);
     case "run":
-      return run(request.feeds);
+      return run(request);
     case "read":
       return read();
     case "write":
-      return write(request.values);
+      return write(request);
   }
 }
 
-/** @param {{ id: number, request: Load | Prepare | Work }} message */
+/** @param {{ id: number, request: Request | { type: "close" } }} message */
 async function serve({ id, request }) {
   Atomics.store(cells, busy, 1);
   try {
@@ -218,6 +196,6 @@ async function serve({ id, request }) {
 
 // One request at a time, in the order in which they came.
 let last = Promise.resolve();
-port.on("message", (/** @type {{ id: number, request: Load | Prepare | Work }} */ message) => {
+port.on("message", (/** @type {{ id: number, request: Request | { type: "close" } }} */ message) => {
   last = last.then(() => serve(message));
 });

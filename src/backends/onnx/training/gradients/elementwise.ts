@@ -1,7 +1,8 @@
 import type { GraphNode } from "../../graph.js";
 import { attributeNumber } from "../attributes.js";
 import type { GraphWriter } from "../graph-writer.js";
-import { type GradientContext, type GradientRule, inputOf, outputOf } from "./gradient-rule.js";
+import { type GradientRule, inputOf, outputOf } from "./gradient-rule.js";
+import { summedToShape } from "./summed-to-shape.js";
 
 /** From x, the operator's value y and the gradient of y. */
 type UnaryGradient = (w: GraphWriter, x: string, y: string, gradient: string, node: GraphNode) => string;
@@ -71,7 +72,7 @@ export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
       (node, gradient, context) =>
         pair.map((of, position) => () => {
           const whole = of(context.writer, inputOf(node, 0), inputOf(node, 1), gradient);
-          return summedToShape(context, whole, outputOf(node), inputOf(node, position));
+          return summedToShape(context, whole, context.shape(outputOf(node)), inputOf(node, position));
         }),
     ]),
   ),
@@ -79,18 +80,4 @@ export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
 
 function oneMinus(w: GraphWriter, tensor: string): string {
   return w.node("Sub", [w.scalar(1), tensor]);
-}
-
-/** Sums a gradient over the axes along which an operand was repeated. */
-function summedToShape({ writer, shape }: GradientContext, gradient: string, result: string, operand: string): string {
-  const [whole, own] = [shape(result), shape(operand)];
-  const missing = whole.length - own.length;
-  const repeated = whole.flatMap((size, axis) =>
-    axis < missing || (own[axis - missing] === 1 && size !== 1) ? [axis] : [],
-  );
-  if (repeated.length === 0) return gradient;
-  const summed = writer.sum(gradient, repeated, true);
-  if (missing === 0) return summed;
-  const added = Array.from({ length: missing }, (_, axis) => axis);
-  return writer.node("Squeeze", [summed, writer.integers(added)]);
 }

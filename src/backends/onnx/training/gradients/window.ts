@@ -2,6 +2,7 @@ import type { Attribute, GraphNode } from "../../graph.js";
 import { attributeInts, attributeNumber } from "../attributes.js";
 import type { Attributes } from "../graph-writer.js";
 import { type GradientContext, type GradientRule, inputOf, outputOf } from "./gradient-rule.js";
+import { resizeGradient } from "./resizing.js";
 
 type Pair = readonly [number, number];
 
@@ -54,17 +55,7 @@ export const windowGradients: Readonly<Record<string, GradientRule>> = {
       return writer.node("Reshape", [scattered, shape]);
     },
   ],
-  // Each pixel repeated a whole number of times, as the nearest: all else is refused before.
-  Resize: (node, gradient, { writer, known }) => [
-    () => {
-      const scales = Array.from(known.initializers.get(node.inputs[2] ?? "")?.data as Float32Array).slice(2);
-      const window = { kernel_shape: { ints: scales }, strides: { ints: scales } };
-      return writer.scaled(
-        writer.node("AveragePool", [gradient], window),
-        (scales[0] as number) * (scales[1] as number),
-      );
-    },
-  ],
+  Resize: (node, gradient, context) => [() => resizeGradient(node, gradient, context)],
   AveragePool: (node, gradient, context) => [() => averageGradient(node, gradient, context)],
 };
 
