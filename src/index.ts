@@ -193,7 +193,7 @@ export { type ImageBatch, type LoadImagesOptions, loadImages, type SkippedImage 
 export type { PictureColumns } from "./images/picture-columns.js";
 export { type PreprocessMode, preprocessInput } from "./images/preprocess.js";
 export { createResizer, type Interpolation, type ResizeOptions, type Resizer, resizeImage } from "./images/resize.js";
-export { KNeighborsClassifier, type KNeighborsOptions } from "./k-neighbors-classifier.js";
+export { KNeighborsClassifier, type KNeighborsOptions, type LoadNeighborsOptions } from "./k-neighbors-classifier.js";
 export type {
   ComposeLayer,
   CustomLayer,
@@ -230,7 +230,7 @@ export {
   mergeShards,
 } from "./merge-shards.js";
 export { type DType, type NdArray, type Shape, sizeOf, type TypedArrays } from "./ndarray.js";
-export { NearestCentroid, type NearestCentroidOptions } from "./nearest-centroid.js";
+export { type LoadCentroidOptions, NearestCentroid, type NearestCentroidOptions } from "./nearest-centroid.js";
 export { cut } from "./network/cut.js";
 export {
   type FeatureNetwork,

@@ -1,11 +1,14 @@
 import type { AbortOptions } from "./backends/backend.js";
 import { InvalidArgumentError } from "./errors.js";
+import type { HDF5Engine, HDF5Source } from "./hdf5/engine.js";
 import type { NdArray, Shape } from "./ndarray.js";
-import { checkOneOf, describeValue } from "./options/check-option.js";
+import { type NeighborsSettings, openNeighbors, writeNeighbors } from "./neighbors-file.js";
+import { checkBoolean, checkOneOf, describeValue } from "./options/check-option.js";
 import { checkOptions } from "./options/check-options.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
+import type { SaveHeadOptions } from "./training/head-options.js";
 import { targetOf } from "./training/logistic/fit-logistic.js";
 import { type RepeatedPasses, repeatedPasses } from "./training/logistic/repeated-passes.js";
 import { predictedClasses } from "./training/metrics.js";
@@ -29,10 +32,12 @@ export interface KNeighborsOptions extends AbortOptions {
   readonly inputShape?: Shape | undefined;
 }
 
-interface Settings {
-  readonly neighbors: number;
-  readonly weights: "uniform" | "distance";
-  readonly metric: "cosine" | "euclidean";
+/** Options of {@link KNeighborsClassifier.load}. */
+export interface LoadNeighborsOptions extends AbortOptions {
+  /** Rows up to this many bytes stay in memory between predictions; 0 keeps none. @default 268435456 (256 MiB) */
+  readonly cacheBytes?: number | undefined;
+  /** Reads the file. @default the library's own reader, and h5wasm for what that does not know */
+  readonly engine?: HDF5Engine | undefined;
 }
 
 /** Cosine distances below this are what rounding leaves of 0. */
@@ -44,28 +49,36 @@ const cosineRounding = 1e-14;
  * the one that comes first in a pass counts as the nearer.
  *
  * Rows stay where they are: those that fit into `cacheBytes` in memory, others are read again, in one pass, for each call
- * and for each batch of `evaluate`. The data has to stay open.
+ * and for each batch of `evaluate`. The data has to stay open. Saved, they are in a file of the classifier's own.
  *
  * @example
  * const model = await KNeighborsClassifier.fit(train, { neighbors: 5 });
  * console.log((await model.evaluate(validation)).toString());
  */
-export class KNeighborsClassifier {
+export class KNeighborsClassifier implements AsyncDisposable {
   readonly #passes: RepeatedPasses;
   readonly #rows: number;
   readonly #target: Target;
-  readonly #settings: Settings;
+  readonly #settings: NeighborsSettings;
+  readonly #release: () => Promise<void>;
 
   /** Shape of one row of features. */
   readonly inputShape: Shape;
   /** Names of the classes, in the order of the probabilities. */
   readonly classLabels: readonly string[];
 
-  private constructor(passes: RepeatedPasses, rows: number, target: Target, settings: Settings) {
+  private constructor(
+    passes: RepeatedPasses,
+    rows: number,
+    target: Target,
+    settings: NeighborsSettings,
+    release: () => Promise<void>,
+  ) {
     this.#passes = passes;
     this.#rows = rows;
     this.#target = target;
     this.#settings = settings;
+    this.#release = release;
     this.inputShape = target.inputShape;
     this.classLabels = target.classLabels;
   }
@@ -87,6 +100,14 @@ export class KNeighborsClassifier {
       inputShape: true,
       signal: true,
     });
+    return KNeighborsClassifier.#fit(data, options, async () => undefined);
+  }
+
+  static async #fit(
+    data: TrainingData,
+    options: KNeighborsOptions,
+    release: () => Promise<void>,
+  ): Promise<KNeighborsClassifier> {
     const { neighbors = 5, weights = "uniform", metric = "cosine", cacheBytes = 2 ** 28, signal } = options;
     if (!Number.isInteger(neighbors) || neighbors < 1) {
       throw new InvalidArgumentError(
@@ -110,7 +131,29 @@ export class KNeighborsClassifier {
     const passes = repeatedPasses("data", data, target, cacheBytes, undefined);
     signal?.throwIfAborted();
     for await (const _ of passes.pass()) signal?.throwIfAborted();
-    return new KNeighborsClassifier(passes, data.length, target, { neighbors, weights, metric });
+    return new KNeighborsClassifier(passes, data.length, target, { neighbors, weights, metric }, release);
+  }
+
+  /**
+   * Opens a classifier that was saved, and checks all of its rows. Those that do not fit into `cacheBytes` are read from the file
+   * again and again, which stays open until `close`.
+   *
+   * @throws FileAccessError if the file cannot be read
+   * @throws InvalidDatasetError if it is not HDF5, or is damaged
+   * @throws InvalidModelError if it holds another classifier or none, or settings that cannot be
+   *
+   * @example
+   * await using model = await KNeighborsClassifier.load("animals.knn.hdf5");
+   */
+  static async load(source: HDF5Source, options: LoadNeighborsOptions = {}): Promise<KNeighborsClassifier> {
+    const { data, settings } = await openNeighbors(source, options);
+    try {
+      const { cacheBytes, signal } = options;
+      return await KNeighborsClassifier.#fit(data, { ...settings, cacheBytes, signal }, () => data.close());
+    } catch (error) {
+      await data.close();
+      throw error;
+    }
   }
 
   /**
@@ -167,6 +210,29 @@ export class KNeighborsClassifier {
       this.#target,
       { penalty: 0, signal: options.signal },
     );
+  }
+
+  /**
+   * Saves rows, classes and settings in one HDF5 file, batch by batch. It is also a data set of features, for
+   * {@link HDF5DatasetGenerator} and h5py. A file at the path is replaced in one step, once the new one is whole.
+   *
+   * @throws FileAccessError if the file cannot be written, or exists and `overwrite` is false
+   */
+  async save(path: string, options: Pick<SaveHeadOptions, "overwrite"> = {}): Promise<void> {
+    const { overwrite = true } = options;
+    checkBoolean("overwrite", overwrite);
+    const file = { rows: this.#rows, target: this.#target, settings: this.#settings, overwrite };
+    await writeNeighbors(path, this.#passes.pass(), file);
+  }
+
+  /** Closes the file of a classifier that was loaded; data that was fitted stays open. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.#release();
+  }
+
+  /** Same as {@link close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 
   async #probabilities(method: string, xs: NdArray, signal: AbortSignal | undefined): Promise<NdArray<"float64">> {

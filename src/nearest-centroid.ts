@@ -1,17 +1,23 @@
 import type { AbortOptions } from "./backends/backend.js";
 import { InvalidArgumentError } from "./errors.js";
+import { writeFileAtomically } from "./files/atomic-file.node.js";
+import { autoEngine } from "./hdf5/auto-engine.js";
+import type { HDF5Engine, HDF5Source } from "./hdf5/engine.js";
+import { defaultWritableEngine } from "./hdf5/writable-engine.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import { checkBoolean } from "./options/check-option.js";
 import { checkOptions } from "./options/check-options.js";
+import { type CentroidParts, decodeCentroids, encodeCentroids } from "./training/centroids-file.js";
 import { checkedBatches } from "./training/checked-batches.js";
-import { type ClassMeans, classMeans } from "./training/class-means.js";
+import { classMeans } from "./training/class-means.js";
+import { nameOfSource } from "./training/classifier-file.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
+import type { SaveHeadOptions } from "./training/head-options.js";
 import { checkClassCounts, targetOf } from "./training/logistic/fit-logistic.js";
 import { logisticClasses, logisticProbabilities } from "./training/logistic/logistic-loss.js";
 import { scoreInTurns } from "./training/logistic/score-in-turns.js";
-import type { Target } from "./training/target.js";
 import type { TrainingData } from "./training/training-data.js";
 import { unitRows } from "./training/unit-rows.js";
 
@@ -26,6 +32,12 @@ export interface NearestCentroidOptions extends AbortOptions {
   readonly classLabels?: readonly string[] | undefined;
   /** Shape of one row. @default that of the data */
   readonly inputShape?: Shape | undefined;
+}
+
+/** Options of {@link NearestCentroid.load}. */
+export interface LoadCentroidOptions {
+  /** Reads the file. @default the library's own reader, and h5wasm for what that does not know */
+  readonly engine?: HDF5Engine | undefined;
 }
 
 /** A function of features that is linear: one score for each class. */
@@ -52,7 +64,7 @@ interface Scores {
  * console.log((await model.evaluate(validation)).toString());
  */
 export class NearestCentroid {
-  readonly #target: Target;
+  readonly #parts: CentroidParts;
   readonly #prepare: (name: string, xs: NdArray<"float32">) => NdArray<"float32">;
   readonly #nearness: Scores;
   readonly #odds: Scores;
@@ -64,8 +76,9 @@ export class NearestCentroid {
   /** `[classes, features]`: scikit-learn's `centroids_`. */
   readonly centroids: NdArray<"float64">;
 
-  private constructor(target: Target, normalize: boolean, { means, deviations }: ClassMeans) {
-    this.#target = target;
+  private constructor(parts: CentroidParts) {
+    const { target, normalize, means, deviations } = parts;
+    this.#parts = parts;
     this.#prepare = normalize ? unitRows : (_, xs) => xs;
     const classes = target.classLabels.length;
     this.#nearness = scoresOf(
@@ -109,7 +122,23 @@ export class NearestCentroid {
         "All rows of `data` are the same: no class is nearer than another. Check the features.",
       );
     }
-    return new NearestCentroid(target, normalize, found);
+    return new NearestCentroid({ target, normalize, means: found.means, deviations: found.deviations });
+  }
+
+  /**
+   * Reads a classifier that was saved.
+   *
+   * @throws FileAccessError if the file cannot be read
+   * @throws InvalidDatasetError if it is not an HDF5 file
+   * @throws InvalidModelError if it holds another classifier or none, or is damaged
+   */
+  static async load(source: HDF5Source, options: LoadCentroidOptions = {}): Promise<NearestCentroid> {
+    const file = await (options.engine ?? autoEngine()).open(source);
+    try {
+      return new NearestCentroid(await decodeCentroids(file, nameOfSource(source)));
+    } finally {
+      await file.close();
+    }
   }
 
   /**
@@ -166,9 +195,24 @@ export class NearestCentroid {
       },
       "data",
       data,
-      this.#target,
+      this.#parts.target,
       { penalty: 0, signal: options.signal },
     );
+  }
+
+  /** The classifier as the bytes of an HDF5 file; see {@link save}. */
+  async encode(options: Pick<SaveHeadOptions, "engine"> = {}): Promise<Uint8Array> {
+    return (options.engine ?? defaultWritableEngine()).encode(encodeCentroids(this.#parts));
+  }
+
+  /**
+   * Saves the classifier as an HDF5 file: datasets `centroids` and `deviations` in 64 bits, and `label_names`. A file at the path
+   * is replaced in one step.
+   *
+   * @throws FileAccessError if the file cannot be written, or exists and `overwrite` is false
+   */
+  async save(path: string, options: SaveHeadOptions = {}): Promise<void> {
+    await writeFileAtomically(path, await this.encode(options), { overwrite: options.overwrite ?? true });
   }
 
   async #classes(rows: NdArray<"float32">, signal: AbortSignal | undefined): Promise<Int32Array> {

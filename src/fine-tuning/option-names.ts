@@ -55,8 +55,8 @@ export const modelOptionNames = {
   } satisfies OptionNames<TransferFitOptions>,
   findLearningRate: {
     ...rateFinderOptionNames,
-    learningRate: true,
-    ...{ batchSize: true, sampling: true, augment: true, backboneLearningRate: true, learningRateFactors: true },
+    ...{ batchSize: true, sampling: true, augment: true, learningRate: true },
+    ...{ backboneLearningRate: true, learningRateFactors: true },
   } satisfies OptionNames<ModelRateFinderOptions>,
   evaluate: {
     batchSize: true,

@@ -44,6 +44,8 @@ export interface LoadedTraining {
   readonly training: TrainingOptions;
   readonly target: Target;
   readonly rows: TrainingRows;
+  /** The state that the network is in; undefined where its optimizer begins. */
+  readonly start: TrainingState | undefined;
 }
 
 /** One call of `fit`, ready to run. */
@@ -69,9 +71,10 @@ export async function loadTraining<T>(
   const loaded = await backend.loadForTraining(network, { ...training, signal });
   try {
     await using rows = await setup.openRows();
-    if (optimizer !== undefined) await loaded.setState({ ...optimizer, weights: network.weights });
+    const start = optimizer && { ...optimizer, weights: network.weights };
+    if (start !== undefined) await loaded.setState(start);
     const target = { task: parts.task, inputShape: rowShapeOf(network), classLabels };
-    return await task({ loaded, network, training, target, rows });
+    return await task({ loaded, network, training, target, rows, start });
   } finally {
     await loaded.dispose();
   }
@@ -84,13 +87,14 @@ export async function loadTraining<T>(
  */
 export function trainModel(run: TrainingRun): Promise<readonly EpochLog[]> {
   const { parts, signal, history, onHistory } = run;
-  return loadTraining(run, async ({ loaded, network, training, target, rows }) => {
+  return loadTraining(run, async ({ loaded, network, training, target, rows, start }) => {
     try {
       const options = { ...run.options, signal, validation: rows.validation };
       return await fitNetwork(loaded, rows.train, options, {
         target,
         topology: network,
         training,
+        start,
         history,
         onHistory,
         encodeModel: (weights) => run.encode(withWeights(parts.network, weights)),

@@ -38,8 +38,9 @@ export interface Checkpoint {
 export interface CheckpointFile {
   /** What to go on from; undefined to begin anew. */
   resume(): Promise<Checkpoint | undefined>;
-  /** Writes a checkpoint where one is due, or `last` says that there will be no other. */
-  write(checkpoint: Checkpoint, last: boolean): Promise<void>;
+  /** Whether one is due after an epoch; after the last it always is. */
+  isDue(fit: FitState, isLast: boolean): boolean;
+  write(checkpoint: Checkpoint): Promise<void>;
 }
 
 /**
@@ -79,8 +80,8 @@ export async function openCheckpoint(
       if (differences.length > 0) throw otherTraining(path, differences);
       return checkpoint;
     },
-    async write(checkpoint, last) {
-      if (!last && epochsDone(checkpoint.fit) % every !== 0) return;
+    isDue: (fit, isLast) => isLast || epochsDone(fit) % every === 0,
+    async write(checkpoint) {
       const bytes = await engine.encode(encodeCheckpoint(checkpoint, facts));
       await writeFileAtomically(path, bytes, { overwrite: true });
     },

@@ -1,5 +1,5 @@
 import type { AbortOptions } from "../backends/backend.js";
-import type { TrainingOptions } from "../backends/trainable-backend.js";
+import type { TrainingOptions, TrainingState } from "../backends/trainable-backend.js";
 import type { NetworkWeights, Topology } from "../network/network.js";
 import type { CheckpointOptions } from "./checkpoint-file.js";
 import type { EarlyStoppingOptions } from "./early-stopping.js";
@@ -77,6 +77,8 @@ export interface FitContext {
   readonly topology: Topology;
   /** How the network was loaded. */
   readonly training: TrainingOptions;
+  /** The state that the network is in, where it is known: it is not copied once more. */
+  readonly start?: TrainingState | undefined;
   /** Epochs that the network has behind it. */
   readonly history: readonly EpochLog[];
   /**

@@ -1,4 +1,4 @@
-import type { TrainableNetwork, TrainingState } from "../backends/trainable-backend.js";
+import type { TrainableNetwork } from "../backends/trainable-backend.js";
 import { TrainingDivergedError } from "../errors.js";
 import { writeFileAtomically } from "../files/atomic-file.node.js";
 import type { NetworkWeights } from "../network/network.js";
@@ -7,6 +7,7 @@ import { checkRate, openCheckpoint } from "./checkpoint-file.js";
 import { createEpochTimer } from "./epoch-timer.js";
 import type { FitContext, FitOptions, RunningTraining, TrainingCallback } from "./fit-options.js";
 import { epochLog, epochsDone, type FitPlan, type FitState, planFit, rateOf, startOfFit } from "./fit-plan.js";
+import { GoodState } from "./good-state.js";
 import type { EpochLog, TrainingProgress } from "./history.js";
 import { openHistoryFile } from "./history-file.js";
 import { checkOutputFiles } from "./output-files.js";
@@ -58,18 +59,21 @@ export async function fitNetwork(
   const stream = openTrainingStream(train, context.target, state.place, options);
   const loop: Loop = { network, train, options, context, plan, weigh, stream, timer: createEpochTimer(plan.epochs) };
   try {
-    let good = await network.readState();
+    const good = await GoodState.of(network, context.training, resumed?.network ?? context.start);
     while (!state.stopped && epochsDone(state) < plan.epochs) {
       const epoch = await runEpoch(loop, state, good);
-      good = epoch.network;
+      const steps = epoch.state.steps - state.steps;
+      let { weights } = epoch;
       state = epoch.state;
-      if (epoch.isBest) bestWeights = good.weights;
+      const isLast = state.stopped || epochsDone(state) >= plan.epochs;
+      const isDue = checkpoint?.isDue(state, isLast) === true;
+      // Of a last epoch the optimizer's values are of no use, but for a checkpoint.
+      const after = isLast && !isDue ? undefined : await good.advance(weights, steps);
+      weights = after?.weights ?? weights;
+      if (epoch.isBest) bestWeights = weights;
       await history?.write(state.history);
-      if (epoch.saveBest) await saveBest(options, context, good.weights);
-      await checkpoint?.write(
-        { fit: state, network: good, bestWeights },
-        state.stopped || epochsDone(state) >= plan.epochs,
-      );
+      if (epoch.saveBest) await saveBest(options, context, weights);
+      if (after !== undefined && isDue) await checkpoint?.write({ fit: state, network: after, bestWeights });
     }
   } finally {
     await stream.close();
@@ -94,10 +98,10 @@ interface Loop {
 async function runEpoch(
   loop: Loop,
   state: FitState,
-  good: TrainingState,
+  good: GoodState,
 ): Promise<{
   readonly state: FitState;
-  readonly network: TrainingState;
+  readonly weights: NetworkWeights;
   readonly isBest: boolean;
   readonly saveBest: boolean;
 }> {
@@ -141,12 +145,12 @@ async function runEpoch(
   );
   const where = { epoch, batch: trained.batches };
   if (trained.brokenLoss !== undefined) {
-    throw await diverged(network, good, `the loss is ${trained.brokenLoss},`, where);
+    throw await diverged(good, `the loss is ${trained.brokenLoss},`, where);
   }
   // The last step's weights have not been used yet, so no loss has shown whether they are sound.
-  const after = await network.readState();
-  const broken = findNonFinite(after.weights);
-  if (broken !== undefined) throw await diverged(network, good, `layer "${broken}" has weights that are`, where);
+  const weights = await good.readWeights();
+  const broken = good.findBroken(weights);
+  if (broken !== undefined) throw await diverged(good, `layer "${broken}" has weights that are`, where);
 
   const measured =
     validation &&
@@ -154,7 +158,7 @@ async function runEpoch(
       pass: 0,
       signal,
       targetColumn: options.targetColumn,
-      penalty: weightPenalty(after.weights, training),
+      penalty: weightPenalty(weights, training),
       labelSmoothing: training.labelSmoothing,
     }));
   const log = epochLog(metric, { epoch, learningRate: trained.learningRate }, trained, measured);
@@ -166,7 +170,7 @@ async function runEpoch(
   const isBetter = figure !== undefined && plan.best?.isBetter(figure, state.best) === true;
   await callEach(callbacks, (callback) => callback.onEpochEnd?.(log, running));
   return {
-    network: after,
+    weights,
     isBest: stopping?.isBest === true && plan.earlyStopping?.restoreBest === true,
     saveBest: isBetter,
     state: {
@@ -194,23 +198,15 @@ async function saveBest({ saveBest: best }: FitOptions, { encodeModel }: FitCont
   await writeFileAtomically(best.path, await encodeModel(weights), { overwrite: true });
 }
 
-/** Puts the network back to where it was before the epoch: the optimizer's running means are spoilt too. */
+/** Puts the network back to where it was before the epoch. */
 async function diverged(
-  network: TrainableNetwork,
-  good: TrainingState,
+  good: GoodState,
   what: string,
   place: { readonly epoch: number; readonly batch: number },
 ): Promise<TrainingDivergedError> {
-  await network.setState(good);
+  await good.restore();
   return new TrainingDivergedError(
     `Training stopped in batch ${place.batch} of epoch ${place.epoch}: ${what} not a finite number. The weights from before the epoch were put back. Look for NaN or very large values in the features, try a lower \`learningRate\` (a tenth of it), or bring the features to a smaller range.`,
     place,
   );
-}
-
-function findNonFinite(weights: NetworkWeights): string | undefined {
-  for (const [layer, list] of weights) {
-    if (list.some(({ array }) => !array.data.every(Number.isFinite))) return layer;
-  }
-  return undefined;
 }

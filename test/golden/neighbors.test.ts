@@ -1,5 +1,11 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { toAttributes } from "../../src/hdf5/dataset-attributes.js";
+import { h5wasm } from "../../src/hdf5/h5wasm.node.js";
+import { HDF5DatasetGenerator } from "../../src/hdf5-dataset-generator.js";
 import { KNeighborsClassifier, type KNeighborsOptions } from "../../src/k-neighbors-classifier.js";
 import type { NdArray } from "../../src/ndarray.js";
 import { NearestCentroid } from "../../src/nearest-centroid.js";
@@ -189,3 +195,130 @@ test.each([
   await expect(model.predict(rows(0, 6), { signal })).rejects.toBe(reason);
   await expect(model.evaluate(train, { signal })).rejects.toBe(reason);
 });
+
+describe("saved and loaded", () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), "neighbors-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test.each(golden.neighbors)(
+    "$neighbors neighbours by $metric distance, weights $weights, are still scikit-learn's",
+    async (expected) => {
+      const file = path.join(folder, "neighbors.hdf5");
+      await (await KNeighborsClassifier.fit(train, expected)).save(file);
+      for (const options of [{}, { cacheBytes: 0 }, { engine: h5wasm() }]) {
+        await using loaded = await KNeighborsClassifier.load(file, options);
+        expect([loaded.classLabels, loaded.inputShape]).toEqual([labels, [width]]);
+        await compare(loaded, expected);
+        // The file that it reads from may be replaced.
+        await loaded.save(file);
+        await compare(loaded, expected);
+      }
+      await using data = await HDF5DatasetGenerator.open(file);
+      expect([data.length, data.classLabels]).toEqual([90, labels]);
+      expect(data.labels).toEqual(ys.subarray(0, 90));
+    },
+  );
+
+  test.each(golden.centroid)("class means with normalize: $normalize are still scikit-learn's", async (expected) => {
+    const file = path.join(folder, "centroids.hdf5");
+    const model = await NearestCentroid.fit(train, expected);
+    await model.save(file);
+    for (const source of [file, await model.encode()]) {
+      const loaded = await NearestCentroid.load(source);
+      expect(loaded.centroids).toEqual(model.centroids);
+      await compare(loaded, expected);
+    }
+    await expect(model.save(file, { overwrite: false })).rejects.toMatchObject({ reason: "exists" });
+  });
+
+  test("a file is not replaced where it is told so, and nothing is left beside it", async () => {
+    const own = await mkdtemp(path.join(folder, "own-"));
+    const file = path.join(own, "neighbors.hdf5");
+    const model = await KNeighborsClassifier.fit(train);
+    await model.save(file);
+    await expect(model.save(file, { overwrite: false })).rejects.toMatchObject({
+      name: "FileAccessError",
+      reason: "exists",
+    });
+    const broken = await KNeighborsClassifier.fit(
+      { length: 3, classLabels: labels, rowShape: [width], [Symbol.asyncIterator]: once(part(0, 3)) },
+      { neighbors: 1, cacheBytes: 0 },
+    );
+    await expect(broken.save(file)).rejects.toThrow(/read only once/);
+    expect(await readdir(own)).toEqual(["neighbors.hdf5"]);
+    await using _ = await KNeighborsClassifier.load(file);
+  });
+
+  test("a file of something else is refused, by either", async () => {
+    const [neighbors, centroids, plain] = ["a.hdf5", "b.hdf5", "c.hdf5"].map((name) => path.join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await (await KNeighborsClassifier.fit(train)).save(neighbors);
+    await (await NearestCentroid.fit(train)).save(centroids);
+    await writeFile(plain, "no HDF5");
+    const invalid = (message: RegExp) => ({ name: "InvalidModelError", message: expect.stringMatching(message) });
+    await expect(NearestCentroid.load(neighbors)).rejects.toMatchObject(invalid(/holds a KNeighborsClassifier/));
+    await expect(KNeighborsClassifier.load(centroids)).rejects.toThrow(/classifier|labels|rows/);
+    await expect(KNeighborsClassifier.load(plain)).rejects.toMatchObject({ name: "InvalidDatasetError" });
+    await expect(NearestCentroid.load(plain)).rejects.toMatchObject({ name: "InvalidDatasetError" });
+    await expect(NearestCentroid.load(path.join(folder, "none"))).rejects.toMatchObject({ name: "FileAccessError" });
+  });
+
+  test("numbers that were changed in a file are found", async () => {
+    const model = await KNeighborsClassifier.fit(train);
+    const file = path.join(folder, "spoilt.hdf5");
+    await model.save(file);
+    const bytes = await readFile(file);
+    const at = bytes.indexOf(Buffer.from(xs.buffer, xs.byteOffset, 64));
+    expect(at).toBeGreaterThan(0);
+    bytes[at] = (bytes[at] as number) ^ 1;
+    await writeFile(file, bytes);
+    await expect(KNeighborsClassifier.load(file)).rejects.toMatchObject({ name: "InvalidDatasetError" });
+
+    const means = await NearestCentroid.fit(train);
+    const encoded = await means.encode();
+    const place = Buffer.from(encoded).indexOf(Buffer.from(means.centroids.data.buffer, 0, 64));
+    expect(place).toBeGreaterThan(0);
+    encoded[place] = (encoded[place] as number) ^ 1;
+    await expect(NearestCentroid.load(encoded)).rejects.toMatchObject({
+      name: "InvalidModelError",
+      message: expect.stringMatching(/not those that were written/),
+    });
+  });
+
+  const names = { path: "/label_names", data: { dtype: "string", shape: [2], data: ["a", "b"] } } as const;
+  const float64 = (at: string, shape: readonly number[], value = 1) => {
+    const data = new Float64Array(shape.reduce((product, axis) => product * axis, 1)).fill(value);
+    return { path: at, data: { dtype: "float64", shape, data } } as const;
+  };
+  const facts = { classifier: "NearestCentroid", normalize: 0, input_shape: [3], checksum: 1 };
+  test.each([
+    ["no attributes", {}, [], /no classifier that was saved here/],
+    ["a shape that is none", { ...facts, input_shape: [0] }, [names], /`input_shape` is 0/],
+    ["normalize that is neither", { ...facts, normalize: 2 }, [names], /`normalize` is 2/],
+    ["no class labels", facts, [], /no class labels/],
+    ["means of another width", facts, [names, float64("/centroids", [2, 4])], /`\/centroids` is no float64 \[2, 3\]/],
+    ["means that are not finite", facts, [names, float64("/centroids", [2, 3], Number.NaN)], /not finite/],
+    ["no deviations", facts, [names, float64("/centroids", [2, 3])], /`\/deviations` is no float64 \[3\]/],
+  ] as const)("class means with %s are refused", async (_, attributes, items, message) => {
+    const bytes = await h5wasm().encode([{ path: "/", attributes: toAttributes(attributes) }, ...items]);
+    await expect(NearestCentroid.load(bytes)).rejects.toMatchObject({
+      name: "InvalidModelError",
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+/** Rows that can be gone over once. */
+function once(data: TrainingData): () => AsyncIterator<{ readonly xs: NdArray; readonly ys: NdArray }> {
+  let passes = 0;
+  return () => {
+    if (passes++ > 0) throw new Error("these rows are read only once");
+    return data[Symbol.asyncIterator]();
+  };
+}

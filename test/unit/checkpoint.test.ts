@@ -280,7 +280,7 @@ describe("a checkpoint", () => {
     [{ reduceOnPlateau: { monitor: "loss" }, schedule: () => 1 }, /only one of them/],
     [{ schedule: () => Number.NaN }, /`schedule` gave NaN for step 0/],
     [{ stepsPerEpoch: 0 }, /`stepsPerEpoch` is 0/],
-    [{ targetColumn: "price" }, /`targetColumn` was given for a classification task/],
+    [{ targetColumn: "price" }, /`targetColumn` was given for a classification/],
     [{ sampleWeight: "weights" }, /`sampleWeight` names the column "weights".*no such column/],
     [{ classWeight: { d: 1 } }, /`classWeight` has a weight for "d"/],
   ])("and other options of fit are checked: %j", async (fit, message) => {

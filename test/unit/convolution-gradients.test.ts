@@ -110,7 +110,7 @@ describe("gradients of convolutions on tfjs-wasm equal those of tfjs's plain bac
   test("in several parts, where the transformed batch would take too much memory", async () => {
     const each: Case = { image: [2, 22, 1100, 64], kernel: [3, 3, 64, 32], strides: [1, 1], padding: "same" };
     const [image, kernel, gradient] = [values(each.image), values(each.kernel), values([2, 22, 1100, 32])];
-    await onBackend(tf, "wasm", () =>
+    await onBackend({ tf, backend: "wasm" }, () =>
       tf.tidy(() => {
         const x = tf.tensor(image, each.image) as tf.Tensor4D;
         const w = tf.tensor(kernel, each.kernel) as tf.Tensor4D;
