@@ -146,6 +146,7 @@ export class KNeighborsClassifier implements AsyncDisposable {
    * await using model = await KNeighborsClassifier.load("animals.knn.hdf5");
    */
   static async load(source: HDF5Source, options: LoadNeighborsOptions = {}): Promise<KNeighborsClassifier> {
+    checkOptions("KNeighborsClassifier.load", options, { cacheBytes: true, engine: true, signal: true });
     const { data, settings } = await openNeighbors(source, options);
     try {
       const { cacheBytes, signal } = options;

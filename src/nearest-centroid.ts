@@ -133,6 +133,7 @@ export class NearestCentroid {
    * @throws InvalidModelError if it holds another classifier or none, or is damaged
    */
   static async load(source: HDF5Source, options: LoadCentroidOptions = {}): Promise<NearestCentroid> {
+    checkOptions("NearestCentroid.load", options, { engine: true });
     const file = await (options.engine ?? autoEngine()).open(source);
     try {
       return new NearestCentroid(await decodeCentroids(file, nameOfSource(source)));

@@ -255,6 +255,8 @@ const subjects: readonly Subject[] = [
     optional(),
   ),
   subject("KNeighborsClassifier.fit", api.KNeighborsClassifier.fit, value("data", data), optional({ neighbors: 1 })),
+  subject("KNeighborsClassifier.load", api.KNeighborsClassifier.load, value("source", model), optional()),
+  subject("NearestCentroid.load", api.NearestCentroid.load, value("source", model), optional()),
   subject("NearestCentroid.fit", api.NearestCentroid.fit, value("data", data), optional()),
   ...Object.entries({ logistic, neighbors, centroids }).flatMap(([name, classifier]) => [
     subject(`${name}.predict`, classifier.predict.bind(classifier), value("predict", xs), optional()),
