@@ -1,5 +1,6 @@
 import { BackendUnavailableError, InvalidArgumentError, isCnnTransferError, UnsupportedError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
+import { checkNetwork } from "../network/check-network.js";
 import type { Network } from "../network/network.js";
 import { checkList } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
@@ -251,6 +252,7 @@ class FirstTrainableToStart extends FirstToStart<TrainableBackend> implements Au
   }
 
   async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
+    checkNetwork("network", network);
     options.signal?.throwIfAborted();
     return this.firstThatCan((backend) => backend.loadForTraining(network, options));
   }

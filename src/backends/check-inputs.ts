@@ -2,6 +2,8 @@ import { ShapeMismatchError } from "../errors.js";
 import type { NdArray } from "../ndarray.js";
 import { sizeOf } from "../ndarray.js";
 import type { Topology } from "../network/network.js";
+import { checkArray } from "../options/check-array.js";
+import { checkList } from "../options/check-option.js";
 
 /** What a network takes at one of its inputs. */
 export interface ExpectedInput {
@@ -27,6 +29,7 @@ export function expectedInputs(topology: Topology): readonly ExpectedInput[] {
  * @throws ShapeMismatchError if the number of arrays, a shape or a dtype is another, or the inputs' row counts differ
  */
 export function checkInputs(expected: readonly ExpectedInput[], inputs: readonly NdArray[]): number {
+  checkList("inputs", inputs, "a list of arrays, one for each input of the network");
   if (inputs.length !== expected.length) {
     throw new ShapeMismatchError(
       `Cannot run the network: it takes ${expected.length} inputs (${expected.map(({ name }) => `"${name}"`).join(", ")}), ` +
@@ -34,6 +37,7 @@ export function checkInputs(expected: readonly ExpectedInput[], inputs: readonly
       { expected: [expected.length], received: [inputs.length] },
     );
   }
+  for (const [at, input] of inputs.entries()) checkArray(`inputs[${at}]`, input, "a batch");
   const rows = inputs[0]?.shape[0] ?? 0;
   expected.forEach(({ name, dtype, shape }, i) => {
     const array = inputs[i] as NdArray;

@@ -1,16 +1,12 @@
 import { ClosedError, InvalidDatasetError, isCnnTransferError, UnsupportedError } from "../errors.js";
-import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import { type Shape, sizeOf } from "../ndarray.js";
+import { checkDatasetKind } from "./check-dataset-kind.js";
 import { sortByCodePoint } from "./code-point-order.js";
 import type { HDF5Attribute, HDF5DType, HDF5Entry, HDF5File } from "./engine.js";
-import { float16ToFloat32 } from "./float16.js";
 import type { H5wasm, H5wasmMetadata } from "./h5wasm-module.js";
+import { allocateNumbers, copyNumbers, decodeStrings, dtypeOf, type NumericDType } from "./h5wasm-values.js";
 import { normalizePath, type RowRange, resolveRows } from "./row-range.js";
-import { ndArray, numericDType, typedArrays } from "./typed-array.js";
-
-const classInteger = 0;
-const classFloat = 1;
-const classString = 3;
-const classEnum = 8;
+import { ndArray } from "./typed-array.js";
 
 /** The WebAssembly heap never shrinks, so large reads pass through it in blocks of about this size. */
 const blockBytes = 32 * 1024 * 1024;
@@ -101,17 +97,7 @@ export function createH5wasmFile(
     }
     const metadata = call(`read the description of "${path}"`, () => module.get_dataset_metadata(file, path));
     const dtype = dtypeOf(metadata);
-    if (dtype === "other") {
-      throw new UnsupportedError(
-        `"${path}" in "${name}" has an element type that is neither a number nor a string; no engine reads it. Convert it with h5py.`,
-      );
-    }
-    if ((dtype === "string") !== (wanted === "strings")) {
-      throw new InvalidDatasetError(
-        name,
-        `Reading "${path}" in "${name}" as ${wanted}: it holds ${dtype === "string" ? "strings" : dtype}. Use \`${dtype === "string" ? "readStrings" : "read"}\`.`,
-      );
-    }
+    checkDatasetKind(name, path, dtype, wanted);
     if (metadata.virtual_sources) {
       throw new UnsupportedError(
         `"${path}" in "${name}" is a virtual dataset: rows whose source file is missing would read as zeros. Copy it into one file, for example with h5repack.`,
@@ -188,44 +174,6 @@ export function createH5wasmFile(
     return metadata.shape.map((axis, i) => (i === 0 ? rows.end - rows.start : axis));
   }
 
-  function numbersAt(
-    pointer: number,
-    length: number,
-    dtype: Exclude<HDF5DType, "string" | "other">,
-    target: NdArray,
-  ): void {
-    if (dtype === "float16") {
-      float16ToFloat32(new Uint16Array(module.HEAPU8.buffer, pointer, length), target.data as Float32Array);
-    } else {
-      const bytes = new Uint8Array(target.data.buffer, target.data.byteOffset, target.data.byteLength);
-      bytes.set(module.HEAPU8.subarray(pointer, pointer + bytes.length));
-    }
-  }
-
-  function stringsAt(pointer: number, length: number, metadata: H5wasmMetadata, what: string): string[] {
-    const heap = module.HEAPU8;
-    const words = new DataView(heap.buffer);
-    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-    return Array.from({ length }, (_, i) => {
-      let start = pointer + i * metadata.size;
-      let end = start + metadata.size;
-      if (metadata.vlen) {
-        start = words.getUint32(start, true);
-        if (start === 0) return "";
-        end = heap.indexOf(0, start);
-      } else {
-        const nul = heap.subarray(start, end).indexOf(0);
-        if (nul >= 0) end = start + nul;
-        if (metadata.strpad === 2) while (end > start && heap[end - 1] === 32) end--;
-      }
-      try {
-        return decoder.decode(heap.slice(start, end));
-      } catch (cause) {
-        throw new InvalidDatasetError(name, `Reading ${what} in "${name}": string ${i} is not UTF-8.`, { cause });
-      }
-    });
-  }
-
   return {
     async list(path) {
       checkOpen("`list`");
@@ -258,10 +206,10 @@ export function createH5wasmFile(
     async read(path, range) {
       const target = normalizePath(path);
       const metadata = metadataOf(target, "numbers");
-      const dtype = metadata.dtype as Exclude<HDF5DType, "string" | "other">;
+      const dtype = metadata.dtype as NumericDType;
       const rows = resolveRows(name, target, metadata.shape ?? [0], range);
       const shape = resultShape(metadata, rows);
-      const result = allocate(dtype === "float16" ? "float32" : dtype, shape, name, target);
+      const result = allocateNumbers(dtype, shape, name, target);
       if (metadata.shape === null || result.data.length === 0) return result;
       await addPlugins(target);
       const rowLength = metadata.shape.length === 0 ? 1 : sizeOf(metadata.shape.slice(1));
@@ -269,7 +217,7 @@ export function createH5wasmFile(
         const first = (block.start - rows.start) * rowLength;
         const length = (block.end - block.start) * rowLength;
         const part = ndArray(result.dtype, [length], result.data.subarray(first, first + length) as never);
-        withRows(target, metadata, block, (pointer) => numbersAt(pointer, length, dtype, part));
+        withRows(target, metadata, block, (pointer) => copyNumbers(module.HEAPU8, pointer, dtype, part));
       }
       return result;
     },
@@ -286,7 +234,7 @@ export function createH5wasmFile(
       let strings: string[] = [];
       withRows(target, metadata, rows, (pointer, count) => {
         try {
-          strings = stringsAt(pointer, length, metadata, `"${target}"`);
+          strings = decodeStrings(module.HEAPU8, pointer, length, metadata, name, `"${target}"`);
         } finally {
           if (metadata.vlen) module.reclaim_vlen_memory_count(file, target, "", BigInt(pointer), count);
         }
@@ -314,9 +262,7 @@ export function createH5wasmFile(
       const shape = metadata.shape ?? [0];
       const length = metadata.shape === null ? 0 : sizeOf(shape);
       if (length === 0) {
-        return dtype === "string"
-          ? { dtype, shape, data: [] }
-          : allocate(dtype === "float16" ? "float32" : dtype, shape, name, what);
+        return dtype === "string" ? { dtype, shape, data: [] } : allocateNumbers(dtype, shape, name, what);
       }
       const found = metadata.vlen ? await attemptOwn((reader) => reader.attribute(target, attribute)) : undefined;
       if (found) return found;
@@ -328,12 +274,16 @@ export function createH5wasmFile(
           throw new InvalidDatasetError(name, `Cannot read the ${what} in "${name}": ${h5wasm.takeDiagnosis()}.`);
         }
         if (dtype !== "string") {
-          const result = allocate(dtype === "float16" ? "float32" : dtype, shape, name, what);
-          numbersAt(pointer, length, dtype, result);
+          const result = allocateNumbers(dtype, shape, name, what);
+          copyNumbers(module.HEAPU8, pointer, dtype, result);
           return result;
         }
         try {
-          return { dtype, shape, data: stringsAt(pointer, length, metadata, what) } satisfies HDF5Attribute;
+          return {
+            dtype,
+            shape,
+            data: decodeStrings(module.HEAPU8, pointer, length, metadata, name, what),
+          } satisfies HDF5Attribute;
         } finally {
           if (metadata.vlen) module.reclaim_vlen_memory(file, target, attribute, BigInt(pointer));
         }
@@ -351,25 +301,4 @@ export function createH5wasmFile(
       if (status < 0) throw new InvalidDatasetError(name, `Closing "${name}" failed: ${h5wasm.takeDiagnosis()}.`);
     },
   };
-}
-
-function dtypeOf(metadata: H5wasmMetadata): HDF5DType {
-  if (metadata.type === classString) return "string";
-  if (metadata.type === classFloat) return numericDType("float", metadata.size) ?? "other";
-  if (metadata.type === classInteger || (metadata.type === classEnum && metadata.enum_type?.type === classInteger)) {
-    return numericDType(metadata.signed ? "signed" : "unsigned", metadata.size) ?? "other";
-  }
-  return "other";
-}
-
-function allocate(dtype: keyof typeof typedArrays, shape: Shape, name: string, what: string): NdArray {
-  try {
-    return ndArray(dtype, shape, new typedArrays[dtype](sizeOf(shape)) as never);
-  } catch (cause) {
-    throw new InvalidDatasetError(
-      name,
-      `Reading "${what}" in "${name}": an array of shape [${shape.join(", ")}] is too large for memory. Read it by rows.`,
-      { cause },
-    );
-  }
 }

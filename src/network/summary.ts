@@ -20,8 +20,9 @@ export function countParameters(topology: Topology): number {
 
 /**
  * A table of a network's layers for people: name and kind, output shape with the batch axis, number of parameters; below
- * it Keras's totals. Non-trainable are the statistics of normalisations, and all weights of the layers in `frozen`, which
- * {@link KerasNetwork} has.
+ * it Keras's totals. A network has no models inside of it, as `loadKeras` lays them flat: each layer has a line of its own,
+ * as with Keras's `summary(expand_nested=True)`, under the name that {@link cut} takes. Non-trainable are the statistics of
+ * normalisations, and all weights of the layers in `frozen`, which {@link KerasNetwork} has.
  *
  * @throws InvalidNetworkError if the graph or its shapes are not valid
  */

@@ -17,7 +17,7 @@ export interface Measurement extends ClassificationReport {
 
 /** How well a classifier does on labelled rows. */
 export interface Evaluation extends Measurement {
-  /** What it said of every row, in the order of the pass: for further figures, such as `rankingScores` or `topConfusions`. */
+  /** What it said of every row, in the order of the pass: for further figures, such as `probabilityScores` or `topConfusions`. */
   readonly predictions: Predictions;
 }
 

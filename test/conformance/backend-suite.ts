@@ -16,6 +16,7 @@ import {
   relativeError,
   takeRows,
 } from "../support/conformance-networks.js";
+import { layer } from "../support/layers.js";
 import { readVggMiniGolden, vggMiniPixels } from "../support/vgg-mini-golden.js";
 
 /** Difference that is allowed, relative to an output's greatest value. */
@@ -375,21 +376,8 @@ function heavyNetwork(size: number): Network {
     { className: "InputLayer", name: "x", inputs: [], config: { shape: [size, size, 3], dtype: "float32" } },
   ];
   for (let i = 0; i < 4; i++) {
-    layers.push({
-      className: "Conv2D",
-      name: `conv_${i}`,
-      inputs: [layers[i]?.name ?? ""],
-      config: {
-        filters: 64,
-        kernelSize: [3, 3],
-        strides: [1, 1],
-        padding: "same",
-        dilationRate: [1, 1],
-        groups: 1,
-        useBias: true,
-        activation: "relu",
-      },
-    });
+    const settings = { filters: 64, activation: "relu" } as const;
+    layers.push(layer("Conv2D", `conv_${i}`, [layers[i]?.name ?? ""], settings));
   }
   layers.push({ className: "GlobalAveragePooling2D", name: "y", inputs: ["conv_3"], config: { keepdims: false } });
   const topology = { name: "heavy", layers, inputs: ["x"], outputs: ["y"] };

@@ -43,7 +43,7 @@ const first =
     for await (const _ of (call as Untyped)(...given) as AsyncIterable<unknown>) break;
   };
 
-const { network } = headNetwork();
+const { network, xs: batch } = headNetwork();
 const topology: api.Topology = network;
 const pixels = { dtype: "uint8", shape: [8, 8, 3], data: new Uint8Array(192).fill(7) } as const;
 const photographs: api.Network = {
@@ -104,7 +104,10 @@ const kerasFile = await api.h5wasm().open(model);
 const shard = { index: 0, count: 2 };
 const environment = {};
 
+const loaded = await backend.load(network);
+
 afterAll(async () => {
+  await loaded.dispose();
   for (const each of [generator, extractor, head, tuned, kerasFile]) await each.close();
   for (const each of [open, features]) await each.abort();
   await rm(folder, { recursive: true, force: true });
@@ -129,10 +132,19 @@ const subjects: readonly Subject[] = [
   subject("autoTrainable", api.autoTrainable, optional()),
   subject("onnx", api.onnx, optional()),
   subject("toOnnx", api.toOnnx, value("network", network), optional()),
+  ...[backend, api.onnx(), api.auto(), api.autoTrainable()].map((each) =>
+    subject(`load of ${each.name}`, each.load.bind(each), value("network", network)),
+  ),
+  ...[backend, api.onnx(), api.autoTrainable()].map((each) =>
+    subject(`loadForTraining of ${each.name}`, each.loadForTraining.bind(each), value("network", network)),
+  ),
+  subject("run of a loaded network", loaded.run.bind(loaded), value("inputs", [batch])),
   subject("toLayersModel", api.toLayersModel, value("network", network), value("layersLibrary", {})),
+  subject("tfjsWasm", api.tfjsWasm, optional()),
+  subject("tfjsWebgpu", api.tfjsWebgpu, optional()),
   subject("tfjsNode", api.tfjsNode, optional()),
   subject("tfjsNodeGpu", api.tfjsNodeGpu, optional()),
-  subject("gradCam", api.gradCam, value("network", network), value("pixels", pixels), options({ backend })),
+  subject("gradCam", api.gradCam, value("network", network), value("pixels", pixels), optional({ backend })),
   subject(
     "overlayHeatmap",
     api.overlayHeatmap,
@@ -243,6 +255,8 @@ const subjects: readonly Subject[] = [
     optional(),
   ),
   subject("KNeighborsClassifier.fit", api.KNeighborsClassifier.fit, value("data", data), optional({ neighbors: 1 })),
+  subject("KNeighborsClassifier.load", api.KNeighborsClassifier.load, value("source", model), optional()),
+  subject("NearestCentroid.load", api.NearestCentroid.load, value("source", model), optional()),
   subject("NearestCentroid.fit", api.NearestCentroid.fit, value("data", data), optional()),
   ...Object.entries({ logistic, neighbors, centroids }).flatMap(([name, classifier]) => [
     subject(`${name}.predict`, classifier.predict.bind(classifier), value("predict", xs), optional()),
@@ -424,10 +438,25 @@ describe("a public function refuses an option that it does not have, and names t
   );
 });
 
-test("every public function is asked", () => {
-  const asked = new Set(subjects.map(({ name }) => name.split(".")[0]));
-  const others = Object.entries(api)
-    .filter(([, each]) => typeof each === "function" && each.length > 0 && !(each.prototype instanceof Error))
+/** Names of what a class has at run time that may take arguments. */
+function methodsOf(of: object): readonly string[] {
+  return Object.entries(Object.getOwnPropertyDescriptors(of))
+    .filter(([name, { value: method }]) => name !== "constructor" && takesArguments(method))
     .map(([name]) => name);
-  expect(others.filter((name) => !asked.has(name))).toEqual(["DatasetView", "isCnnTransferError"]);
+}
+
+function takesArguments(value: unknown): boolean {
+  return typeof value === "function" && !/^[^(]*\(\s*\)/.test(String(value));
+}
+
+test("every public function and method that takes arguments is asked", () => {
+  const asked = new Set(subjects.flatMap(({ name }) => [name, name.replace(/^.*\./, "")]));
+  const isClass = (each: unknown): each is { readonly prototype: object } => /^class\b/.test(String(each));
+  const all = Object.entries(api).flatMap(([name, each]): readonly string[] => {
+    if (!isClass(each)) return takesArguments(each) ? [name] : [];
+    if (each.prototype instanceof Error) return [];
+    return [...methodsOf(each).map((method) => `${name}.${method}`), ...methodsOf(each.prototype)];
+  });
+  expect(all.length).toBeGreaterThan(90);
+  expect(all.filter((name) => !asked.has(name))).toEqual(["isCnnTransferError"]);
 });

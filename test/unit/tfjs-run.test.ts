@@ -6,6 +6,7 @@ import type { NdArray } from "../../src/ndarray.js";
 import type { Layer } from "../../src/network/layer.js";
 import type { Network, Topology } from "../../src/network/network.js";
 import { randomWeights } from "../../src/network/random-weights.js";
+import { layer } from "../support/layers.js";
 
 const depth = 8;
 const size = 48;
@@ -78,21 +79,8 @@ function deepNetwork(): Network {
     { className: "InputLayer", name: "x", inputs: [], config: { shape: [size, size, 48], dtype: "float32" } },
   ];
   for (let i = 0; i < depth; i++) {
-    layers.push({
-      className: "Conv2D",
-      name: `conv_${i}`,
-      inputs: [layers[i]?.name ?? ""],
-      config: {
-        filters: 48,
-        kernelSize: [3, 3],
-        strides: [1, 1],
-        padding: "same",
-        dilationRate: [1, 1],
-        groups: 1,
-        useBias: true,
-        activation: "relu",
-      },
-    });
+    const settings = { filters: 48, activation: "relu" } as const;
+    layers.push(layer("Conv2D", `conv_${i}`, [layers[i]?.name ?? ""], settings));
   }
   const last = layers.at(-1)?.name ?? "";
   layers.push({ className: "GlobalMaxPooling2D", name: "y", inputs: [last], config: { keepdims: false } });

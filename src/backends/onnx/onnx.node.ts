@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { BackendUnavailableError, InvalidArgumentError } from "../../errors.js";
 import type { NdArray } from "../../ndarray.js";
+import { checkNetwork } from "../../network/check-network.js";
 import type { Network } from "../../network/network.js";
 import { checkOptions } from "../../options/check-options.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
@@ -91,11 +92,13 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
   }
 
   async load(network: Network, options: LoadOptions = {}): Promise<LoadedNetwork> {
+    checkNetwork("network", network);
     const outputs = options.outputs ?? network.outputs;
     return this.#load(network, lower(network, outputs), outputs, options);
   }
 
   async calibrate(network: Network, options: CalibrationOptions): Promise<Int8Calibration> {
+    checkNetwork("network", network);
     options.signal?.throwIfAborted();
     await this.init();
     const graph = foldIntoConvolutions(lower(network, options.outputs ?? network.outputs));
@@ -139,6 +142,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
   }
 
   async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
+    checkNetwork("network", network);
     options.signal?.throwIfAborted();
     await this.init();
     return loadNetworkForTraining(network, options, this.#settings);

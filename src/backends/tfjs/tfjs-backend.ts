@@ -1,3 +1,4 @@
+import { checkNetwork } from "../../network/check-network.js";
 import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
 import type { DeviceFailures } from "./device-failures.js";
@@ -54,10 +55,12 @@ export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableB
       await start();
     },
     async load(network, options) {
+      checkNetwork("network", network);
       options?.signal?.throwIfAborted();
       return loadNetwork(await start(), network, options);
     },
     async loadForTraining(network, options) {
+      checkNetwork("network", network);
       options.signal?.throwIfAborted();
       return loadNetworkForTraining(await start(), network, options);
     },

@@ -1,4 +1,5 @@
 import { BackendUnavailableError, InvalidArgumentError } from "../../errors.js";
+import { checkOptions } from "../../options/check-options.js";
 import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
 import { registerConvolutionGradients } from "./convolution-gradients.js";
@@ -48,7 +49,9 @@ const heap: MemoryBudget = createMemoryBudget("the WebAssembly memory", 3 * 2 **
  *
  * @throws InvalidArgumentError if an option is out of range
  */
-export function createWasmBackend(host: WasmHost, { threads }: TfjsWasmOptions): TrainableBackend & GradientBackend {
+export function createWasmBackend(host: WasmHost, options: TfjsWasmOptions): TrainableBackend & GradientBackend {
+  checkOptions("tfjsWasm", options, { threads: true });
+  const { threads } = options;
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= host.mostThreads)) {
     throw new InvalidArgumentError(
       `\`threads\` of the backend "tfjs-wasm" takes an integer from 1 to ${host.mostThreads} here, but is ${threads}.`,

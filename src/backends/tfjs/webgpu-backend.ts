@@ -1,4 +1,5 @@
 import { BackendUnavailableError } from "../../errors.js";
+import { checkOptions } from "../../options/check-options.js";
 import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
 import { type ErrorScopes, watchDevice } from "./device-failures.js";
@@ -51,10 +52,9 @@ export function webgpuUnavailable(reason: string, cause?: unknown): BackendUnava
 }
 
 /** Makes the WebGPU backend for a host. */
-export function createWebgpuBackend(
-  host: WebgpuHost,
-  { allowFallbackAdapter = false }: TfjsWebgpuOptions,
-): TrainableBackend & GradientBackend {
+export function createWebgpuBackend(host: WebgpuHost, options: TfjsWebgpuOptions): TrainableBackend & GradientBackend {
+  checkOptions("tfjsWebgpu", options, { allowFallbackAdapter: true });
+  const { allowFallbackAdapter = false } = options;
   let description = "";
   return createTfjsBackend({
     name,

@@ -1,5 +1,6 @@
 import { ClosedError, InvalidDatasetError, UnsupportedError } from "../../errors.js";
 import { type Shape, sizeOf } from "../../ndarray.js";
+import { checkDatasetKind } from "../check-dataset-kind.js";
 import { sortByCodePoint } from "../code-point-order.js";
 import type { HDF5File } from "../engine.js";
 import { normalizePath, type RowRange, resolveRows } from "../row-range.js";
@@ -101,18 +102,7 @@ export async function openContiguousFile(source: ByteSource): Promise<Contiguous
     if (!description) {
       throw new InvalidDatasetError(name, `Reading "${path}" in "${name}": there is no such dataset.`);
     }
-    const { dtype } = description.type;
-    if (dtype === "other") {
-      throw new UnsupportedError(
-        `"${path}" in "${name}" has an element type that is neither a number nor a string; no engine reads it. Convert it with h5py.`,
-      );
-    }
-    if ((dtype === "string") !== (wanted === "strings")) {
-      throw new InvalidDatasetError(
-        name,
-        `Reading "${path}" in "${name}" as ${wanted}: it holds ${dtype === "string" ? "strings" : dtype}. Use \`${dtype === "string" ? "readStrings" : "read"}\`.`,
-      );
-    }
+    checkDatasetKind(name, path, description.type.dtype, wanted);
     return description;
   }
 
