@@ -417,6 +417,7 @@ describe("the public list", () => {
         "TaskEvaluations",
         "TensorFactory",
         "TfjsNodeOptions",
+        "TfjsWebgpuOptions",
         "Thumbnail",
         "ToOnnxOptions",
         "Topology",
