@@ -432,6 +432,7 @@ describe("the public list", () => {
         "TensorFactory",
         "TfjsNodeOptions",
         "TfjsWasmOptions",
+        "TfjsWebgpuOptions",
         "Thumbnail",
         "ToOnnxOptions",
         "Topology",
