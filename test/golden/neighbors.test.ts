@@ -207,7 +207,7 @@ describe("saved and loaded", () => {
     "$neighbors neighbours by $metric distance, weights $weights, are still scikit-learn's",
     async (expected) => {
       const file = path.join(folder, "neighbors.hdf5");
-      await (await KNeighborsClassifier.fit(train, expected)).save(file);
+      await (await KNeighborsClassifier.fit(train, settingsOf(expected))).save(file);
       for (const options of [{}, { cacheBytes: 0 }, { engine: h5wasm() }]) {
         await using loaded = await KNeighborsClassifier.load(file, options);
         expect([loaded.classLabels, loaded.inputShape]).toEqual([labels, [width]]);
@@ -224,7 +224,7 @@ describe("saved and loaded", () => {
 
   test.each(golden.centroid)("class means with normalize: $normalize are still scikit-learn's", async (expected) => {
     const file = path.join(folder, "centroids.hdf5");
-    const model = await NearestCentroid.fit(train, expected);
+    const model = await NearestCentroid.fit(train, { normalize: expected.normalize });
     await model.save(file);
     for (const source of [file, await model.encode()]) {
       const loaded = await NearestCentroid.load(source);

@@ -105,6 +105,7 @@ const classes = [
   "logistic-regression.ts",
   "k-neighbors-classifier.ts",
   "nearest-centroid.ts",
+  "neighbors-file.ts",
   "write-images.ts",
   "merge-shards.ts",
 ];
