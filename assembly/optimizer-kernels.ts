@@ -4,6 +4,8 @@
 // without a result go through whole fours, so that the arrays they are given must reach to the next multiple of four.
 // Formulas and order of computation are those of `keras.optimizers`, in float32.
 // `npm run build:kernels` makes src/backends/training/optimizer-kernels-binary.ts of this file.
+import { adamInto } from "./adam";
+import { bytesOf } from "./fours";
 
 /** Gradient descent, with momentum that `moving` keeps unless it is 0, and Nesterov's look ahead if `nesterov` is not 0. */
 export function sgd(
@@ -30,7 +32,7 @@ export function sgd(
   }
 }
 
-/** Adam. AdamW takes `decay` times the value away first, which is 0 for plain Adam; the shares are 1 - beta. */
+/** Adam and AdamW, as {@link adamInto}, in place. */
 export function adam(
   count: u32,
   value: usize,
@@ -43,21 +45,21 @@ export function adam(
   epsilon: f32,
   decay: f32,
 ): void {
-  const size = f32x4.splat(stepSize);
-  const ofGradient = f32x4.splat(share1);
-  const ofSquare = f32x4.splat(share2);
-  const least = f32x4.splat(epsilon);
-  const lost = f32x4.splat(decay);
-  for (let at: usize = 0, end = bytesOf(count); at < end; at += 16) {
-    const g = v128.load(gradient + at);
-    const m = movedTowards(v128.load(momentum + at), g, ofGradient);
-    const v = movedTowards(v128.load(velocity + at), f32x4.mul(g, g), ofSquare);
-    v128.store(momentum + at, m);
-    v128.store(velocity + at, v);
-    const change = f32x4.div(f32x4.mul(m, size), f32x4.add(f32x4.sqrt(v), least));
-    const w = v128.load(value + at);
-    v128.store(value + at, f32x4.sub(f32x4.sub(w, f32x4.mul(w, lost)), change));
-  }
+  adamInto(
+    count,
+    value,
+    gradient,
+    momentum,
+    velocity,
+    value,
+    momentum,
+    velocity,
+    stepSize,
+    share1,
+    share2,
+    epsilon,
+    decay,
+  );
 }
 
 /**
@@ -156,16 +158,6 @@ export function squareSum(count: u32, values: usize): f64 {
   let sum = f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
   for (; at < end; at += 4) sum += f64(load<f32>(at)) * f64(load<f32>(at));
   return sum;
-}
-
-/** Bytes of the fours that hold so many values. */
-function bytesOf(count: u32): usize {
-  return ((<usize>count + 3) & ~3) << 2;
-}
-
-/** running + (current - running) * share */
-function movedTowards(running: v128, current: v128, share: v128): v128 {
-  return f32x4.add(running, f32x4.mul(f32x4.sub(current, running), share));
 }
 
 /** rho * running + share * current */

@@ -1,6 +1,4 @@
-import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { compileKernels } from "../../assembly/build.mjs";
 import type { OptimizerConfig } from "../../src/backends/trainable-backend.js";
 import { compileOptimizerKernels, optimizerKernels } from "../../src/backends/training/optimizer-kernels.js";
 import { optimizerUpdate } from "../../src/backends/training/optimizer-update.js";
@@ -77,11 +75,6 @@ const cases: readonly [string, OptimizerConfig, Reference][] = [
 ];
 
 describe("the optimizers' kernels", () => {
-  test("are what assembly/optimizer-kernels.ts compiles to", async () => {
-    const committed = new URL("../../src/backends/training/optimizer-kernels-binary.ts", import.meta.url);
-    expect(await readFile(committed, "utf8")).toBe(await compileKernels());
-  });
-
   test.each(cases)(
     "step with %s as Keras's formula says, and write nothing else, whatever the count",
     (_, config, of) => {

@@ -57,9 +57,9 @@ export function registerFusedAdam(tf: Tfjs, kernels: SimdKernels | undefined): v
     // Four at a time where that can be, and the rest in JavaScript.
     const done = kernels === undefined ? 0 : value.length - (value.length % 4);
     if (done > 0) {
-      const arrays = [value, momentum, velocity, gradient, values, momenta, velocities];
+      const arrays = [value, gradient, momentum, velocity, values, momenta, velocities];
       const addresses = arrays.map(({ byteOffset }) => byteOffset);
-      kernels?.adam(...addresses, 4 * done, share1, share2, epsilon, stepSize, decay);
+      kernels?.adamInto(done, ...addresses, stepSize, share1, share2, epsilon, decay);
     }
     for (let i = done; i < value.length; i++) {
       const g = gradient[i] as number;

@@ -1,4 +1,3 @@
-import { panelColumns, tileRows } from "./multiply-code.js";
 import type { SimdKernels, WasmHeap } from "./simd-kernels.js";
 
 /** A matrix in the heap. Strides are in numbers, and one of them is 1. */
@@ -16,6 +15,9 @@ export interface ProductSize {
   readonly columns: number;
 }
 
+// What assembly/matrix-product.ts multiplies at a time.
+const tileRows = 4;
+const panelColumns = 8;
 // So that a packed block of the right matrix (512 kB) stays in the second cache and one of the left (32 kB) in the first.
 const blockDepth = 256;
 const blockColumns = 512;

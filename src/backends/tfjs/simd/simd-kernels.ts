@@ -1,9 +1,6 @@
 import type { DataId, KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import type { Tfjs } from "../shared-tfjs.js";
-import { adamCode } from "./adam-code.js";
-import { multiplyCode, packAcrossCode, packAlongCode } from "./multiply-code.js";
-import { encodeModule } from "./wasm-module.js";
-import { type WinogradTransform, winogradCodes } from "./winograd-code.js";
+import { sharedSimdKernelsBase64, simdKernelsBase64 } from "./simd-kernels-binary.js";
 
 /** What of tfjs's wasm backend gives access to its memory. */
 export interface WasmHeap {
@@ -18,10 +15,18 @@ export interface WasmHeap {
   getMemoryOffset(dataId: DataId): number;
 }
 
-/** Functions of WebAssembly, described where their code is written. */
+/** Transforms of a convolution by 3x3 and of its gradients: assembly/winograd.ts. */
+export type WinogradTransform =
+  | "winogradInput"
+  | "winogradKernel"
+  | "winogradOutput"
+  | "winogradOutputGradient"
+  | "winogradKernelGradient";
+
+/** Functions of WebAssembly, described where they are written: assembly/adam.ts, matrix-product.ts, packing.ts, winograd.ts. */
 export type SimdFunctions = Readonly<
   Record<
-    "adam" | "multiply" | "packAlong4" | "packAlong8" | "packAcross4" | "packAcross8" | WinogradTransform,
+    "adamInto" | "multiply" | "packAlong4" | "packAlong8" | "packAcross4" | "packAcross8" | WinogradTransform,
     (...parameters: readonly number[]) => void
   >
 >;
@@ -38,16 +43,9 @@ export async function loadSimdKernels(tf: Tfjs): Promise<SimdKernels | undefined
   const memory = wasm.asm.memory ?? wasm.wasmMemory;
   if (!(memory instanceof WebAssembly.Memory) || !(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT"))) return undefined;
   const shared = typeof SharedArrayBuffer !== "undefined" && memory.buffer instanceof SharedArrayBuffer;
-  const functions = [
-    adamCode(),
-    multiplyCode(),
-    packAlongCode(4),
-    packAlongCode(8),
-    packAcrossCode(4),
-    packAcrossCode(8),
-    ...winogradCodes(),
-  ];
-  const { instance } = await WebAssembly.instantiate(encodeModule(functions, shared), { tfjs: { memory } });
+  const base64 = shared ? sharedSimdKernelsBase64 : simdKernelsBase64;
+  const binary = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  const { instance } = await WebAssembly.instantiate(binary, { env: { memory } });
   return { memory, ...(instance.exports as unknown as SimdFunctions) };
 }
 
