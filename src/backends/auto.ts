@@ -138,6 +138,7 @@ class FirstToStart<B extends Backend> implements AutoBackend {
     calibration: Int8Calibration,
     options: LoadOptions = {},
   ): Promise<LoadedNetwork> {
+    checkLoadOptions(options);
     options.signal?.throwIfAborted();
     return (await this.#quantizing()).loadQuantized(network, calibration, options);
   }
@@ -148,6 +149,7 @@ class FirstToStart<B extends Backend> implements AutoBackend {
     seed: NdArray<"float32">,
     options: AbortOptions = {},
   ): Promise<NdArray<"float32">> {
+    checkOptions("inputGradient", options, { signal: true });
     options.signal?.throwIfAborted();
     return this.firstThatCan((backend) => {
       if (isGradientBackend(backend)) return backend.inputGradient(network, inputs, seed, options);

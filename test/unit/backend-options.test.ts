@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { auto, autoTrainable } from "../../src/backends/auto.js";
 import type { Backend } from "../../src/backends/backend.js";
+import type { GradientBackend } from "../../src/backends/gradient-backend.js";
 import { onnx } from "../../src/backends/onnx/onnx.node.js";
 import { tfjsWasm } from "../../src/backends/tfjs/tfjs-wasm.node.js";
 import type { TrainableBackend } from "../../src/backends/trainable-backend.js";
@@ -25,6 +26,22 @@ describe.each<[string, () => Backend]>([
     ],
   ])("refuses %s as options", async (_, options, message) => {
     await expect(backend().load(network, options as never)).rejects.toMatchObject(invalid(message));
+  });
+});
+
+describe.each<[string, () => GradientBackend]>([
+  ["onnx", onnx],
+  ["tfjs-wasm", tfjsWasm],
+  ["auto", auto],
+])("inputGradient of %s", (_, backend) => {
+  test.each<[string, readonly unknown[], RegExp]>([
+    ["the promise of a network", [Promise.resolve(network), [xs], ys], /`network` is an object \(Promise\).*Await/],
+    ["no seed", [network, [xs]], /`seed` is undefined: expected the gradient/],
+    ["null as options", [network, [xs], ys, null], /`options` of `inputGradient` are null: expected an object/],
+  ])("refuses %s", async (_, given, message) => {
+    const one = backend();
+    const inputGradient = one.inputGradient.bind(one) as (...all: readonly unknown[]) => Promise<unknown>;
+    await expect(inputGradient(...given)).rejects.toMatchObject(invalid(message));
   });
 });
 

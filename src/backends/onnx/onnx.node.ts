@@ -123,6 +123,8 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
     calibration: Int8Calibration,
     options: LoadOptions = {},
   ): Promise<LoadedNetwork> {
+    checkNetwork("network", network);
+    checkLoadOptions(options);
     const outputs = options.outputs ?? network.outputs;
     const graph = foldIntoConvolutions(lower(network, outputs));
     return this.#load(network, applyCalibration(network, graph, calibration, processor().tiles), outputs, options);
@@ -156,8 +158,10 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
     network: Network,
     inputs: readonly NdArray<"float32">[],
     seed: NdArray<"float32">,
-    { signal }: AbortOptions = {},
+    options: AbortOptions = {},
   ): Promise<NdArray<"float32">> {
+    checkOptions("inputGradient", options, { signal: true });
+    const { signal } = options;
     signal?.throwIfAborted();
     const { output } = checkInputGradient(network, this.name, inputs, seed);
     await this.init();

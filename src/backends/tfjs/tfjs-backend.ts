@@ -1,4 +1,5 @@
 import { checkNetwork } from "../../network/check-network.js";
+import { checkOptions } from "../../options/check-options.js";
 import { checkLoadOptions } from "../check-load-options.js";
 import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
@@ -69,6 +70,7 @@ export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableB
       return loadNetworkForTraining(await start(), network, options);
     },
     async inputGradient(network, inputs, seed, options = {}) {
+      checkOptions("inputGradient", options, { signal: true });
       options.signal?.throwIfAborted();
       return inputGradient(await start(), network, inputs, seed, options);
     },
