@@ -6,6 +6,7 @@ import { checkList } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
 import type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backend.js";
 import { checkBackend, checkTrainableBackend } from "./check-backend.js";
+import { checkLoadOptions } from "./check-load-options.js";
 import { defaultBackends, defaultTrainableBackends } from "./default-backends.node.js";
 import { type GradientBackend, isGradientBackend } from "./gradient-backend.js";
 import {
@@ -15,6 +16,7 @@ import {
   type QuantizingBackend,
 } from "./quantizing-backend.js";
 import type { TrainableBackend, TrainableNetwork, TrainingOptions } from "./trainable-backend.js";
+import { checkTrainingOptions } from "./training/training-options.js";
 
 /** A backend that was passed over, and why. */
 export interface SkippedBackend {
@@ -121,6 +123,7 @@ class FirstToStart<B extends Backend> implements AutoBackend {
   }
 
   async load(network: Network, options: LoadOptions = {}): Promise<LoadedNetwork> {
+    checkLoadOptions(options);
     options.signal?.throwIfAborted();
     return (await this.chosen()).load(network, options);
   }
@@ -135,6 +138,7 @@ class FirstToStart<B extends Backend> implements AutoBackend {
     calibration: Int8Calibration,
     options: LoadOptions = {},
   ): Promise<LoadedNetwork> {
+    checkLoadOptions(options);
     options.signal?.throwIfAborted();
     return (await this.#quantizing()).loadQuantized(network, calibration, options);
   }
@@ -145,6 +149,7 @@ class FirstToStart<B extends Backend> implements AutoBackend {
     seed: NdArray<"float32">,
     options: AbortOptions = {},
   ): Promise<NdArray<"float32">> {
+    checkOptions("inputGradient", options, { signal: true });
     options.signal?.throwIfAborted();
     return this.firstThatCan((backend) => {
       if (isGradientBackend(backend)) return backend.inputGradient(network, inputs, seed, options);
@@ -253,6 +258,7 @@ class FirstTrainableToStart extends FirstToStart<TrainableBackend> implements Au
 
   async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
     checkNetwork("network", network);
+    checkTrainingOptions(options);
     options.signal?.throwIfAborted();
     return this.firstThatCan((backend) => backend.loadForTraining(network, options));
   }

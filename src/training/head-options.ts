@@ -21,7 +21,7 @@ export interface LearningOptions {
    * for a regression. @default 0
    */
   readonly labelSmoothing?: number | undefined;
-  /** What trains and predicts. @default the best that starts: tfjs-node-gpu, onnx, tfjs-node, tfjs-wasm */
+  /** What trains and predicts. @default autoTrainable(): the best that starts and can train the network */
   readonly backend?: TrainableBackend | undefined;
 }
 

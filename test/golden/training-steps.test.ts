@@ -67,11 +67,19 @@ const backends: readonly { readonly name: string; readonly run: boolean; readonl
 describe.each(backends)("ten steps on $name have the losses, outputs and weights of Keras", ({ run, backend }) => {
   test.runIf(run).each(cases)("$name", async ({ golden, training }) => {
     const { layers = {}, learningRates, weighted, losses, outputs, end, name: _, ...options } = training;
-    const trained = await backend().loadForTraining(networkOf(golden), {
+    const loading = backend().loadForTraining(networkOf(golden), {
       ...options,
       layers: new Map(Object.entries(layers)),
       seed: 0,
     });
+    if (resizes(golden) && backend().name !== "onnx") {
+      await expect(loading).rejects.toMatchObject({
+        name: "UnsupportedError",
+        message: expect.stringMatching(/"larger" \(UpSampling2D\).*in tfjs that is wrong.*onnx\(\)/),
+      });
+      return;
+    }
+    const trained = await loading;
     const inputs = inputsOf(golden);
     let last = new Float32Array();
     for (const [index, loss] of losses.entries()) {
@@ -105,6 +113,11 @@ function inputsOf({ inputShape, pixels }: Golden): () => NdArray<"float32"> {
   const random = createRandom(11);
   const draw = () => (pixels ? Math.floor(256 * random.double()) : -1 + 3 * random.double());
   return () => array([rows, ...inputShape], Array.from({ length: rows * sizeOf(inputShape) }, draw));
+}
+
+/** Whether gradients flow through layers that resize, of which tfjs has wrong ones. */
+function resizes({ model }: Golden): boolean {
+  return JSON.stringify(model).includes('"Resizing"');
 }
 
 function networkOf({ model, kerasVersion, start }: Golden): Network {

@@ -119,8 +119,8 @@ Activations: ${activationNames.map((name) => `\`${name}\``).join(", ")}, and \`{
   several sizes, the activation \`glu\`, and a causal \`SeparableConv1D\`, which only Keras 2 has.
 - \`RandomCrop\`: where a network is run, Keras before 3.8 crops and resizes, and later versions pass the image on. Each file's version counts.
 - Training knows all of them, with the gradients of TensorFlow, but for these: \`ActivityRegularization\`, and
-  \`Random*\`, whose pictures can be varied before they come in; and \`Resizing\` and bilinear \`UpSampling2D\` where gradients
-  have to flow through them, which is where a layer before them is trained.
+  \`Random*\`, whose pictures can be varied before they come in; and on the tfjs backends \`Resizing\` and bilinear \`UpSampling2D\` where
+  gradients have to flow through them, which is where a layer before them is trained. \`onnx()\` trains through these.
 `;
 }
 

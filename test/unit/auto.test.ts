@@ -2,10 +2,11 @@ import { expect, test, vi } from "vitest";
 import { auto, autoTrainable } from "../../src/backends/auto.js";
 import type { Backend } from "../../src/backends/backend.js";
 import { defaultBackends, defaultTrainableBackends } from "../../src/backends/default-backends.node.js";
-import type { TrainableBackend, TrainingOptions } from "../../src/backends/trainable-backend.js";
+import type { TrainableBackend } from "../../src/backends/trainable-backend.js";
 import { BackendUnavailableError, isCnnTransferError, UnsupportedError } from "../../src/errors.js";
 import type { NdArray } from "../../src/ndarray.js";
 import type { Network } from "../../src/network/network.js";
+import { headTraining } from "../support/head-training.js";
 
 const network: Network = { name: "empty", layers: [], inputs: [], outputs: [], weights: new Map() };
 
@@ -103,7 +104,7 @@ test("autoTrainable passes over a backend that cannot train the network, says wh
   const backend = autoTrainable({ candidates: [unable("best"), candidate("gone", fails("gone", "absent")), able] });
   await backend.init();
   expect(backend).toMatchObject({ name: "best", skipped: [] });
-  expect(await backend.loadForTraining(network, {} as TrainingOptions)).toEqual({ name: "able", trains: true });
+  expect(await backend.loadForTraining(network, headTraining)).toEqual({ name: "able", trains: true });
   expect(backend).toMatchObject({ name: "able", description: "able 1.0" });
   expect(backend.skipped).toEqual([
     { backend: "best", reason: "best has no gradient" },
@@ -121,13 +122,13 @@ test("with no backend that can train the network, the best one's refusal is thro
   const first = refusing("first", new UnsupportedError("first refuses"));
   const second = refusing("second", new UnsupportedError("second refuses"));
   const backend = autoTrainable({ candidates: [first, second] });
-  await expect(backend.loadForTraining(network, {} as TrainingOptions)).rejects.toThrow("first refuses");
+  await expect(backend.loadForTraining(network, headTraining)).rejects.toThrow("first refuses");
   expect(second.loadForTraining).toHaveBeenCalled();
   expect(backend).toMatchObject({ name: "first", skipped: [] });
   const broken = refusing("broken", new TypeError("a fault"));
   const last = candidate("last", starts);
   const other = autoTrainable({ candidates: [broken, last] });
-  await expect(other.loadForTraining(network, {} as TrainingOptions)).rejects.toThrow("a fault");
+  await expect(other.loadForTraining(network, headTraining)).rejects.toThrow("a fault");
   expect(last.loadForTraining).not.toHaveBeenCalled();
 });
 

@@ -92,8 +92,9 @@ describe("TransferModel", () => {
     await expect(model.gradCam([])).rejects.toThrow(/no pictures/);
     const elsewhere = await model.gradCam(validation, { layer, classIndex, backend: onnx() });
     expect(elsewhere.backend.name).toBe("onnx");
+    // Not against tfjs-wasm's: pictures of one colour have equal values side by side, of which rounding picks the greatest.
     const there = await gradCam(model.network(), pixels, { backend: onnx(), layer, classIndex });
-    expect(elsewhere.heatmaps).toEqual(there.heatmaps);
+    for (const [at, value] of there.heatmaps.data.entries()) expect(elsewhere.heatmaps.data[at]).toBeCloseTo(value, 4);
   });
 
   test("goes on where it stopped when fit is called again, also where it is trained in another way meanwhile", async () => {

@@ -7,9 +7,11 @@ import { checkOptions } from "../../options/check-options.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
 import { checkInputGradient } from "../check-input-gradient.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
+import { checkLoadOptions } from "../check-load-options.js";
 import type { GradientBackend } from "../gradient-backend.js";
 import type { CalibrationOptions, Int8Calibration, QuantizingBackend } from "../quantizing-backend.js";
 import type { TrainableBackend, TrainableNetwork, TrainingOptions } from "../trainable-backend.js";
+import { checkTrainingOptions } from "../training/training-options.js";
 import { encodeModel } from "./encode-model.js";
 import { gradientGraph } from "./gradient-graph.js";
 import type { OnnxGraph } from "./graph.js";
@@ -93,6 +95,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
 
   async load(network: Network, options: LoadOptions = {}): Promise<LoadedNetwork> {
     checkNetwork("network", network);
+    checkLoadOptions(options);
     const outputs = options.outputs ?? network.outputs;
     return this.#load(network, lower(network, outputs), outputs, options);
   }
@@ -120,6 +123,8 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
     calibration: Int8Calibration,
     options: LoadOptions = {},
   ): Promise<LoadedNetwork> {
+    checkNetwork("network", network);
+    checkLoadOptions(options);
     const outputs = options.outputs ?? network.outputs;
     const graph = foldIntoConvolutions(lower(network, outputs));
     return this.#load(network, applyCalibration(network, graph, calibration, processor().tiles), outputs, options);
@@ -143,6 +148,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
 
   async loadForTraining(network: Network, options: TrainingOptions): Promise<TrainableNetwork> {
     checkNetwork("network", network);
+    checkTrainingOptions(options);
     options.signal?.throwIfAborted();
     await this.init();
     return loadNetworkForTraining(network, options, this.#settings);
@@ -152,8 +158,10 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
     network: Network,
     inputs: readonly NdArray<"float32">[],
     seed: NdArray<"float32">,
-    { signal }: AbortOptions = {},
+    options: AbortOptions = {},
   ): Promise<NdArray<"float32">> {
+    checkOptions("inputGradient", options, { signal: true });
+    const { signal } = options;
     signal?.throwIfAborted();
     const { output } = checkInputGradient(network, this.name, inputs, seed);
     await this.init();

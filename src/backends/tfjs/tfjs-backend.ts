@@ -1,6 +1,9 @@
 import { checkNetwork } from "../../network/check-network.js";
+import { checkOptions } from "../../options/check-options.js";
+import { checkLoadOptions } from "../check-load-options.js";
 import type { GradientBackend } from "../gradient-backend.js";
 import type { TrainableBackend } from "../trainable-backend.js";
+import { checkTrainingOptions } from "../training/training-options.js";
 import type { DeviceFailures } from "./device-failures.js";
 import { inputGradient } from "./input-gradient.js";
 import type { MemoryBudget } from "./memory-budget.js";
@@ -54,17 +57,20 @@ export function createTfjsBackend(definition: TfjsBackendDefinition): TrainableB
     async init() {
       await start();
     },
-    async load(network, options) {
+    async load(network, options = {}) {
       checkNetwork("network", network);
-      options?.signal?.throwIfAborted();
+      checkLoadOptions(options);
+      options.signal?.throwIfAborted();
       return loadNetwork(await start(), network, options);
     },
     async loadForTraining(network, options) {
       checkNetwork("network", network);
+      checkTrainingOptions(options);
       options.signal?.throwIfAborted();
       return loadNetworkForTraining(await start(), network, options);
     },
     async inputGradient(network, inputs, seed, options = {}) {
+      checkOptions("inputGradient", options, { signal: true });
       options.signal?.throwIfAborted();
       return inputGradient(await start(), network, inputs, seed, options);
     },

@@ -2,11 +2,12 @@ import type { NdArray } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
 import { validateNetwork } from "../../network/validate.js";
+import { checkArray } from "../../options/check-array.js";
 import { checkInputs, expectedInputs } from "../check-inputs.js";
 import { createSerialQueue } from "../serial-queue.js";
 import type { StepOptions, TrainableNetwork, TrainingOptions } from "../trainable-backend.js";
 import { checkState } from "../training/check-state.js";
-import { checkStepOptions, checkTargets, checkTrainingOptions } from "../training/training-options.js";
+import { checkStepOptions, checkTargets } from "../training/training-options.js";
 import { planTraining } from "../training/training-plan.js";
 import { wrapFailure } from "./backend-failure.js";
 import { beginWatched } from "./device-failures.js";
@@ -35,8 +36,7 @@ export async function loadNetworkForTraining(
 ): Promise<TrainableNetwork> {
   const { tf } = runtime;
   options.signal?.throwIfAborted();
-  checkTrainingOptions(options);
-  const training = planTraining(runtime, network, options);
+  const training = planTraining({ name: runtime.name, differentiatesResizing: false }, network, options);
   const { plan } = training;
   const rule = optimizerRule(options.optimizer);
   await loadTfjsLayers();
@@ -108,6 +108,8 @@ export async function loadNetworkForTraining(
     },
     async step(xs, ys, stepOptions = {}) {
       refuseClosed(closed, network);
+      checkArray("xs", xs, "a batch of inputs");
+      checkArray("ys", ys, "the targets of the batch");
       const rows = checkInputs(xs.dtype === "float32" ? floatInputs : inputs, [xs]);
       checkTargets(network, rows, outputShape, ys);
       checkStepOptions(network, rows, stepOptions);

@@ -9,9 +9,8 @@ const events = ["uncaughtException", "unhandledRejection"] as const;
 type Listener = (...parameters: unknown[]) => void;
 
 /**
- * tfjs on WebAssembly: runs wherever Node or a browser does, trains, needs no native library. Some ten times slower than
- * onnx() at running VGG16, five with two threads; one to two times slower than tfjsNode() at training a head, three to four at
- * training convolutions by 3x3.
+ * tfjs on WebAssembly: runs wherever Node or a browser does, trains, needs no native library. Several times slower
+ * than onnx(), at running and at training; docs/figures.md has measurements.
  *
  * In Node its packages are dependencies of this library. Starting it gives the wasm backend, for the whole process, faster
  * matrix products and convolutions, the gradients of convolutions that it lacks, and a right one of max pooling. The memory

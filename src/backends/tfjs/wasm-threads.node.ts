@@ -22,7 +22,7 @@ const glue = `${folder}/wasm-out/tfjs-backend-wasm-threaded-simd`;
  * at most. So its belief is corrected, and for the time of the start `globalThis.Worker` is one that starts its threads
  * from text, and `os.cpus()` lists as many as it wants to see.
  *
- * @returns to be called after the start, well or not: puts back what was changed but the belief
+ * @returns to be called after the start, well or not: puts back what was changed but the belief, which stays where the start went well
  * @throws BackendUnavailableError if tfjs is another version than this is made for
  */
 export function prepareThreads(tf: Tfjs, threads: number): () => void {
@@ -38,6 +38,8 @@ export function prepareThreads(tf: Tfjs, threads: number): () => void {
   tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", true);
   return () => {
     for (const each of restore) each();
+    // Without threads it can start another time.
+    if (tf.engine().registry.wasm === undefined) tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
   };
 }
 

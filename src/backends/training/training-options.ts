@@ -1,12 +1,26 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../../errors.js";
 import { type NdArray, sizeOf } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
+import { checkOptions, type OptionNames } from "../../options/check-options.js";
 import type { GradientClipping, OptimizerConfig, StepOptions, TrainingOptions } from "../trainable-backend.js";
 
 const losses = ["categorical_crossentropy", "binary_crossentropy", "mean_squared_error"];
 
+const names: OptionNames<TrainingOptions> = {
+  loss: true,
+  labelSmoothing: true,
+  optimizer: true,
+  clipping: true,
+  l1: true,
+  l2: true,
+  layers: true,
+  seed: true,
+  signal: true,
+};
+
 /** Checks the options that do not depend on the network. @throws InvalidArgumentError naming the first that is wrong */
 export function checkTrainingOptions(options: TrainingOptions): void {
+  checkOptions("loadForTraining", options, names);
   const { loss, labelSmoothing = 0, optimizer, clipping = {}, l1 = 0, l2, layers = new Map(), seed } = options;
   if (!losses.includes(loss)) refuse("loss", loss, losses.map((name) => `"${name}"`).join(", "));
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) refuse("labelSmoothing", labelSmoothing, "0 <= number < 1");
@@ -17,8 +31,19 @@ export function checkTrainingOptions(options: TrainingOptions): void {
       '0 with the loss "mean_squared_error", whose targets are no probabilities',
     );
   }
+  if (typeof optimizer !== "object" || optimizer === null) {
+    refuse(
+      "optimizer",
+      optimizer,
+      'its name and settings, such as { name: "sgd", learningRate: 0.01, momentum: 0, nesterov: false }',
+    );
+  }
   checkOptimizer(optimizer);
+  if (typeof clipping !== "object" || clipping === null) {
+    refuse("clipping", clipping, "one way of clipping, such as { clipnorm: 1 }");
+  }
   checkClipping(clipping);
+  if (typeof layers?.get !== "function") refuse("layers", layers, "a Map from names of layers to their settings");
   checkAtLeast0("l1", l1);
   checkAtLeast0("l2", l2);
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) refuse("seed", seed, "an integer in 0..4294967295");

@@ -33,6 +33,8 @@ export interface TrainingPlan {
 export interface TrainingRuntime {
   /** The backend's name. */
   readonly name: string;
+  /** Whether its gradients of resizing are right. */
+  readonly differentiatesResizing: boolean;
 }
 
 /** A weight that the optimizer changes. */
@@ -95,7 +97,7 @@ export function planTraining(runtime: TrainingRuntime, network: Network, options
   }
   const differentiated = layers.filter(({ name }) => moving.has(name));
   for (const layer of layers) {
-    const reason = refusesToTrain(layer, moving.has(layer.name));
+    const reason = refusesToTrain(layer, runtime, moving.has(layer.name));
     if (reason !== undefined) refuse(`layer "${layer.name}" (${layer.className}) ${reason}`);
   }
   return {

@@ -3,13 +3,14 @@ import { type NdArray, sizeOf } from "../../../ndarray.js";
 import type { Network, NetworkWeights, Weight } from "../../../network/network.js";
 import { inferShapes } from "../../../network/shapes.js";
 import { validateNetwork } from "../../../network/validate.js";
+import { checkArray } from "../../../options/check-array.js";
 import { checkInputs, expectedInputs } from "../../check-inputs.js";
 import { createDropoutMasks } from "../../dropout-masks.js";
 import { normalNoise } from "../../normal-noise.js";
 import { createSerialQueue } from "../../serial-queue.js";
 import type { StepOptions, TrainableNetwork, TrainingOptions, TrainingState } from "../../trainable-backend.js";
 import { checkState } from "../../training/check-state.js";
-import { checkStepOptions, checkTargets, checkTrainingOptions } from "../../training/training-options.js";
+import { checkStepOptions, checkTargets } from "../../training/training-options.js";
 import { planTraining, type TrainingPlan } from "../../training/training-plan.js";
 import type { SessionSettings } from "../session-thread.node.js";
 import { noiseRow } from "./forward-graph.js";
@@ -22,8 +23,7 @@ export async function loadNetworkForTraining(
   options: TrainingOptions,
   settings: SessionSettings,
 ): Promise<TrainableNetwork> {
-  checkTrainingOptions(options);
-  const training = planTraining({ name: "onnx" }, withOwnArrays(network), options);
+  const training = planTraining({ name: "onnx", differentiatesResizing: true }, withOwnArrays(network), options);
   let session = await TrainingSession.start(training, options, settings);
   if (options.signal?.aborted) {
     await session.close();
@@ -85,6 +85,8 @@ export async function loadNetworkForTraining(
     },
     async step(xs, ys, stepOptions = {}) {
       refuseClosed();
+      checkArray("xs", xs, "a batch of inputs");
+      checkArray("ys", ys, "the targets of the batch");
       const rows = checkInputs(xs.dtype === "float32" ? floatInputs : inputs, [xs]);
       checkTargets(network, rows, outputShape, ys);
       checkStepOptions(network, rows, stepOptions);

@@ -37,18 +37,20 @@ export class TrainingSession {
   readonly #options: TrainingOptions;
   readonly #training: TrainingPlan;
   readonly #settings: SessionSettings;
-  readonly #thread = new TrainingThread();
+  readonly #thread: TrainingThread;
   #prepared = false;
 
   private constructor(training: TrainingPlan, options: TrainingOptions, settings: SessionSettings) {
     this.network = training.plan.network;
-    this.graph = trainingGraph(training, options);
     this.update = optimizerUpdate(options.optimizer);
     refuseTooLarge(training, 2 + this.update.slots.length);
+    this.graph = trainingGraph(training, options);
     this.#variables = variablesOf(this.graph, this.update.slots);
     this.#options = options;
     this.#training = training;
     this.#settings = settings;
+    // Last, as a thread that was started for a network that is refused would never end.
+    this.#thread = new TrainingThread();
   }
 
   /**

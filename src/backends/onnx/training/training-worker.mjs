@@ -176,9 +176,13 @@ async function serve({ id, request }) {
   try {
     if (Atomics.load(cells, stopping) === 1) return;
     if (request.type === "close") {
-      await training?.release();
-      await inference?.release();
-      port?.close();
+      try {
+        await training?.release();
+        await inference?.release();
+      } finally {
+        // The thread ends with its port: whoever closes it waits for that.
+        port?.close();
+      }
       return;
     }
     const arrays = await answer(request);

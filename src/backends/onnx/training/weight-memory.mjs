@@ -53,7 +53,7 @@ export function holdWeights({ module }, weights) {
 function holdGroup(module, group) {
   const pages = Math.ceil((lineBytes + group.reduce((sum, weight) => sum + bytesOf(weight), 0)) / pageBytes);
   // It never grows, which would take the arrays away.
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const memory = memoryOf(pages);
   const instance = new WebAssembly.Instance(module, { env: { memory } });
   const kernels = /** @type {OptimizerKernels} */ (/** @type {unknown} */ (instance.exports));
   let next = lineBytes;
@@ -87,6 +87,20 @@ function holdGroup(module, group) {
       l2,
     };
   });
+}
+
+/** @param {number} pages */
+function memoryOf(pages) {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch (cause) {
+    const mebibytes = Math.ceil((pages * pageBytes) / 2 ** 20);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `the system gives no ${mebibytes} MiB for weights, gradients and what the optimizer keeps (${reason}); each such memory also takes some GiB of addresses, which \`ulimit -v\` may forbid`,
+      { cause },
+    );
+  }
 }
 
 /** @param {ThreadWeight} weight */

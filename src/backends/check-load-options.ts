@@ -1,0 +1,9 @@
+import { checkOptions, type OptionNames } from "../options/check-options.js";
+import type { LoadOptions } from "./backend.js";
+
+const names: OptionNames<LoadOptions> = { outputs: true, signal: true };
+
+/** @throws InvalidArgumentError if the options of `load` are no object, or have one of another name */
+export function checkLoadOptions(options: LoadOptions): void {
+  checkOptions("load", options, names);
+}
