@@ -56,6 +56,11 @@ export async function whyUnavailable({ create }: BackendUnderTest): Promise<stri
   }
 }
 
+/** For the names of tests that are skipped where a backend does not start. */
+export function skippedWithout(name: string, reason: string): string {
+  return ` (skipped where ${name} does not start: ${reason})`;
+}
+
 /** Number of worker threads that this process runs. */
 function threads(): number {
   const report = process.report?.getReport() as unknown as { readonly workers: readonly unknown[] };
