@@ -98,7 +98,8 @@ export async function takeLock(path: string, target: string, takeOver = false): 
 async function checkHeld(path: string, target: string, text: string): Promise<void> {
   let held: string | undefined;
   try {
-    held = await readFile(path, "utf8");
+    // At once: in Node's threads it would wait in turn with the rows that are being written, again before each batch.
+    held = readFileSync(path, "utf8");
   } catch (cause) {
     if (!hasCode(cause, "ENOENT") || !existsSync(dirname(path))) throw fileAccessError("write", target, cause);
   }
