@@ -1,7 +1,8 @@
 import type { Int8Calibration } from "../backends/quantizing-backend.js";
 import { InvalidArgumentError } from "../errors.js";
+import { checkImageSource } from "../images/check-image-source.js";
 import type { ImageSource } from "../images/image-source.js";
-import { checkOneOf, describeValue } from "../options/check-option.js";
+import { checkOneOf, checkText, describeValue } from "../options/check-option.js";
 import { isCalibration } from "./kept-calibration.js";
 
 /** In which numbers the network computes. */
@@ -26,7 +27,7 @@ export interface PrecisionOptions {
   readonly calibrationImages?: number | undefined;
   /**
    * File in which the calibration is kept, so that later runs compute the same. One that is there is used, whatever
-   * pictures are given; delete it to have another.
+   * pictures are given; delete it to have another. Not together with a calibration made before.
    *
    * @default beside the cached weights of a backbone, named after network and checksum; none for networks of one's own
    */
@@ -64,6 +65,15 @@ export function checkPrecision(options: PrecisionOptions): void {
     throw new InvalidArgumentError(
       `\`calibration\` is ${describeValue(calibration)}: expected pictures, such as imageFolder("animals/"), or the \`calibration\` of another extractor.`,
     );
+  }
+  if (calibration !== undefined && isSource(calibration)) checkImageSource("calibration", calibration);
+  if (calibrationPath !== undefined) {
+    checkText("calibrationPath", calibrationPath, 'the path of a file, such as "vgg16.int8.json"');
+    if (calibration !== undefined && !isSource(calibration)) {
+      throw new InvalidArgumentError(
+        "`calibration` was made before, and `calibrationPath` says where one is kept: only one of them can be used. Leave out the other.",
+      );
+    }
   }
 }
 

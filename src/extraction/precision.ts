@@ -124,7 +124,7 @@ export class PrecisionNetwork {
       return this.#loaded.network;
     });
     this.#last = turn.catch(() => undefined);
-    return turn;
+    return unlessAborted(turn, signal);
   }
 
   /** Frees the network. Safe to call twice. */
@@ -133,6 +133,17 @@ export class PrecisionNetwork {
     await this.#last;
     await this.#loaded?.network.dispose();
   }
+}
+
+/** What a job waits for may be another one's calibration, which goes on where this job is stopped. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 async function calibrateOn(

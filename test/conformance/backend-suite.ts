@@ -40,18 +40,21 @@ export function describeBackend(subject: BackendUnderTest): void {
       const size = golden.imageSize.join("x");
       const title = `${golden.backbone}${golden.alpha === undefined ? "" : ` ${golden.alpha}`} at ${size}, ${golden.includeTop ? "with" : "without"} top`;
       const skipped = subject.slowBackbones?.test(golden.backbone) ?? false;
-      test.skipIf(skipped)(skipped ? `${title} (skipped: it takes this backend minutes)` : title, async () => {
-        const topology = goldenBackbone(golden).topology(golden);
-        const network = { ...topology, weights: randomWeights(topology, golden.seed) };
-        const outputs = golden.layers.map(({ name }) => name);
-        await using loaded = await load(subject.create(), network, { outputs });
-        const results = await loaded.run([goldenInput(golden.input)]);
-        const wrong = golden.layers.flatMap((layer, i) => {
-          const difference = goldenDifference(layer, results[i] as NdArray<"float32">);
-          return difference <= (golden.tolerance ?? tolerance) ? [] : [`${layer.name}: ${difference}`];
-        });
-        expect(wrong).toEqual([]);
-      });
+      test.skipIf(skipped)(
+        skipped ? `${title} (skipped: slow on this backend, whose layers are tested one by one)` : title,
+        async () => {
+          const topology = goldenBackbone(golden).topology(golden);
+          const network = { ...topology, weights: randomWeights(topology, golden.seed) };
+          const outputs = golden.layers.map(({ name }) => name);
+          await using loaded = await load(subject.create(), network, { outputs });
+          const results = await loaded.run([goldenInput(golden.input)]);
+          const wrong = golden.layers.flatMap((layer, i) => {
+            const difference = goldenDifference(layer, results[i] as NdArray<"float32">);
+            return difference <= (golden.tolerance ?? tolerance) ? [] : [`${layer.name}: ${difference}`];
+          });
+          expect(wrong).toEqual([]);
+        },
+      );
     }
   });
 

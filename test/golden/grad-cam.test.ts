@@ -11,7 +11,7 @@ import { featureNetwork } from "../../src/network/feature-network.js";
 import type { Layer } from "../../src/network/layer.js";
 import type { Network } from "../../src/network/network.js";
 import { createRandom } from "../../src/random.js";
-import { allBackends, whyUnavailable } from "../support/backends.js";
+import { allBackends, skippedWithout, whyUnavailable } from "../support/backends.js";
 import { tfjsNodeHint } from "../support/tfjs-node-build.js";
 import { vggMiniPixels } from "../support/vgg-mini-golden.js";
 
@@ -72,7 +72,7 @@ const backends = await Promise.all(
 );
 
 describe.each(backends)("on $name", ({ create, name, reason }) => {
-  const skip = reason === undefined ? "" : ` (skipped: ${name === "tfjs-node" ? `needs${tfjsNodeHint}` : reason})`;
+  const skip = reason === undefined ? "" : name === "tfjs-node" ? tfjsNodeHint : skippedWithout(name, reason);
   const backend = create() as GradientBackend;
   const resizes = name === "onnx";
 

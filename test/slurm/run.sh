@@ -4,7 +4,8 @@
 # with what one process makes.
 #
 # Needs root and the Debian packages slurm-wlm and munge. The daemons run in the foreground on the loopback interface,
-# with a configuration and a key of their own in a temporary folder, and end with the script.
+# with a configuration and a key of their own in a temporary folder, and end with the script. Where they may not run, as in
+# many containers, it ends with status 77.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -74,10 +75,18 @@ slurmctld -D -f "$SLURM_CONF" >"$work/slurmctld.log" 2>&1 &
 pids+=($!)
 slurmd -D -f "$SLURM_CONF" -N "$host" >"$work/slurmd.log" 2>&1 &
 pids+=($!)
-for _ in $(seq 100); do
-  sinfo --noheader --format=%T 2>/dev/null | grep -q idle && break
+limit=$((SECONDS + 60))
+while [ "$SECONDS" -lt "$limit" ]; do
+  # Where the controller does not answer, sinfo itself waits for long.
+  timeout 5 sinfo --noheader --format=%T 2>/dev/null | grep -q idle && up=yes && break
+  # One that has ended will not come up any more.
+  for pid in "${pids[@]}"; do kill -0 "$pid" 2>/dev/null || break 2; done
   sleep 0.2
 done
+if [ -z "${up:-}" ]; then
+  echo "Slurm's daemons do not come up here." >&2
+  exit 77
+fi
 sinfo
 
 run="node $root/node_modules/tsx/dist/cli.mjs --tsconfig $root/examples/tsconfig.run.json $root/examples/shards.ts"

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chmod, chown, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -453,6 +453,52 @@ describe("files that are in the way", () => {
       await writer.flush();
     };
     await expect(block()).rejects.toMatchObject({ name: "FileAccessError", message: expect.stringMatching(takenOver) });
+  });
+
+  test("a run that took files over and was killed while it copied them is gone on with as copies too, and leaves none behind", async () => {
+    const writer = await HDF5DatasetWriter.create(target, { ...options, bufferSize: 2 });
+    await writer.add(rows(0, 2), [0, 0]);
+    await writer[Symbol.asyncDispose]();
+    const paths = [`${target}.partial`, `${target}.partial.journal`];
+    const old = await Promise.all(paths.map((each) => open(each)));
+    await writeFile(`${target}.partial.lock`, theirs);
+    // Killed: what it leaves is its lock and half a copy.
+    const taken = await HDF5DatasetWriter.create(target, { ...options, resume: true, takeOver: true });
+    const held = JSON.parse(await readFile(`${target}.partial.lock`, "utf8"));
+    await taken[Symbol.asyncDispose]();
+    for (const handle of old) await handle.close();
+    const before = await Promise.all(paths.map((each) => open(each)));
+    for (const each of paths) await writeFile(`${each}.copy`, "half");
+    await writeFile(`${target}.partial.lock`, JSON.stringify({ ...held, pid: 4194304 + 5 }));
+    const resumed = await HDF5DatasetWriter.create(target, { ...options, resume: true });
+    for (const [i, each] of paths.entries()) {
+      expect((await stat(each)).ino).not.toBe((await before[i]?.stat())?.ino);
+    }
+    for (const handle of before) await handle.close();
+    expect(resumed.rowsWritten).toBe(2);
+    await resumed.close({ allowFewer: true });
+    expect(await readdir(folder)).toEqual(["data.hdf5"]);
+  });
+
+  test("a take-over that fails leaves files and lock as they were", async () => {
+    const writer = await HDF5DatasetWriter.create(target, { ...options, bufferSize: 2 });
+    await writer.add(rows(0, 2), [0, 0]);
+    await writer[Symbol.asyncDispose]();
+    await writeFile(`${target}.partial.lock`, theirs);
+    const paths = ["", ".journal", ".lock"].map((end) => `${target}.partial${end}`);
+    const before = await Promise.all(paths.map((each) => readFile(each)));
+    // What cannot be written over, as on a full disk.
+    await mkdir(`${target}.partial.replacement`);
+    await expect(HDF5DatasetWriter.create(target, { ...options, resume: true, takeOver: true })).rejects.toMatchObject({
+      name: "FileAccessError",
+    });
+    await rm(`${target}.partial.replacement`, { recursive: true });
+    expect(await Promise.all(paths.map((each) => readFile(each)))).toEqual(before);
+    expect(await readdir(folder)).toHaveLength(3);
+    await (await HDF5DatasetWriter.create(target, { ...options, resume: true, takeOver: true })).close({
+      allowFewer: true,
+    });
+    expect(await readdir(folder)).toEqual(["data.hdf5"]);
   });
 
   test("the lock of a process of this machine that runs is not taken over with `takeOver` either", async () => {

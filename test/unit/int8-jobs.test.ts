@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -11,6 +11,7 @@ import {
   type HDF5DatasetWriterOptions,
   type ImageSelection,
   type ImageSource,
+  type Int8Calibration,
   imageList,
   mergeShards,
   type NdArray,
@@ -224,6 +225,75 @@ describe("a job in 8-bit integers without a calibration", () => {
     await expect(
       extractor.extractTo({ add, attributes: other, rowsWritten: 3, rowsSkipped: 0, storeAttributes }, images),
     ).rejects.toThrow(/holds rows in int8 \(calibration crc32 00000000\)/u);
+  });
+
+  test("that waits for the calibration of another one is stopped at once, and the other goes on", async () => {
+    await using extractor = await create();
+    let calibrated = false;
+    const first = extractor.stream(images).next();
+    const stop = new AbortController();
+    const second = extractor.stream(images, { signal: stop.signal }).next();
+    const stopped = expect(second.finally(() => (calibrated = extractor.calibration !== undefined))).rejects.toThrow(
+      "stopped",
+    );
+    stop.abort(new Error("stopped"));
+    await stopped;
+    expect(calibrated).toBe(false);
+    expect((await first).value?.names).toHaveLength(32);
+  });
+
+  test("is calibrated to what another one has kept meanwhile, also where both begin together", async () => {
+    await using one = await create();
+    await using other = await create();
+    const half = imageList(pictures.slice(0, 30));
+    await Promise.all([one.stream(images).next(), other.stream(half).next()]);
+    expect(other.calibration).toEqual(one.calibration);
+    expect(await readdir(folder)).toEqual(["vgg-mini.int8.json"]);
+  });
+
+  test("leaves out pictures that cannot be decoded, and calibrates with the others", async () => {
+    await using extractor = await create();
+    const damaged = pictures.map((picture, i) => (i % 3 === 0 ? new Uint8Array([1, 2, 3]) : picture));
+    await using writer = await openWriter(extractor, images);
+    const { rows } = await extractor.extractTo(writer, imageList(damaged), { onError: "skip" });
+    expect(rows).toBe(40);
+    // Of the 40 that are looked at every other one is damaged.
+    expect(extractor.calibration).toMatchObject({ images: 10, quality: { images: 10 } });
+  });
+
+  test("with a calibration that is cut off, empty or of other weights does not begin", async () => {
+    const file = path.join(folder, "vgg-mini.int8.json");
+    await using extractor = await create();
+    await extractor.stream(images).next();
+    const text = await readFile(file, "utf8");
+    const refused = (message: RegExp) => ({ name: "InvalidArgumentError", message: expect.stringMatching(message) });
+    for (const damaged of [text.slice(0, text.length / 2), ""]) {
+      await writeFile(file, damaged);
+      await expect(create()).rejects.toMatchObject(refused(/is not a calibration\. Delete it/u));
+    }
+    await writeFile(file, text.replace(/"checksum": "[^"]*"/u, '"checksum": "00000000"'));
+    await expect(create()).rejects.toMatchObject(refused(/Calibrate it again/u));
+  });
+
+  test("takes a calibration made before or the place of one, not both, and a place that has a name", async () => {
+    const options = { backbone: "vgg-mini", precision: "int8" } as const;
+    const calibration: Int8Calibration = {
+      formatVersion: 1,
+      network: "vgg-mini",
+      checksum: "00000000",
+      method: "minmax",
+      ranges: {},
+      inFloat: [],
+      images: 1,
+      quality: { meanCosine: 1, minimumCosine: 1, relativeError: 0, images: 1 },
+    };
+    const calibrationPath = path.join(folder, "other.json");
+    await expect(FeatureExtractor.create({ ...options, calibration, calibrationPath })).rejects.toThrow(
+      /only one of them/u,
+    );
+    await expect(FeatureExtractor.create({ ...options, calibrationPath: "" })).rejects.toThrow(
+      /`calibrationPath` is ""/u,
+    );
   });
 
   test("closed while it calibrates rejects, and frees everything", async () => {

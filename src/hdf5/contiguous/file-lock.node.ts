@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { link, readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
+import { link, readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -19,6 +19,8 @@ interface Owner {
   readonly boot?: string | undefined;
   /** Tells two writers of one process apart. */
   readonly token?: string | undefined;
+  /** Whether it was taken over: until its owner ends well, the one before may still be writing. */
+  readonly takenOver?: boolean | undefined;
 }
 
 /** A lock that this writer has taken. */
@@ -33,6 +35,8 @@ export interface FileLock {
   check(): Promise<void>;
   /** Removes the lock file unless it has been taken over: it is another writer's then, and keeps others out. */
   giveBack(): Promise<void>;
+  /** The same, but one that was taken over becomes again what it was: nothing has come of it. */
+  undo(): Promise<void>;
 }
 
 /**
@@ -45,14 +49,20 @@ export interface FileLock {
 export async function takeLock(path: string, target: string, takeOver = false): Promise<FileLock> {
   const { pid } = process;
   const owner: Owner = { pid, host: hostname(), started: lookUp(pid)?.started, boot: bootOf(), token: randomUUID() };
-  const text = JSON.stringify(owner);
-  let takenOver = false;
+  let text = JSON.stringify(owner);
+  /** What the lock was that may be of a living writer. */
+  let earlier: string | undefined;
   let missing: unknown;
   for (let attempt = 0; attempt < 500; attempt++) {
     try {
       await placeLock(path, text);
       await sweepAsides(path);
-      return { takenOver, check: () => checkHeld(path, target, text), giveBack: () => giveBack(path, text) };
+      return {
+        takenOver: earlier !== undefined,
+        check: () => checkHeld(path, target, text),
+        giveBack: () => giveBack(path, text),
+        undo: () => giveBack(path, text, earlier),
+      };
     } catch (cause) {
       // ENOENT: another writer has just taken the lock and swept what was prepared here, or the folder is missing.
       const swept = hasCode(cause, "ENOENT") && existsSync(dirname(path));
@@ -70,8 +80,12 @@ export async function takeLock(path: string, target: string, takeOver = false): 
         { path: target, reason: "locked" },
       );
     }
-    const elsewhere = foreign || (holder?.boot !== undefined && holder.boot !== owner.boot);
-    if ((await removeLock(path, held)) && elsewhere) takenOver = true;
+    // Who took it over itself may have ended before its copies were made.
+    const elsewhere = foreign || holder?.takenOver || (holder?.boot !== undefined && holder.boot !== owner.boot);
+    if ((await removeLock(path, held)) && elsewhere) {
+      earlier = held;
+      text = JSON.stringify({ ...owner, takenOver: true } satisfies Owner);
+    }
   }
   // A folder that is there and takes no files, such as those of the system itself.
   if (missing !== undefined) throw fileAccessError("write", target, missing);
@@ -84,7 +98,8 @@ export async function takeLock(path: string, target: string, takeOver = false): 
 async function checkHeld(path: string, target: string, text: string): Promise<void> {
   let held: string | undefined;
   try {
-    held = await readFile(path, "utf8");
+    // At once: in Node's threads it would wait in turn with the rows that are being written, again before each batch.
+    held = readFileSync(path, "utf8");
   } catch (cause) {
     if (!hasCode(cause, "ENOENT") || !existsSync(dirname(path))) throw fileAccessError("write", target, cause);
   }
@@ -99,9 +114,24 @@ async function checkHeld(path: string, target: string, text: string): Promise<vo
   );
 }
 
-async function giveBack(path: string, text: string): Promise<void> {
+async function giveBack(path: string, text: string, earlier?: string): Promise<void> {
   const held = await readFile(path, "utf8").catch(() => undefined);
-  if (held === text) await unlink(path).catch(() => undefined);
+  if (held !== text) return;
+  // On a full disk there may be no room for it. Its owner then finds its lock gone, which stops it as well.
+  const isBack = earlier !== undefined && (await putBack(path, earlier));
+  if (!isBack) await unlink(path).catch(() => undefined);
+}
+
+async function putBack(path: string, earlier: string): Promise<boolean> {
+  const aside = asideOf(path);
+  try {
+    await writeFile(aside, earlier, { flag: "wx" });
+    await rename(aside, path);
+    return true;
+  } catch {
+    await unlink(aside).catch(() => undefined);
+    return false;
+  }
 }
 
 /** Makes the lock appear with its content, so that nobody can find it empty and take it for a dead one. */

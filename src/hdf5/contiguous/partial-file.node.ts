@@ -240,7 +240,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
     for (const handle of handles) await handle.close();
     // What was only begun here holds no row.
     if (fresh && opened) for (const made of [partialPath, journalPath]) await unlink(made).catch(() => undefined);
-    await lock.giveBack();
+    await lock.undo();
     throw error;
   }
 }

@@ -22,7 +22,9 @@ export async function takeOverRun(
         if (codeOf(cause) !== "ENOENT") throw cause;
       }),
     );
-  await remove(replacementPath);
+  const copyOf = (path: string) => `${path}.copy`;
+  // The copies are of a run that ended while it made them.
+  for (const path of [replacementPath, copyOf(journalPath), copyOf(partialPath)]) await remove(path);
   if (begun === undefined) {
     // In this order a crash leaves no data file without a journal.
     for (const path of [partialPath, journalPath]) await remove(path);
@@ -33,16 +35,11 @@ export async function takeOverRun(
     [journalPath, begun.end],
     ...(begun.bytes === undefined ? [] : [[partialPath, Math.min(begun.bytes, dataBytes)] as const]),
   ] as const;
-  const copies: string[] = [];
   try {
-    for (const [path, bytes] of sizes) {
-      const copy = `${path}.copy`;
-      copies.push(copy);
-      await attempt(target, () => copyBeginning(path, copy, bytes));
-    }
-    for (const [i, [path]] of sizes.entries()) await attempt(target, () => rename(copies[i] as string, path));
+    for (const [path, bytes] of sizes) await attempt(target, () => copyBeginning(path, copyOf(path), bytes));
+    for (const [path] of sizes) await attempt(target, () => rename(copyOf(path), path));
   } catch (error) {
-    for (const copy of copies) await unlink(copy).catch(() => undefined);
+    for (const [path] of sizes) await unlink(copyOf(path)).catch(() => undefined);
     throw error;
   }
 }
