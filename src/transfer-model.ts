@@ -290,6 +290,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
     pictures: readonly ImageInput[] | ImageSource,
     options: ModelGradCamOptions = {},
   ): Promise<PicturesGradCam> {
+    checkOptions("gradCam", options, modelOptionNames.gradCam);
     this.#resources.checkOpen("gradCam");
     const source = sourceOf(pictures);
     // One that cannot differentiate is refused by name.

@@ -41,6 +41,9 @@ export function confidenceInterval(
   options: ConfidenceIntervalOptions = {},
 ): ConfidenceInterval {
   checkPredictions(predictions);
+  if (typeof figure !== "function") {
+    throw new InvalidArgumentError(`\`figure\` is ${describeValue(figure)}: expected a function of predictions.`);
+  }
   const rows = predictions.trueClasses.length;
   return bootstrap(rows, (drawn) => figure(drawn === undefined ? predictions : takeRows(predictions, drawn)), options);
 }
@@ -57,9 +60,6 @@ export function bootstrap(
   options: ConfidenceIntervalOptions = {},
 ): ConfidenceInterval {
   checkOptions("confidenceInterval", options, { level: true, resamples: true, seed: true });
-  if (typeof figure !== "function") {
-    throw new InvalidArgumentError(`\`figure\` is ${describeValue(figure)}: expected a function of predictions.`);
-  }
   const { level = 0.95, resamples = 1000, seed = 0 } = options;
   if (!(level > 0 && level < 1)) {
     throw new InvalidArgumentError(`\`level\` is ${level}: expected a part between 0 and 1, such as 0.95.`);
