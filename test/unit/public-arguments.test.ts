@@ -463,6 +463,30 @@ describe("a public function refuses an option that it does not have, and names t
   );
 });
 
+describe("a class that a function of its own makes refuses `new`, and names that function", () => {
+  const classes: readonly (readonly [string, unknown, string])[] = [
+    ["FeatureExtractor", api.FeatureExtractor, "create"],
+    ["HDF5DatasetWriter", api.HDF5DatasetWriter, "create"],
+    ["HDF5DatasetGenerator", api.HDF5DatasetGenerator, "open"],
+    ["TransferHead", api.TransferHead, "create"],
+    ["TransferModel", api.TransferModel, "create"],
+    ["LogisticRegression", api.LogisticRegression, "fit"],
+    ["KNeighborsClassifier", api.KNeighborsClassifier, "fit"],
+    ["NearestCentroid", api.NearestCentroid, "fit"],
+  ];
+  test.each(classes)("%s", (name, untyped, instead) => {
+    const Class = untyped as new (...given: readonly unknown[]) => unknown;
+    for (const given of [[], [{ backbone: "vgg16" }], [path, { batchSize: 2 }]]) {
+      expect(() => new Class(...given)).toThrow(
+        expect.objectContaining({
+          name: "InvalidArgumentError",
+          message: expect.stringContaining(`await ${name}.${instead}(`),
+        }),
+      );
+    }
+  });
+});
+
 /** Names of what a class has at run time that may take arguments. */
 function methodsOf(of: object): readonly string[] {
   return Object.entries(Object.getOwnPropertyDescriptors(of))
