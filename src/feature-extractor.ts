@@ -32,6 +32,7 @@ import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import type { FeatureNetwork } from "./network/feature-network.js";
 import { checkBoolean, checkList } from "./options/check-option.js";
 import { checkOptions, type OptionNames } from "./options/check-options.js";
+import { refuseNew } from "./options/refuse-new.js";
 
 /** How a run over many pictures behaves. */
 export interface StreamOptions extends AbortOptions {
@@ -125,6 +126,7 @@ export class FeatureExtractor implements AsyncDisposable {
     pictures: PictureOptions,
     attributes: Readonly<Record<string, string>>,
   ) {
+    if (attributes === undefined) refuseNew("FeatureExtractor", "await FeatureExtractor.create({ backbone: ... })");
     this.#network = network;
     this.#features = features;
     this.#pictures = pictures;

@@ -23,6 +23,7 @@ import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import { checkArray } from "./options/check-array.js";
 import { describeValue } from "./options/check-option.js";
 import { checkOptions } from "./options/check-options.js";
+import { refuseNew } from "./options/refuse-new.js";
 
 export type { Compression } from "./hdf5/compression.js";
 export type { ColumnValues } from "./hdf5/row-column.js";
@@ -73,6 +74,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   #tail: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, settings: WriterSettings, layout: DatasetLayout, file: PartialFile) {
+    if (file === undefined) refuseNew("HDF5DatasetWriter", "await HDF5DatasetWriter.create(path, { rowShape: ... })");
     const { rows, rowShape, dtype, dataKey, rowBytes, durability } = settings;
     this.path = path;
     this.rowShape = rowShape;

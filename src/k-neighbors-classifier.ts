@@ -5,6 +5,7 @@ import type { NdArray, Shape } from "./ndarray.js";
 import { type NeighborsSettings, openNeighbors, writeNeighbors } from "./neighbors-file.js";
 import { checkBoolean, checkOneOf, describeValue } from "./options/check-option.js";
 import { checkOptions } from "./options/check-options.js";
+import { refuseNew } from "./options/refuse-new.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
@@ -74,6 +75,7 @@ export class KNeighborsClassifier implements AsyncDisposable {
     settings: NeighborsSettings,
     release: () => Promise<void>,
   ) {
+    if (release === undefined) refuseNew("KNeighborsClassifier", "await KNeighborsClassifier.fit(data)");
     this.#passes = passes;
     this.#rows = rows;
     this.#target = target;

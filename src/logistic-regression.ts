@@ -7,6 +7,7 @@ import { encodeKerasModel } from "./keras/write-model.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import type { Network } from "./network/network.js";
 import { checkOptions } from "./options/check-options.js";
+import { refuseNew } from "./options/refuse-new.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { type Evaluation, evaluatePredictor } from "./training/evaluate.js";
 import { checkFeatures } from "./training/float32-rows.js";
@@ -81,6 +82,7 @@ export class LogisticRegression {
   readonly metadata: HeadMetadata;
 
   private constructor(parts: LogisticParts) {
+    if (parts?.target === undefined) refuseNew("LogisticRegression", "await LogisticRegression.fit(data)");
     const units = parts.intercepts.length;
     this.#parts = parts;
     this.inputShape = parts.target.inputShape;

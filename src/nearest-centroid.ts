@@ -7,6 +7,7 @@ import { defaultWritableEngine } from "./hdf5/writable-engine.js";
 import type { NdArray, Shape } from "./ndarray.js";
 import { checkBoolean } from "./options/check-option.js";
 import { checkOptions } from "./options/check-options.js";
+import { refuseNew } from "./options/refuse-new.js";
 import { type CentroidParts, decodeCentroids, encodeCentroids } from "./training/centroids-file.js";
 import { checkedBatches } from "./training/checked-batches.js";
 import { classMeans } from "./training/class-means.js";
@@ -77,6 +78,7 @@ export class NearestCentroid {
   readonly centroids: NdArray<"float64">;
 
   private constructor(parts: CentroidParts) {
+    if (parts?.target === undefined) refuseNew("NearestCentroid", "await NearestCentroid.fit(data)");
     const { target, normalize, means, deviations } = parts;
     this.#parts = parts;
     this.#prepare = normalize ? unitRows : (_, xs) => xs;

@@ -11,6 +11,7 @@ import type { NdArray, Shape } from "./ndarray.js";
 import { checkNetwork } from "./network/check-network.js";
 import type { Network } from "./network/network.js";
 import { checkOptions } from "./options/check-options.js";
+import { refuseNew } from "./options/refuse-new.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import { encodeHead } from "./training/encode-head.js";
 import { type EvaluateOptions, evaluateHead, type TaskEvaluations } from "./training/evaluate-head.js";
@@ -66,6 +67,8 @@ export class TransferHead<T extends Task = "classification"> implements AsyncDis
   readonly metadata: HeadMetadata;
 
   private constructor(parts: HeadParts, backend: TrainableBackend, loaded: TrainableNetwork) {
+    if (loaded === undefined)
+      refuseNew("TransferHead", "await TransferHead.create({ inputShape: ..., classLabels: ... })");
     this.#parts = parts;
     this.#backend = backend;
     this.#loaded = loaded;

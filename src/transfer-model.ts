@@ -35,6 +35,7 @@ import type { NdArray } from "./ndarray.js";
 import type { Network } from "./network/network.js";
 import { describeValue } from "./options/check-option.js";
 import { checkOptions } from "./options/check-options.js";
+import { refuseNew } from "./options/refuse-new.js";
 import { type ClassifyOptions, type ClassProbability, classifyRows } from "./training/classify-rows.js";
 import type { TaskEvaluations } from "./training/evaluate-head.js";
 import type { HeadMetadata, SaveHeadOptions } from "./training/head-options.js";
@@ -73,6 +74,8 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
   readonly task: T;
 
   private constructor(parts: ModelParts, backend: TrainableBackend) {
+    if (parts?.training === undefined)
+      refuseNew("TransferModel", "await TransferModel.create({ backbone: ..., classLabels: ... })");
     this.#parts = parts;
     this.#resources = new ModelResources(backend);
     this.task = parts.task as T;
@@ -290,6 +293,7 @@ export class TransferModel<T extends Task = "classification"> implements AsyncDi
     pictures: readonly ImageInput[] | ImageSource,
     options: ModelGradCamOptions = {},
   ): Promise<PicturesGradCam> {
+    checkOptions("gradCam", options, modelOptionNames.gradCam);
     this.#resources.checkOpen("gradCam");
     const source = sourceOf(pictures);
     // One that cannot differentiate is refused by name.

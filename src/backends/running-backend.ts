@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../options/check-option.js";
 import type { SkippedBackend } from "./auto.js";
 import type { Backend } from "./backend.js";
 
@@ -14,4 +16,13 @@ export interface RunningBackend {
 /** Describes a backend that has started. */
 export function describeBackend(backend: Backend & { readonly skipped?: readonly SkippedBackend[] }): RunningBackend {
   return { name: backend.name, description: backend.description, skipped: [...(backend.skipped ?? [])] };
+}
+
+/** @throws InvalidArgumentError if a value is no description of a backend */
+export function checkRunningBackend(value: unknown): asserts value is RunningBackend {
+  const { name, description } = (value ?? {}) as Partial<RunningBackend>;
+  if (typeof name === "string" && typeof description === "string") return;
+  throw new InvalidArgumentError(
+    `\`backend\` is ${describeValue(value)}: expected what computed, such as \`extractor.backend\` or \`model.backend\`.`,
+  );
 }

@@ -133,7 +133,7 @@ function ownNetwork(network: Network, options: Omit<FeatureExtractorOptions, "la
   const given = forBackbones.filter((option) => options[option] !== undefined);
   if (given.length > 0) {
     throw new InvalidArgumentError(
-      `\`${given.join("`, `")}\` is for backbones by name; the network given as \`backbone\` has its weights already.`,
+      `\`${given.join("`, `")}\` ${given.length > 1 ? "are options" : "is an option"} for backbones by name: leave ${given.length > 1 ? "them" : "it"} out, as the network given as \`backbone\` has its weights already.`,
     );
   }
   const { preprocess } = options;

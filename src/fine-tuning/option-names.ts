@@ -2,6 +2,7 @@ import { weightsOptionNames } from "../backbones/load-weights.js";
 import { pictureOptionNames } from "../extraction/picture-options.js";
 import type { OptionNames } from "../options/check-options.js";
 import { fitOptionNames, learningOptionNames, rateFinderOptionNames } from "../training/option-names.js";
+import type { ModelGradCamOptions } from "./model-grad-cam.js";
 import type {
   EvaluatePicturesOptions,
   LoadModelOptions,
@@ -66,6 +67,13 @@ export const modelOptionNames = {
   } satisfies OptionNames<EvaluatePicturesOptions>,
   predict: { batchSize: true, signal: true } satisfies OptionNames<PredictOptions>,
   classify: { batchSize: true, signal: true, top: true },
+  gradCam: {
+    batchSize: true,
+    signal: true,
+    layer: true,
+    classIndex: true,
+    backend: true,
+  } satisfies OptionNames<ModelGradCamOptions>,
   encode: { engine: true, format: true },
   save: { engine: true, overwrite: true },
 } as const;

@@ -2,6 +2,7 @@ import { InvalidArgumentError, InvalidDatasetError } from "../errors.js";
 import type { Shape } from "../ndarray.js";
 import { checkBoolean, describeValue } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
+import { refuseNew } from "../options/refuse-new.js";
 import { foldRows } from "../training/folds.js";
 import { divideRows } from "../training/split.js";
 import {
@@ -51,6 +52,7 @@ export class DatasetView<D extends BatchDType = "float32"> {
   readonly #passes: DatasetPasses<D>;
 
   constructor(source: OpenDataset, indices: Uint32Array, dtype: D, options: ResolvedBatchOptions) {
+    if (options === undefined) refuseNew("HDF5DatasetGenerator", "await HDF5DatasetGenerator.open(path)");
     this.source = source;
     this.indices = indices;
     this.dtype = dtype;

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import { describeValue } from "./check-option.js";
-import { closestNames } from "./closest-names.js";
+import { closestNames, relatedNames } from "./closest-names.js";
 
 /** Every option of `T`, by name: one that is added to `T` and not here does not compile. */
 export type OptionNames<T> = { readonly [K in keyof T]-?: true };
@@ -15,7 +15,7 @@ export type OptionNames<T> = { readonly [K in keyof T]-?: true };
 export function checkOptions<T extends object>(receiver: string, options: T, names: OptionNames<T>): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new InvalidArgumentError(
-      `The \`options\` of \`${receiver}\` are ${describeValue(options)}: expected an object of options by name.`,
+      `The \`options\` of \`${receiver}\` are ${describeValue(options)}: expected an object, such as { ${Object.keys(names)[0]}: ... }.`,
     );
   }
   // One that is undefined counts as left out, as those do that are known.
@@ -23,7 +23,8 @@ export function checkOptions<T extends object>(receiver: string, options: T, nam
   const [unknown] = given.find(([name]) => !Object.hasOwn(names, name)) ?? [];
   if (unknown === undefined) return;
   const known = Object.keys(names);
-  const close = closestNames(unknown, known);
+  const misspelt = closestNames(unknown, known);
+  const close = misspelt.length > 0 ? misspelt : relatedNames(unknown, known);
   const advice =
     close.length > 0
       ? `Did you mean ${close.map((name) => `\`${name}\``).join(" or ")}?`

@@ -9,6 +9,15 @@ export function closestNames(wanted: string, names: readonly string[]): readonly
     .map(({ name }) => name);
 }
 
+/** Up to three names that are a part of `wanted`, or have it as a part, such as `validation` of `validation_data`. */
+export function relatedNames(wanted: string, names: readonly string[]): readonly string[] {
+  const plain = (name: string): string => name.replaceAll("_", "").toLowerCase();
+  const asked = plain(wanted);
+  // Shorter words are in others by chance.
+  const isPart = (part: string, whole: string): boolean => part.length >= 4 && whole.includes(part);
+  return names.filter((name) => isPart(plain(name), asked) || isPart(asked, plain(name))).slice(0, 3);
+}
+
 /** Least number of letters to insert, delete or replace to make one word of the other (Levenshtein's distance). */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);

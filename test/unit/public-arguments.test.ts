@@ -258,6 +258,19 @@ const subjects: readonly Subject[] = [
   subject("KNeighborsClassifier.load", api.KNeighborsClassifier.load, value("source", model), optional()),
   subject("NearestCentroid.load", api.NearestCentroid.load, value("source", model), optional()),
   subject("NearestCentroid.fit", api.NearestCentroid.fit, value("data", data), optional()),
+  subject(
+    "KNeighborsClassifier.save",
+    neighbors.save.bind(neighbors),
+    value("path", join(folder, "knn.hdf5")),
+    optional(),
+  ),
+  subject("NearestCentroid.encode", centroids.encode.bind(centroids), optional()),
+  subject(
+    "NearestCentroid.save",
+    centroids.save.bind(centroids),
+    value("path", join(folder, "means.hdf5")),
+    optional(),
+  ),
   ...Object.entries({ logistic, neighbors, centroids }).flatMap(([name, classifier]) => [
     subject(`${name}.predict`, classifier.predict.bind(classifier), value("predict", xs), optional()),
     subject(
@@ -306,6 +319,13 @@ const subjects: readonly Subject[] = [
   subject("TransferModel.evaluate", tuned.evaluate.bind(tuned), value("pictures", pictures), optional()),
   subject("TransferModel.predict", tuned.predict.bind(tuned), value("pictures", pictures), optional()),
   subject("TransferModel.classify", tuned.classify.bind(tuned), value("pictures", pictures), optional()),
+  subject(
+    "TransferModel.findLearningRate",
+    tuned.findLearningRate.bind(tuned),
+    value("train", pictures),
+    optional({ steps: 3 }),
+  ),
+  subject("TransferModel.gradCam", tuned.gradCam.bind(tuned), value("pictures", pictures), optional()),
   subject("TransferModel.encode", tuned.encode.bind(tuned), optional()),
   subject("TransferModel.save", tuned.save.bind(tuned), value("path", join(folder, "tuned.h5")), optional()),
 
@@ -333,6 +353,11 @@ const subjects: readonly Subject[] = [
     api.svgToPNG,
     value("svg", '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'),
     optional(),
+  ),
+  subject(
+    "describeMachine",
+    api.describeMachine,
+    value("backend", { name: "onnx", description: "CPU", skipped: [] }, undefined),
   ),
   subject("reportHTML", api.reportHTML, value("report", {})),
   subject("thumbnail", api.thumbnail, value("input", pixels), optional()),
@@ -436,6 +461,30 @@ describe("a public function refuses an option that it does not have, and names t
       expect(api.isCnnTransferError(error, "InvalidArgumentError")).toBe(true);
     },
   );
+});
+
+describe("a class that a function of its own makes refuses `new`, and names that function", () => {
+  const classes: readonly (readonly [string, unknown, string])[] = [
+    ["FeatureExtractor", api.FeatureExtractor, "create"],
+    ["HDF5DatasetWriter", api.HDF5DatasetWriter, "create"],
+    ["HDF5DatasetGenerator", api.HDF5DatasetGenerator, "open"],
+    ["TransferHead", api.TransferHead, "create"],
+    ["TransferModel", api.TransferModel, "create"],
+    ["LogisticRegression", api.LogisticRegression, "fit"],
+    ["KNeighborsClassifier", api.KNeighborsClassifier, "fit"],
+    ["NearestCentroid", api.NearestCentroid, "fit"],
+  ];
+  test.each(classes)("%s", (name, untyped, instead) => {
+    const Class = untyped as new (...given: readonly unknown[]) => unknown;
+    for (const given of [[], [{ backbone: "vgg16" }], [path, { batchSize: 2 }]]) {
+      expect(() => new Class(...given)).toThrow(
+        expect.objectContaining({
+          name: "InvalidArgumentError",
+          message: expect.stringContaining(`await ${name}.${instead}(`),
+        }),
+      );
+    }
+  });
 });
 
 /** Names of what a class has at run time that may take arguments. */
