@@ -2,7 +2,7 @@
 
 /**
  * Multiplies packed matrices, whose numbers come in the order of their use: 4 rows of the left one, and 8 columns of the
- * right one, together. Sizes are in bytes but for these: `rows`, a multiple of 4, `columns`, of 8, and `depth`, each above 0.
+ * right one, together. `rows` is a multiple of 4, `columns` of 8, and both and `depth` are above 0.
  *
  * @param stride bytes between two rows of the product
  * @param adds whether to add to what the product holds

@@ -1,7 +1,10 @@
 // AssemblyScript: packs lines of a matrix (rows of a left one, columns of a right one), so many side by side, as panels
 // that are read from end to end. Lines are a multiple of the width; they and the depth are above 0.
 
-/** Packs lines whose numbers of the same depth lie side by side. `stride` and `panel` are bytes between two depths, and of a panel. */
+/**
+ * Packs lines whose numbers of the same depth lie side by side. `stride` is the bytes between two depths, `panel` those of a
+ * panel.
+ */
 export function packAlong4(from: usize, to: usize, lines: i32, depth: i32, stride: usize, panel: usize): void {
   packAlong(4, from, to, lines, depth, stride, panel);
 }
@@ -11,7 +14,10 @@ export function packAlong8(from: usize, to: usize, lines: i32, depth: i32, strid
   packAlong(8, from, to, lines, depth, stride, panel);
 }
 
-/** Packs lines whose own numbers lie side by side; the depth is a multiple of 4. `stride` and `panel` are bytes between two lines, and of a panel. */
+/**
+ * Packs lines whose own numbers lie side by side; the depth is a multiple of 4. `stride` is the bytes between two lines,
+ * `panel` those of a panel.
+ */
 export function packAcross4(from: usize, to: usize, lines: i32, depth: i32, stride: usize, panel: usize): void {
   packAcross(4, from, to, lines, depth, stride, panel);
 }
