@@ -39,8 +39,8 @@ export const allBackends: readonly BackendUnderTest[] = [
     create: () => tfjsWebgpu({ allowFallbackAdapter: true }),
     held: tensors,
     ownThread: false,
-    // On the software adapter that stands in for a GPU. Left are small networks of each manner, and ResNet50.
-    slowBackbones: /^(?!mobilenet|squeezenet|efficientnetb0$|resnet50$)/,
+    // On the software adapter that stands in for a GPU. Left are small networks of each manner.
+    slowBackbones: /^(?!mobilenet|squeezenet|efficientnetb0$)/,
   },
   { name: "tfjs-cpu", create: () => tfjsCpu(), held: tensors, ownThread: false, slowBackbones: /^(?!mobilenet)/ },
 ];
