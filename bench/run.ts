@@ -38,7 +38,7 @@ const benches: Readonly<Record<string, (peak: PeakMeter) => Promise<void>>> = {
   hdf5: () => hdf5(quick ? { gigabytes: 0.1, rounds: 1 } : { gigabytes, rounds }),
   logistic: (peak) => logistic({ quick, peak }),
   "keras-files": () => kerasFiles({ quick }),
-  search: () => search({ rounds: quick ? 1 : rounds, quick }),
+  search: (peak) => search({ rounds: quick ? 1 : rounds, quick, peak }),
   training: (peak) => training({ rounds: quick ? 3 : rounds, batches, quick, peak }),
 };
 const unknown = asked.filter((name) => !Object.hasOwn(benches, name));

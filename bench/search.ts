@@ -1,15 +1,10 @@
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { createRandom, HDF5DatasetGenerator, HDF5DatasetWriter, type NdArray, nearestRows } from "cnn-transfer";
-import { median, printTable, type Row } from "./report.js";
+import type { PeakMeter } from "./peak.js";
+import { runPython } from "./python.js";
+import { compare, inTurns, printTable, timed } from "./report.js";
+import { inTemporaryFolder } from "./temporary-folder.js";
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-const python = path.resolve(here, "../.venv/bin/python");
 const width = 512;
 const top = 10;
 const metrics = ["cosine", "euclidean"] as const;
@@ -20,61 +15,71 @@ interface Peer {
   readonly rows: readonly number[];
 }
 
-/** Search for the rows of a feature file most like one row, and like each of many, here and by h5py and numpy in one process. */
-export async function search({ rounds, quick }: { readonly rounds: number; readonly quick: boolean }): Promise<void> {
+interface SearchBenchOptions {
+  readonly rounds: number;
+  readonly quick: boolean;
+  readonly peak: PeakMeter;
+}
+
+/** One search: how rows are compared, and with how many questions. */
+interface SearchJob {
+  readonly file: string;
+  readonly rows: number;
+  readonly metric: (typeof metrics)[number];
+  readonly count: number;
+}
+
+/** Search for the rows of a feature file most like one row, and like each of many, here and by h5py and numpy. */
+export async function search({ rounds, quick, peak }: SearchBenchOptions): Promise<void> {
   const rows = quick ? 10_000 : 100_000;
-  const folder = await mkdtemp(path.join(os.tmpdir(), "cnn-transfer-bench-"));
-  const file = path.join(folder, "features.hdf5");
-  try {
+  await inTemporaryFolder(async (folder) => {
+    const file = path.join(folder, "features.hdf5");
     await writeFeatures(file, rows);
     await using data = await HDF5DatasetGenerator.open(file, { batchSize: 2048 });
-    const lines: Row[] = [];
     for (const metric of metrics) {
-      for (const count of [1, 32]) lines.push(...(await oneSearch(file, data, { rows, metric, count, rounds })));
+      for (const count of [1, 32]) await oneSearch(data, { file, rows, metric, count }, rounds, peak);
     }
-    printTable(`Nearest ${top} of ${rows} x ${width} features, from the file`, lines);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function oneSearch(
-  file: string,
-  data: HDF5DatasetGenerator,
-  job: {
-    readonly rows: number;
-    readonly metric: (typeof metrics)[number];
-    readonly count: number;
-    readonly rounds: number;
-  },
-): Promise<readonly Row[]> {
-  const { rows, metric, count, rounds } = job;
-  const queries = questions(count);
-  const seconds: number[] = [];
-  let found: readonly number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const start = performance.now();
-    const near = await nearestRows(data, queries, { top, metric });
-    seconds.push((performance.now() - start) / 1000);
-    found = near[0]?.map(({ index }) => index) ?? [];
-  }
-  const what = `${metric}, ${count === 1 ? "1 question" : `${count} questions`}`;
-  const line = (whose: string, own: number, more = {}): Row => ({
-    what: `${what}: ${whose}`,
-    figure: `${Math.round(rows / own / 1000)} thousand rows/s`,
-    ...more,
   });
-  const ours = median(seconds);
-  if (!existsSync(python)) return [line("nearestRows", ours)];
-  const peer = await askPeer(file, [metric, count, top, rounds]);
-  if (peer.rows.join() !== found.join()) throw new Error(`the two found other rows: ${peer.rows} and ${found}`);
-  const theirs = median(peer.seconds);
-  return [line("nearestRows", ours, { ratio: (theirs / ours).toFixed(2) }), line("h5py and numpy", theirs)];
 }
 
-async function askPeer(file: string, job: readonly (string | number)[]): Promise<Peer> {
-  const { stdout } = await promisify(execFile)(python, [path.join(here, "search_peer.py"), file, ...job.map(String)]);
-  return JSON.parse(stdout);
+async function oneSearch(data: HDF5DatasetGenerator, job: SearchJob, rounds: number, peak: PeakMeter): Promise<void> {
+  const { rows, metric, count } = job;
+  const queries = questions(count);
+  const speed = (seconds: number) => rows / 1000 / seconds;
+  let found: readonly number[] = [];
+  const ours = async () => {
+    const milliseconds = await timed(async () => {
+      found = (await nearestRows(data, queries, { top, metric }))[0]?.map(({ index }) => index) ?? [];
+    });
+    return speed(milliseconds / 1000);
+  };
+  // Before the peer is compared with it.
+  await ours();
+  const gigabytes = (4 * rows * width) / 1e9;
+  const [limit = [], own = [], peer = []] = await inTurns(rounds, [
+    async () => speed(gigabytes / (await peak.gigabytesPerSecond())),
+    ours,
+    async () => speed(await askPeer(job, found)),
+  ]);
+  printTable(
+    `Nearest ${top} of ${rows} x ${width} features from the file, ${metric}, ${count === 1 ? "1 question" : `${count} questions`}, medians of ${rounds} rounds`,
+    compare(
+      [
+        { what: "limit: the rows once, at the speed of copying memory", role: "limit", figures: limit },
+        { what: "nearestRows", role: "ours", figures: own },
+        { what: "h5py and numpy", role: "peer", figures: peer.filter(Number.isFinite) },
+      ],
+      { name: "thousand rows/s", faster: "more" },
+    ),
+  );
+}
+
+/** Seconds of the same search in Python, when it is done for the second time; NaN where Python's environment is missing. */
+async function askPeer({ file, metric, count }: SearchJob, found: readonly number[]): Promise<number> {
+  const answer = await runPython<Peer>("search_peer.py", file, metric, String(count), String(top), "2");
+  if (answer === undefined) return Number.NaN;
+  if (answer.rows.join() !== found.join()) throw new Error(`the two found other rows: ${answer.rows} and ${found}`);
+  return answer.seconds.at(-1) ?? Number.NaN;
 }
 
 /** `RandomState(2).random_sample`, as the peer asks too. */
