@@ -10,15 +10,8 @@ import {
   resolveExtractionModel,
 } from "./extraction/extraction-model.js";
 import { type ExtractionProgress, progressReporter } from "./extraction/extraction-progress.js";
-import {
-  checkRoom,
-  countDone,
-  type FeatureSinks,
-  type LayerSink,
-  sinksOfLayers,
-  storePrecision,
-  withoutFirst,
-} from "./extraction/feature-sink.js";
+import { type FeatureSinks, withoutFirst } from "./extraction/feature-sink.js";
+import { LayerSinks } from "./extraction/layer-sinks.js";
 import { describePreparation, type PictureOptions, resolvePictureOptions } from "./extraction/picture-options.js";
 import { PrecisionNetwork } from "./extraction/precision.js";
 import { checkPrecision } from "./extraction/precision-options.js";
@@ -297,13 +290,8 @@ export class FeatureExtractor implements AsyncDisposable {
     checkOptions("extractTo", options, { ...streamOptionNames, resume: true });
     checkImageSource("source", source);
     checkBoolean("resume", options.resume ?? false);
-    const sinks: (LayerSink & { readonly done: number })[] = [];
-    for (const each of sinksOfLayers(writer, this.featureShapes)) {
-      const done = options.resume ? await countDone(each, source) : 0;
-      checkRoom(each, source, done);
-      sinks.push({ ...each, done });
-    }
-    const first = Math.min(...sinks.map(({ done }) => done));
+    const sinks = await LayerSinks.open(writer, this.featureShapes, source, options.resume ?? false);
+    const { first } = sinks;
     if (first > 0 && !this.#network.isReady) {
       throw new InvalidArgumentError(
         "Cannot resume: the calibration of the first rows is not where `calibrationPath` says, and another one would give other numbers. " +
@@ -312,28 +300,12 @@ export class FeatureExtractor implements AsyncDisposable {
     }
     await this.#network.ready(source, options.signal);
     const { precision } = this.attributes;
-    if (precision !== undefined) for (const each of sinks) await storePrecision(each, precision);
+    if (precision !== undefined) await sinks.storePrecision(precision);
     const start = performance.now();
     const skipped: SkippedImage[] = [];
     let rows = 0;
-    let position = first;
     for await (const batch of this.#stream(source, options, first)) {
-      const end = position + batch.names.length + batch.skipped.length;
-      for (const { layer, sink, done } of sinks) {
-        // After a crash one of several writers may be a batch ahead of the others.
-        if (done >= end) continue;
-        if (done > position) {
-          throw new InvalidArgumentError(
-            `Cannot resume: the writer of layer "${layer}" ends after ${done} pictures, inside of a batch. ` +
-              "Pass the `batchSize` of the first run.",
-          );
-        }
-        await sink.add(batch.byLayer.get(layer) as NdArray<"float32">, batch.labels, {
-          names: batch.names,
-          skipped: batch.skipped.length,
-        });
-      }
-      position = end;
+      await sinks.add(batch);
       rows += batch.names.length;
       for (const image of batch.skipped) skipped.push(image);
     }
