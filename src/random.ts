@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from "./errors.js";
-import { describeValue } from "./options/check-option.js";
 
 const stateSize = 624;
 const shift = 397;
@@ -79,12 +78,12 @@ export function createRandom(seed: number | readonly number[]): Random {
   function integerBelow(limit: number): number {
     // Below a limit that is no number there is no integer, however long one draws.
     if (Number.isInteger(limit)) return draw(limit);
-    throw new InvalidArgumentError(`\`limit\` is ${describeValue(limit)}: expected an integer.`);
+    throw new InvalidArgumentError(`\`limit\` is ${String(limit)}: expected an integer.`);
   }
 
   function shuffle<T>(items: { [index: number]: T; readonly length: number }): void {
     if (!Number.isInteger(items?.length)) {
-      throw new InvalidArgumentError(`\`items\` is ${describeValue(items)}: expected a list, whose order is changed.`);
+      throw new InvalidArgumentError(`\`items\` is ${String(items)}: expected a list, whose order is changed.`);
     }
     for (let i = items.length - 1; i > 0; i--) {
       const j = draw(i + 1);

@@ -163,7 +163,8 @@ async function calibrateOn(
         `Of the pictures that are to calibrate "${network.name}" ${pictures.images} can be decoded: expected at least ${leastCalibrationImages}, better 100. Pass more as \`calibration\`, or run it with \`precision: "float32"\`.`,
       );
     }
-    const made = await backend.calibrate(network, { ...pictures, outputs, signal, onProgress });
+    const { rangeBatches, judgingBatches } = pictures;
+    const made = await backend.calibrate(network, { rangeBatches, judgingBatches, outputs, signal, onProgress });
     calibration = path === undefined ? made : await keepCalibration(path, made);
   }
   return { network: await backend.loadQuantized(network, calibration, { outputs, signal }), calibration };
