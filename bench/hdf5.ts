@@ -2,6 +2,7 @@ import { rm, statfs } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { HDF5DatasetGenerator, HDF5DatasetWriter } from "cnn-transfer";
+import { sampleNoise } from "./noise.js";
 import { readBatches, readRows, writeInPieces, writePlainly } from "./plain-files.js";
 import { runPython } from "./python.js";
 import { compare, type Lane, median, printTable, type Row } from "./report.js";
@@ -89,6 +90,7 @@ async function writing(job: Job, folder: string, file: string): Promise<void> {
     },
   ];
   for (let round = 0; round < rounds; round++) {
+    sampleNoise();
     // Not always the same first, which finds the system's memory as the others have left it.
     for (let turn = 0; turn < turns.length; turn++) {
       await turns[(round + turn) % turns.length]?.();
@@ -146,6 +148,7 @@ async function reading(job: Job, file: string): Promise<void> {
   }
   await pass(inOrder, rows);
   for (let round = 0; round < rounds; round++) {
+    sampleNoise();
     sequential.limit.push(rows / (await readBatches(file, rowBytes * batchSize, rows / batchSize)));
     sequential.ours.push(rows / (await pass(inOrder, rows)));
     shuffled.limit.push(rows / (await readRows(file, rowBytes, order, batchSize)));
