@@ -17,6 +17,7 @@ import { drawAnimals } from "../examples/draw-animals.js";
 import { createStepMeter, limitOf, processorSeconds, type StepSeconds } from "./extraction-limit.js";
 import { fastDecoding } from "./fast-decoding.js";
 import { integerNetworks, type MeasuredNetwork, measuredNetworks } from "./networks.js";
+import { sampleNoise } from "./noise.js";
 import { runPython } from "./python.js";
 import { compare, type Lane, median, printTable, rowOf } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
@@ -108,6 +109,7 @@ async function extractionOf(
   const meter = await createStepMeter(measured, some, batchSize, calibration);
   const measuredRounds: Round[] = [];
   for (let round = 0; round < rounds; round++) {
+    sampleNoise();
     const steps = await meter.measure();
     const job = await wholeJob(measured, images, file, calibration);
     const keras = int8

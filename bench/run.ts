@@ -51,7 +51,6 @@ const files = filesOf(output);
 for (const [name, bench] of Object.entries(benches)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   const noise = watchNoise();
-  noise.sample();
   console.log(`\n# ${name}`);
   const peak = await createPeakMeter();
   try {
@@ -59,8 +58,7 @@ for (const [name, bench] of Object.entries(benches)) {
   } finally {
     await peak.close();
   }
-  noise.sample();
-  const result = await resultOf(takeTables(), noise.result(), peak.best());
+  const result = await resultOf(takeTables(), noise(), peak.best());
   console.log(`\n${describePeak(result.peak)} ${result.noise.verdict}`);
   // At once, so that a bench which fails later takes nothing with it.
   if (files) await writeResult(files, names(), name, result);
