@@ -1,5 +1,6 @@
 import { InvalidDatasetError, isCnnTransferError } from "../errors.js";
 import { sizeOf } from "../ndarray.js";
+import { checkText } from "../options/check-option.js";
 import { sortByCodePoint } from "./code-point-order.js";
 import type { HDF5Entry, HDF5File } from "./engine.js";
 import { attributeNames, readAttribute } from "./h5wasm-attribute.js";
@@ -122,6 +123,7 @@ export function createH5wasmFile(
 
     async attribute(path, attribute) {
       handle.checkOpen("`attribute`");
+      checkText("name", attribute, "the name of an attribute");
       const target = normalizePath(path);
       return readAttribute(handle, target, attribute, () =>
         attemptOwn((reader) => reader.attribute(target, attribute)),

@@ -49,6 +49,7 @@ export function createResizer(options: ResizeOptions): Resizer {
   const resizeInto = createResizeInto(options);
   const [height, width] = options.size;
   return (image) => {
+    checkArray("image", image, "a picture [height, width, 3]");
     if (isOfSize(image, height, width)) return image;
     const target = new Uint8Array(height * width * 3);
     resizeInto(image, target);
@@ -100,7 +101,6 @@ export function createResizeInto(options: ResizeOptions): ResizeInto {
  * @throws ShapeMismatchError if the image is not `[height, width, 3]`
  */
 export function resizeImage(image: NdArray<"uint8">, options: ResizeOptions): NdArray<"uint8"> {
-  checkArray("image", image, "a picture [height, width, 3]");
   return createResizer(options)(image);
 }
 
