@@ -2,7 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { ImageInput } from "./image-source.js";
 import { type PictureSettings, prepareHere } from "./picture-preparation.js";
 import type { PictureAnswer, PictureRequest } from "./picture-thread.node.js";
-import { readImageFileSync } from "./read-image-file.node.js";
+import { readRegularFileSync } from "./regular-file.node.js";
 
 /** Prepares pictures for the thread that started this one, until it says that it was the last. */
 export function servePictures(): void {
@@ -12,7 +12,7 @@ export function servePictures(): void {
 
   async function prepare(image: ImageInput, target: Uint8Array): Promise<boolean> {
     try {
-      const given = typeof image === "string" ? readImageFileSync(image) : image;
+      const given = typeof image === "string" ? readRegularFileSync(image) : image;
       await preparation.prepare({ image: given, name: "", target });
       return true;
     } catch {
