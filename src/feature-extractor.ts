@@ -240,7 +240,7 @@ export class FeatureExtractor implements AsyncDisposable {
    *
    * @throws UnsupportedError if too much is lost in that precision; no row is written then
    * @throws ShapeMismatchError if a writer's rows have another shape than the features, or are fewer than the pictures
-   * @throws InvalidArgumentError if a writer has other classes than the source, or `resume` meets other pictures than those that the writer has rows of
+   * @throws InvalidArgumentError if a writer has other classes than the source, holds or announces rows of another precision, or `resume` meets other pictures than those that the writer has rows of
    */
   async extractTo(
     writer: FeatureSinks,
@@ -259,8 +259,7 @@ export class FeatureExtractor implements AsyncDisposable {
       );
     }
     await this.#network.ready(source, options.signal);
-    const { precision } = this.attributes;
-    if (precision !== undefined) await sinks.storePrecision(precision);
+    await sinks.storePrecision(this.attributes.precision);
     const start = performance.now();
     const skipped: SkippedImage[] = [];
     let rows = 0;

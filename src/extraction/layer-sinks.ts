@@ -46,7 +46,7 @@ export class LayerSinks {
   }
 
   /** Has them store in what precision their rows are. @throws InvalidArgumentError if one of them says another */
-  async storePrecision(precision: string): Promise<void> {
+  async storePrecision(precision: string | undefined): Promise<void> {
     for (const each of this.#sinks) await storePrecision(each, precision);
   }
 
