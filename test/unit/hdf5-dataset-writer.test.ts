@@ -371,6 +371,18 @@ describe("files that are in the way", () => {
     expect((await readFile(target)).subarray(1, 4).toString()).toBe("HDF");
   });
 
+  test("a folder is refused before the first row, not after the last, and nothing is put beside it", async () => {
+    for (const place of [folder, `${folder}/`]) {
+      for (const overwrite of [false, true]) {
+        await expect(HDF5DatasetWriter.create(place, { ...options, overwrite })).rejects.toMatchObject({
+          name: "FileAccessError",
+          message: expect.stringMatching(/it is a folder, not a file/),
+        });
+      }
+    }
+    expect(existsSync(`${folder}.partial`)).toBe(false);
+  });
+
   test("two writers of one file: the second is refused", async () => {
     await using first = await HDF5DatasetWriter.create(target, options);
     for (const how of [{}, { overwrite: true }, { resume: true }]) {

@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, statfs, unlink, writeFile } from "node:fs/promises";
+import { type FileHandle, open, rename, stat, statfs, unlink, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { FileAccessError, isCnnTransferError } from "../../errors.js";
 import { fileAccessError } from "../file-access.node.js";
@@ -15,7 +15,7 @@ import { createWriteWhole } from "./write-whole.node.js";
 /**
  * Opens a file for writing under a lock of its own.
  *
- * @throws FileAccessError if it exists, is locked, or the disk has too little space
+ * @throws FileAccessError if it exists, is a folder, is locked, or the disk has too little space
  * @throws InvalidArgumentError if it is to be resumed and was begun with another description
  */
 export async function openPartialFile(target: string, options: PartialFileOptions): Promise<PartialFile> {
@@ -25,6 +25,7 @@ export async function openPartialFile(target: string, options: PartialFileOption
   const replacementPath = `${path}.partial.replacement`;
   const markPath = `${path}.partial.completing`;
   const files: RunFiles = { path, partialPath, journalPath, replacementPath, markPath };
+  await checkNoFolder(path, target);
   const lock = await takeLock(`${path}.partial.lock`, target, options.takeOver);
   const writeWhole = createWriteWhole(target);
   const handles: FileHandle[] = [];
@@ -243,6 +244,12 @@ export async function openPartialFile(target: string, options: PartialFileOption
     await lock.undo();
     throw error;
   }
+}
+
+/** A folder cannot be replaced by the complete file, which would show only when all rows are there. */
+async function checkNoFolder(path: string, target: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory()) throw fileAccessError("write", target, Object.assign(new Error(), { code: "EISDIR" }));
 }
 
 async function checkSpace(target: string, path: string, bytes: number): Promise<void> {

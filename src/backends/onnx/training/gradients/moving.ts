@@ -15,6 +15,14 @@ export const movingGradients: Readonly<Record<string, GradientRule>> = {
       return writer.node("Transpose", [gradient], { perm: { ints: back } });
     },
   ],
+  Gather: (node, gradient, { writer, known }) => [
+    () => {
+      // It puts channels in another order only.
+      const order = constantIntegers(known, inputOf(node, 1));
+      const back = writer.integers(order.map((_, at) => order.indexOf(at)));
+      return writer.node("Gather", [gradient, back], { axis: { int: attributeNumber(node, "axis") } });
+    },
+  ],
   Pad: (node, gradient, { writer, known, size, shape }) => [
     () => {
       const x = inputOf(node, 0);
