@@ -100,7 +100,7 @@ describe("a trained convolution on onnx", () => {
     expect(operators(networkOf(image, [convolution("first", "image", config)]))).toContain("Conv");
   });
 
-  test("of images of unknown size is refused as before, as its gradients need to know it", () => {
+  test("of images of unknown size is refused, as its gradients need to know it", () => {
     const network = networkOf([null, null, 8], [convolution("first", "image")]);
     expect(() => operators(network)).toThrow(/layer "first".*gradient of Conv needs pictures of a known size/);
   });
