@@ -85,12 +85,16 @@ describe("training on onnx", () => {
     );
     expect(errors.length).toBeGreaterThanOrEqual(8);
     expect(Math.max(...errors.slice(0, 4))).toBeLessThan(1e-5);
-    // The running values are of gradients, which have fewer digits.
-    expect(Math.max(...errors)).toBeLessThan(2e-4);
+    // The running values are of gradients, which have fewer digits, and fewer still where four rows are learnt by heart.
+    expect(Math.max(...errors)).toBeLessThan(sizes === large ? 2e-3 : 2e-4);
   });
 
   test.each<[string, readonly number[], Layer<"Flatten"> | Layer<"Dropout">]>([
-    ["flattened input", [29, 31, 10], { className: "Flatten", name: "first", inputs: ["features"], config: {} }],
+    [
+      "input that is flattened",
+      [29, 31, 10],
+      { className: "Flatten", name: "first", inputs: ["features"], config: {} },
+    ],
     [
       "input with dropout",
       [8990],
@@ -118,6 +122,21 @@ describe("training on onnx", () => {
     const errors = relativeErrors(await train(tfjsWasm()), await train(onnx()));
     expect(errors).toHaveLength(4);
     expect(Math.max(...errors)).toBeLessThan(1e-5);
+  });
+
+  test("a gradient in blocks makes the step that a whole one does", async () => {
+    const { network, xs, ys } = headNetwork(large);
+    const train = async (clipping: GradientClipping) => {
+      const head = await onnx().loadForTraining(network, { ...headTraining, optimizer: adam, clipping, l2: 0.001 });
+      const { loss } = await head.step(xs, ys);
+      const { weights } = await head.readState();
+      await head.dispose();
+      return { loss, weights };
+    };
+    // Clipping by a norm, here one that no gradient reaches, takes the whole gradient.
+    const [blocks, whole] = [await train({}), await train({ globalClipnorm: 1e9 })];
+    expect(blocks.loss).toBeCloseTo(whole.loss, 6);
+    expect(Math.max(...relativeErrors(whole.weights, blocks.weights))).toBeLessThan(1e-7);
   });
 
   test("steps that are asked for at once, each with a batch of its own, give what they give one after the other", async () => {

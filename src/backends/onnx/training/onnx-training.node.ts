@@ -140,18 +140,17 @@ function feed(name: string, data: Float32Array | Uint8Array, dims: readonly numb
 
 /** What a batch brings along, copied. */
 function batchFeeds(
-  session: TrainingSession,
+  { graph: { inputs } }: TrainingSession,
   xs: NdArray,
   ys: NdArray<"float32">,
   { sampleWeights }: StepOptions,
 ): readonly ThreadFeed[] {
-  const { inputs } = session.graph;
   const [rows = 1, ...row] = ys.shape;
   // The mean of the losses is taken over all axes but the last.
   const count = sizeOf([rows, ...row.slice(0, -1)]);
   const shares = Float32Array.from({ length: rows }, (_, at) => (sampleWeights?.data[at] ?? 1) / count);
   return [
-    feed(inputs.xs, session.copy(xs.data as Float32Array | Uint8Array), xs.shape),
+    feed(inputs.xs, new Float32Array(xs.data as Float32Array | Uint8Array), xs.shape),
     feed(inputs.ys, ys.data.slice(), ys.shape),
     feed(inputs.shares, shares, [rows, ...row.map(() => 1)]),
   ];

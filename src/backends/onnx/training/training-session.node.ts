@@ -40,8 +40,6 @@ export class TrainingSession {
   readonly #settings: SessionSettings;
   readonly #thread: TrainingThread;
   #prepared = false;
-  /** Memory of a batch that a step was taken on. */
-  #spare: Float32Array | undefined;
 
   private constructor(training: TrainingPlan, options: TrainingOptions, settings: SessionSettings) {
     this.network = training.plan.network;
@@ -123,24 +121,14 @@ export class TrainingSession {
     );
   }
 
-  /** A batch's values as float32, in the memory of an earlier batch where that fits: fresh memory takes longer than copying. */
-  copy(values: Float32Array | Uint8Array): Float32Array {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    if (spare?.length !== values.length) return new Float32Array(values);
-    spare.set(values);
-    return spare;
-  }
-
-  /** Takes a step, of which the batch is the first. The values go to the thread and are gone afterwards. */
+  /** Takes a step. The values go to the thread and are gone afterwards. */
   async step(feeds: readonly ThreadFeed[], { learningRate, step }: UpdateSettings): Promise<StepResult> {
     const what = `ONNX Runtime failed in a step of training the network "${this.network.name}"`;
     const numbers = this.graph.weights.map(({ trained: { learningRateFactor } }) =>
       this.update.numbers({ learningRate: Math.fround(learningRate * learningRateFactor), step }),
     );
     const request = { type: "step", feeds, numbers } as const;
-    const [loss, outputs, batch] = await this.#thread.request(what, request, buffersOf(feeds));
-    this.#spare = batch?.data;
+    const [loss, outputs] = await this.#thread.request(what, request, buffersOf(feeds));
     return { loss: loss?.data[0] as number, outputs: arrayOf(outputs) };
   }
 

@@ -149,9 +149,7 @@ async function step(request) {
   for (const { values: now, next } of statistics) now.set(next);
   torn = false;
   const [loss, ...others] = results.map((name) => arrayOf(/** @type {Tensor} */ (values[name])));
-  // The batch goes back, so that the next one need not be copied to fresh memory.
-  const batch = request.feeds.slice(0, 1).map(arrayOf);
-  return [{ data: Float32Array.of(/** @type {number} */ (loss?.data[0]) + penalties), shape: [] }, ...others, ...batch];
+  return [{ data: Float32Array.of(/** @type {number} */ (loss?.data[0]) + penalties), shape: [] }, ...others];
 }
 
 /**
@@ -196,7 +194,7 @@ function write({ values }) {
   return [];
 }
 
-/** @param {{ data: Values, dims: readonly number[] }} tensor */
+/** @param {Tensor} tensor */
 function arrayOf({ data, dims }) {
   return { data: /** @type {Float32Array} */ (data), shape: dims };
 }
