@@ -53,6 +53,7 @@ export default defineConfig(async (flags) => {
         // They run in threads of their own and are found beside the code that starts them, so that they are files and not parts.
         await copyFile("src/backends/onnx/session-worker.mjs", "dist/node/session-worker.mjs");
         await copyFile("src/backends/onnx/training/training-worker.mjs", "dist/node/training-worker.mjs");
+        await copyFile("src/backends/onnx/training/block-steps.mjs", "dist/node/block-steps.mjs");
         await copyFile("src/backends/onnx/training/weight-memory.mjs", "dist/node/weight-memory.mjs");
       },
     },

@@ -25,6 +25,7 @@ describe("the packed package", () => {
       expect.arrayContaining([
         "dist/node/index.js",
         "dist/node/index.d.ts",
+        "dist/node/block-steps.mjs",
         "dist/node/picture-worker.mjs",
         "dist/node/session-worker.mjs",
         "dist/node/training-worker.mjs",

@@ -1,4 +1,5 @@
 import { UnsupportedError } from "../../../errors.js";
+import { sizeOf } from "../../../ndarray.js";
 import { inferShapes } from "../../../network/shapes.js";
 import type { TrainingOptions } from "../../trainable-backend.js";
 import type { TrainedWeight, TrainingPlan } from "../../training/training-plan.js";
@@ -6,6 +7,7 @@ import type { GraphNode, GraphValue, Initializer, OnnxGraph } from "../graph.js"
 import { GraphBuilder } from "../graph-builder.js";
 import { differentiate } from "./differentiate.js";
 import { addForward, type NoiseInput, noiseRow } from "./forward-graph.js";
+import { type GradientBlocks, gradientBlocks } from "./gradient-blocks.js";
 import { GraphWriter } from "./graph-writer.js";
 import { addLoss } from "./loss-nodes.js";
 import { initializerShape } from "./tensor-shapes.js";
@@ -13,8 +15,8 @@ import { initializerShape } from "./tensor-shapes.js";
 /** A weight that the optimizer changes. */
 export interface TrainedTensor {
   readonly trained: TrainedWeight;
-  /** The graph's output. */
-  readonly gradient: string;
+  /** The graph's output, or the product that the gradient is, of which the graph has the factors. */
+  readonly gradient: string | GradientBlocks;
   /** How the weight lies in the graph. Its name is that of the graph's input. */
   readonly layout: Initializer;
 }
@@ -72,10 +74,26 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
     [ofLoss.loss, loss],
     [ofLoss.outputs, outputs],
   ]);
+  const row = network.layers.find(({ name }) => name === training.input.name) as TrainingPlan["input"];
+  // Clipping by norm needs all of a gradient before the first of its values is used.
+  const { clipnorm, globalClipnorm } = options.clipping ?? {};
+  const inBlocks = clipnorm === undefined && globalClipnorm === undefined;
+  const input = { tensor: xs, size: sizeOf(row.config.shape.map((size) => size ?? 0)) };
+  const tensors = held.map(({ name }) => found.get(name));
+  const products = new Set<string>();
+  const factors = new Set<string>();
   const weights = training.trained.map((trained, at): TrainedTensor => {
     const layout = held[at] as Initializer;
-    const tensor = found.get(layout.name);
+    const tensor = tensors[at];
     if (tensor === undefined) throw refused(training, `no gradient comes to the layer "${trained.layer}"`);
+    const isOwn = tensors.filter((other) => other === tensor).length === 1;
+    const blocks =
+      inBlocks && isOwn ? gradientBlocks(builder.nodes, input, tensor, initializerShape(layout)) : undefined;
+    if (blocks !== undefined) {
+      products.add(tensor);
+      for (const factor of [blocks.x, blocks.slope]) if (factor !== xs) factors.add(factor);
+      return { trained, gradient: blocks, layout };
+    }
     const gradient = `${layout.name}/gradient`;
     // A tensor has one name, but may be the gradient of several weights.
     results.set(results.has(tensor) ? writer.node("Identity", [tensor]) : tensor, gradient);
@@ -87,11 +105,12 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
     return { layer, weight: name, next: `${layout.name}/next`, layout };
   });
 
-  const row = network.layers.find(({ name }) => name === training.input.name) as TrainingPlan["input"];
   const shapes = inferShapes(network);
   const graph: OnnxGraph = {
     name: network.name,
-    nodes: builder.nodes.map((node) => withNames(node, results)),
+    nodes: builder.nodes
+      .filter(({ outputs: [output] }) => !products.has(output as string))
+      .map((node) => withNames(node, results)),
     initializers: builder.initializers.filter(({ data }) => !layouts.has(data as Float32Array)),
     inputs: [
       float(xs, [null, ...row.config.shape]),
@@ -103,11 +122,29 @@ export function trainingGraph(training: TrainingPlan, options: TrainingOptions):
     outputs: [
       float(loss, []),
       float(outputs, [null, ...outputRow]),
-      ...weights.map(({ gradient, layout }) => float(gradient, initializerShape(layout))),
+      ...weights.flatMap(({ gradient, layout }) =>
+        typeof gradient === "string" ? [float(gradient, initializerShape(layout))] : [],
+      ),
+      ...[...factors].filter((factor) => !results.has(factor)).map((factor) => float(factor, undefined)),
       ...statistics.map(({ next, layout }) => float(next, initializerShape(layout))),
     ],
   };
-  return { graph, inputs: { xs, ys, shares }, outputs: { loss, outputs }, noise, weights, statistics };
+  return {
+    graph,
+    inputs: { xs, ys, shares },
+    outputs: { loss, outputs },
+    noise,
+    weights: weights.map((weight) => withFactorNames(weight, results)),
+    statistics,
+  };
+}
+
+/** Calls the factors of a product by the names of the graph's outputs. */
+function withFactorNames(weight: TrainedTensor, names: ReadonlyMap<string, string>): TrainedTensor {
+  const { gradient } = weight;
+  if (typeof gradient === "string") return weight;
+  const named = (tensor: string) => names.get(tensor) ?? tensor;
+  return { ...weight, gradient: { ...gradient, x: named(gradient.x), slope: named(gradient.slope) } };
 }
 
 /** Calls tensors by the names of the graph's outputs. An Identity for each would copy all weights once more. */

@@ -11,6 +11,7 @@ import { lower } from "../lower.js";
 import { permute } from "../permute.js";
 import { type SessionSettings, sessionOptions } from "../session-thread.node.js";
 import { bindWeights, inverse } from "./bind-weights.js";
+import { blockGraph } from "./gradient-blocks.js";
 import { initializerShape } from "./tensor-shapes.js";
 import { type TrainingGraph, trainingGraph } from "./training-graph.js";
 import { type ThreadFeed, TrainingThread } from "./training-thread.node.js";
@@ -43,8 +44,8 @@ export class TrainingSession {
   private constructor(training: TrainingPlan, options: TrainingOptions, settings: SessionSettings) {
     this.network = training.plan.network;
     this.update = optimizerUpdate(options.optimizer);
-    refuseTooLarge(training, 2 + this.update.slots.length);
     this.graph = trainingGraph(training, options);
+    refuseTooLarge(this.network.name, this.graph, this.update.slots.length);
     this.#variables = variablesOf(this.graph, this.update.slots);
     this.#options = options;
     this.#training = training;
@@ -77,6 +78,8 @@ export class TrainingSession {
     const { graph, outputs } = this.graph;
     const { kernel, kernelSlots } = this.update;
     const model = encodeModel(graph);
+    const inBlocks = this.graph.weights.some(({ gradient }) => typeof gradient !== "string");
+    const blockModel = inBlocks ? encodeModel(blockGraph) : undefined;
     const own = weightsOf(this.network.weights);
     const values = state && valuesOf(state);
     const start = (layout: Initializer, layer: string, weight: string) => ({
@@ -107,6 +110,7 @@ export class TrainingSession {
       {
         type: "load",
         model,
+        blockModel,
         sessionOptions: sessionOptions(this.#settings),
         update: { module: compileOptimizerKernels(), kernel, clipping: this.#options.clipping ?? {} },
         weights,
@@ -196,15 +200,19 @@ export class TrainingSession {
 /**
  * Refuses a weight that does not fit into one memory of WebAssembly with its gradient and running values.
  *
- * @param arrays number of these, the weight included
+ * @param slots number of running values
  */
-function refuseTooLarge({ plan, trained }: TrainingPlan, arrays: number): void {
-  for (const { layer, name, bytes } of trained) {
-    if (bytes * arrays <= largestMemory - 2 ** 16) continue;
+function refuseTooLarge(network: string, { weights }: TrainingGraph, slots: number): void {
+  for (const { trained, gradient, layout } of weights) {
+    const { layer, name, bytes } = trained;
+    const gradientBytes =
+      typeof gradient === "string" ? bytes : (bytes / (initializerShape(layout)[0] as number)) * gradient.rows;
+    const all = bytes * (1 + slots) + gradientBytes;
+    if (all <= largestMemory - 2 ** 16) continue;
     throw new UnsupportedError(
-      `Cannot train network "${plan.network.name}" on onnx: the weight "${name}" of layer "${layer}" takes ${bytes} bytes, and ` +
-        `${arrays} times that with its gradient and what the optimizer keeps: expected less than 4 GiB. Let the layer stand ` +
-        "still (`trainable: false`), take an optimizer that keeps less, or use tfjsNode().",
+      `Cannot train network "${network}" on onnx: the weight "${name}" of layer "${layer}" takes ${bytes} bytes, and ${all} ` +
+        "with its gradient and what the optimizer keeps: expected less than 4 GiB. Let the layer stand still " +
+        "(`trainable: false`), take an optimizer that keeps less, or use tfjsNode().",
     );
   }
 }

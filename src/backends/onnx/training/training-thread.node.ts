@@ -4,6 +4,7 @@ import type { GradientClipping } from "../../trainable-backend.js";
 import type { OptimizerUpdate } from "../../training/optimizer-update.js";
 import { ExitGuard } from "../exit-guard.node.js";
 import { reasonOf, startThread } from "../session-thread.node.js";
+import type { GradientBlocks } from "./gradient-blocks.js";
 
 /** Values that come back from the thread. */
 export interface ThreadArray {
@@ -20,9 +21,10 @@ export interface ThreadFeed {
 
 /** A weight that the optimizer changes, with the values that it starts from. */
 export interface ThreadWeight {
-  /** The graph's input, and the output that its gradient is. */
+  /** The graph's input. */
   readonly name: string;
-  readonly gradient: string;
+  /** The graph's output, or how it is computed from the graph's inputs and outputs. */
+  readonly gradient: string | GradientBlocks;
   readonly data: Float32Array;
   readonly dims: readonly number[];
   /** In the order in which the optimizer's kernel takes them; undefined for what the optimizer does not keep. */
@@ -54,6 +56,8 @@ export type ThreadRequest =
   | {
       readonly type: "load";
       readonly model: Uint8Array;
+      /** The model that computes a block of a gradient, if any is computed in blocks. */
+      readonly blockModel: Uint8Array | undefined;
       readonly sessionOptions: object;
       readonly update: ThreadUpdate;
       readonly weights: readonly ThreadWeight[];

@@ -1,6 +1,7 @@
 // Trains with ONNX Runtime in a thread of its own, because `session.run` blocks the thread that calls it. The weights stay
 // here. Plain JavaScript, so that a worker can start it both from the sources and from the bundle.
 import { MessageChannel, parentPort, workerData } from "node:worker_threads";
+import { blocksOf, stepInBlocks } from "./block-steps.mjs";
 import { holdWeights, updateWeights } from "./weight-memory.mjs";
 
 /**
@@ -11,14 +12,15 @@ import { holdWeights, updateWeights } from "./weight-memory.mjs";
 
 /**
  * The part of onnxruntime-node that is used.
- * @typedef {{ data: Float32Array | Uint8Array, dims: readonly number[] }} Tensor
+ * @typedef {Float32Array | Uint8Array | BigInt64Array} Values
+ * @typedef {{ data: Values, dims: readonly number[] }} Tensor
  * @typedef {Record<string, Tensor>} Tensors
  * @typedef {{
  *   run(feeds: Tensors, fetches: Record<string, Tensor | null>): Promise<Tensors>,
  *   release(): Promise<void>,
  * }} Session
  * @typedef {{
- *   Tensor: new (type: "float32" | "uint8", data: Float32Array | Uint8Array, dims: readonly number[]) => Tensor,
+ *   Tensor: new (type: "float32" | "uint8" | "int64", data: Values, dims: readonly number[]) => Tensor,
  *   InferenceSession: { create(model: Uint8Array, options: object): Promise<Session> },
  * }} Runtime
  */
@@ -43,6 +45,15 @@ let results = [];
 let update;
 /** @type {import("./weight-memory.mjs").HeldWeight[]} */
 let weights = [];
+/** Computes blocks of gradients. @type {Session | undefined} */
+let blockSession;
+/** Weights whose gradients are computed in blocks, by their places among all.
+ * @type {Map<number, { x: string, slope: string, blocks: import("./block-steps.mjs").Block[] }>} */
+const inBlocks = new Map();
+/** What a step computed for the blocks: the next writes it to the same place if its batch has the same shape. */
+const factors = { batch: "", tensors: /** @type {Record<string, Tensor | null>} */ ({}) };
+/** Whether a step has failed after some weights had changed. */
+let torn = false;
 /** Statistics as a step takes and returns them: memory that is read must not be written, or the results are wrong.
  * @type {{ values: Float32Array, next: Float32Array }[]} */
 let statistics = [];
@@ -62,10 +73,14 @@ async function load(request) {
   free(request.model);
   ({ results, update } = request);
   weights = holdWeights(update, request.weights);
+  if (request.blockModel) {
+    blockSession = await runtime.InferenceSession.create(request.blockModel, request.sessionOptions);
+  }
   request.weights.forEach(({ name, gradient, data, dims, slots }, at) => {
     const weight = /** @type {import("./weight-memory.mjs").HeldWeight} */ (weights[at]);
     feeds[name] = new runtime.Tensor("float32", weight.value, dims);
-    fetches[gradient] = new runtime.Tensor("float32", weight.gradient, dims);
+    if (typeof gradient === "string") fetches[gradient] = new runtime.Tensor("float32", weight.gradient, dims);
+    else inBlocks.set(at, { ...gradient, blocks: blocksOf(runtime, weight, dims, gradient.rows) });
     for (const array of [data, ...slots]) if (array instanceof Float32Array) free(array);
   });
   statistics = request.statistics.map(({ name, next, data, dims }) => {
@@ -111,13 +126,45 @@ function tensorsOf(given) {
 
 /** @param {Extract<Request, { type: "step" }>} request */
 async function step(request) {
-  const wanted = { ...fetches, ...Object.fromEntries(results.map((name) => [name, null])) };
-  const values = await /** @type {Session} */ (training).run({ ...tensorsOf(request.feeds), ...feeds }, wanted);
-  // Nothing has changed up to here, and from here on nothing fails.
-  const penalties = updateWeights(update, weights, request.numbers);
+  const given = tensorsOf(request.feeds);
+  const wanted = {
+    ...factorsFor(request.feeds),
+    ...fetches,
+    ...Object.fromEntries(results.map((name) => [name, null])),
+  };
+  const values = await /** @type {Session} */ (training).run({ ...given, ...feeds }, wanted);
+  for (const name of Object.keys(factors.tensors)) factors.tensors[name] = values[name] ?? null;
+  // Nothing has changed up to here, and from here on nothing is expected to fail.
+  let penalties = 0;
+  for (const [at, { x, slope, blocks }] of inBlocks) {
+    const pair = /** @type {Tensors} */ ({ x: given[x] ?? values[x], slope: values[slope] });
+    const numbers = /** @type {readonly number[]} */ (request.numbers[at]);
+    for await (const penalty of stepInBlocks(/** @type {Session} */ (blockSession), update, blocks, pair, numbers)) {
+      penalties += penalty;
+      torn = true;
+    }
+  }
+  const isWhole = (/** @type {unknown} */ _, /** @type {number} */ at) => !inBlocks.has(at);
+  penalties += updateWeights(update, weights.filter(isWhole), request.numbers.filter(isWhole));
   for (const { values: now, next } of statistics) now.set(next);
+  torn = false;
   const [loss, ...others] = results.map((name) => arrayOf(/** @type {Tensor} */ (values[name])));
   return [{ data: Float32Array.of(/** @type {number} */ (loss?.data[0]) + penalties), shape: [] }, ...others];
+}
+
+/**
+ * The factors of gradients in blocks that the graph is to compute.
+ *
+ * @param {readonly Feed[]} given
+ */
+function factorsFor(given) {
+  const batch = JSON.stringify(given.map(({ dims }) => dims));
+  if (batch === factors.batch) return factors.tensors;
+  const names = [...inBlocks.values()].flatMap(({ x, slope }) => [x, slope]);
+  const own = names.filter((name) => !given.some((feed) => feed.name === name) && !results.includes(name));
+  factors.batch = batch;
+  factors.tensors = Object.fromEntries(own.filter((name) => !(name in fetches)).map((name) => [name, null]));
+  return factors.tensors;
 }
 
 /** @param {Extract<Request, { type: "run" }>} request */
@@ -149,11 +196,16 @@ function write({ values }) {
 
 /** @param {Tensor} tensor */
 function arrayOf({ data, dims }) {
-  return { data, shape: dims };
+  return { data: /** @type {Float32Array} */ (data), shape: dims };
 }
 
 /** @param {Request} request */
 function answer(request) {
+  if (torn) {
+    throw new Error(
+      "an earlier step failed after some weights had changed. Load the network again, with the last state that was read",
+    );
+  }
   switch (request.type) {
     case "load":
       return load(request);
@@ -178,6 +230,7 @@ async function serve({ id, request }) {
     if (request.type === "close") {
       try {
         await training?.release();
+        await blockSession?.release();
         await inference?.release();
       } finally {
         // The thread ends with its port: whoever closes it waits for that.

@@ -8,7 +8,7 @@
  */
 
 /**
- * A weight with its gradient and running values, and their addresses. `slots` has those that the optimizer keeps;
+ * A weight with its gradient, or room for a block of that, and running values, and their addresses. `slots` has those that the optimizer keeps;
  * `slotAddresses` all that its kernel takes.
  * @typedef {{
  *   kernels: OptimizerKernels, count: number, value: Float32Array, valueAddress: number, gradient: Float32Array,
@@ -63,11 +63,12 @@ function holdGroup(module, group) {
     next += paddedBytes(count);
     return array;
   };
-  return group.map(({ data, slots, l1, l2 }) => {
+  return group.map((weight) => {
+    const { data, slots, l1, l2 } = weight;
     const count = data.length;
     const value = take(count);
     value.set(data);
-    const gradient = take(count);
+    const gradient = take(gradientCount(weight));
     const own = slots.map((slot) => {
       if (slot === undefined) return undefined;
       const array = take(count);
@@ -104,8 +105,19 @@ function memoryOf(pages) {
 }
 
 /** @param {ThreadWeight} weight */
-function bytesOf({ data, slots }) {
-  return paddedBytes(data.length) * (2 + slots.filter((slot) => slot !== undefined).length);
+function bytesOf(weight) {
+  const { data, slots } = weight;
+  const kept = 1 + slots.filter((slot) => slot !== undefined).length;
+  return paddedBytes(data.length) * kept + paddedBytes(gradientCount(weight));
+}
+
+/**
+ * Number of values of a gradient that are there at one time.
+ *
+ * @param {ThreadWeight} weight
+ */
+function gradientCount({ data, dims, gradient }) {
+  return typeof gradient === "string" ? data.length : gradient.rows * /** @type {number} */ (dims[1]);
 }
 
 /** @param {number} count */
@@ -134,6 +146,24 @@ export function updateWeights({ kernel, clipping }, weights, numbers) {
     run(count, valueAddress, gradientAddress, ...slotAddresses, .../** @type {number[]} */ (numbers[at]));
   });
   return penalties;
+}
+
+/**
+ * A part of a weight, whose gradient begins where the weight's gradient does.
+ *
+ * @param {HeldWeight} weight
+ * @param {number} first a multiple of four, as is the number of values unless they are the last
+ * @param {number} count
+ * @returns {HeldWeight}
+ */
+export function partOf(weight, first, count) {
+  const offset = first * Float32Array.BYTES_PER_ELEMENT;
+  return {
+    ...weight,
+    count,
+    valueAddress: weight.valueAddress + offset,
+    slotAddresses: weight.slotAddresses.map((address) => (address === 0 ? 0 : address + offset)),
+  };
 }
 
 /**
