@@ -3,7 +3,8 @@ import path from "node:path";
 import { createNetwork, featureNetwork, type LoadedNetwork, type NdArray, type Network, toOnnx } from "cnn-transfer";
 import { installedBackends } from "./backends.js";
 import { type MeasuredNetwork, measuredNetworks } from "./networks.js";
-import { gigaflopsOf, type PeakMeter } from "./peak.js";
+import { gigaflopsOf } from "./operations.js";
+import type { PeakMeter } from "./peak.js";
 import { type PythonPeer, startPython } from "./python.js";
 import { compare, inTurns, type Lane, printTable, timed } from "./report.js";
 import { inTemporaryFolder } from "./temporary-folder.js";
@@ -59,7 +60,7 @@ async function forwardOf(
     );
     const runners: Runner[] = [
       {
-        what: `limit: ${work.toFixed(2)} GFLOP of products as fast as that of large matrices`,
+        what: `limit: ${work.toFixed(2)} GFLOP as fast as the fastest convolution or product of matrices`,
         role: "limit",
         measure: async () => (work / (await peak.gigaflops())) * 1000,
       },

@@ -2,7 +2,8 @@ import { rm, statfs } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { HDF5DatasetGenerator, HDF5DatasetWriter } from "cnn-transfer";
-import { readBatches, readRows, writePlainly } from "./plain-files.js";
+import { sampleNoise } from "./noise.js";
+import { readBatches, readRows, writeInPieces, writePlainly } from "./plain-files.js";
 import { runPython } from "./python.js";
 import { compare, type Lane, median, printTable, type Row } from "./report.js";
 import { watchMemory } from "./resident-memory.js";
@@ -70,9 +71,12 @@ async function writing(job: Job, folder: string, file: string): Promise<void> {
   const other = path.join(folder, "other");
   const turns = [
     async () => {
-      const { written, stored } = writePlainly(other, new Uint8Array(batch.buffer), rows / batchSize);
+      const bytes = new Uint8Array(batch.buffer);
+      const { written, stored } = writePlainly(other, bytes, rows / batchSize);
+      await rm(other);
+      const inPieces = await writeInPieces(other, bytes, rows / batchSize);
       limit.written.push(rows / written);
-      limit.stored.push(rows / stored);
+      limit.stored.push(rows / Math.min(stored, inPieces));
     },
     async () => {
       await rm(file, { force: true });
@@ -86,6 +90,7 @@ async function writing(job: Job, folder: string, file: string): Promise<void> {
     },
   ];
   for (let round = 0; round < rounds; round++) {
+    sampleNoise();
     // Not always the same first, which finds the system's memory as the others have left it.
     for (let turn = 0; turn < turns.length; turn++) {
       await turns[(round + turn) % turns.length]?.();
@@ -95,7 +100,7 @@ async function writing(job: Job, folder: string, file: string): Promise<void> {
   printTable(
     `${heading}: writing in batches of ${batchSize} until the disk has them, medians of ${rounds} rounds`,
     rowRates(job, [
-      { what: "limit: fs.writeSync, fs.fsyncSync", role: "limit", figures: limit.stored },
+      { what: "limit: fs.writeSync, fsync meanwhile or at the end", role: "limit", figures: limit.stored },
       { what: "HDF5DatasetWriter, with checksum and journal", role: "ours", figures: ours.stored },
       { what: "h5py", role: "peer", figures: peer },
     ]),
@@ -143,9 +148,10 @@ async function reading(job: Job, file: string): Promise<void> {
   }
   await pass(inOrder, rows);
   for (let round = 0; round < rounds; round++) {
-    sequential.limit.push(rows / readBatches(file, rowBytes * batchSize, rows / batchSize));
+    sampleNoise();
+    sequential.limit.push(rows / (await readBatches(file, rowBytes * batchSize, rows / batchSize)));
     sequential.ours.push(rows / (await pass(inOrder, rows)));
-    shuffled.limit.push(rows / readRows(file, rowBytes, order, batchSize));
+    shuffled.limit.push(rows / (await readRows(file, rowBytes, order, batchSize)));
     shuffled.ours.push(rows / (await pass(mixed, rows)));
     const peer = await h5py("read", file, job);
     if (peer.sequential) sequential.peer.push(peer.sequential);
@@ -158,7 +164,7 @@ async function reading(job: Job, file: string): Promise<void> {
     printTable(
       `${heading}: ${kind}, batches of ${batchSize}, from the system's memory, medians of ${rounds} rounds`,
       rowRates(job, [
-        { what: "limit: fs.readSync", role: "limit", figures: limit },
+        { what: "limit: fs.readSync, or half of it by a thread", role: "limit", figures: limit },
         { what: "HDF5DatasetGenerator", role: "ours", figures: ours },
         { what: "h5py", role: "peer", figures: peer },
       ]),

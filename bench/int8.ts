@@ -3,14 +3,14 @@ import path from "node:path";
 import {
   createNetwork,
   featureNetwork,
-  type LoadedNetwork,
   type NdArray,
   onnx,
   type QuantizingBackend,
   resolveBackbone,
   toOnnx,
 } from "cnn-transfer";
-import { gigaflopsOf, matrix, productGigaflop, productNetwork } from "./peak.js";
+import { type ArithmeticMeter, meterArithmetic } from "./fastest-networks.js";
+import { gigaflopsOf } from "./operations.js";
 import { type PythonPeer, startPython } from "./python.js";
 import { compare, inTurns, printTable, timed } from "./report.js";
 import { inTemporaryFolder } from "./temporary-folder.js";
@@ -36,18 +36,18 @@ const batchSize = 8;
  */
 export async function int8({ quick }: { readonly quick: boolean }): Promise<void> {
   const backend = onnx();
-  const product = await loadProduct(backend);
+  const peak = await meterIntegers(backend);
   await inTemporaryFolder(async (folder) => {
     const peer = startPython("forward_peer.py");
     try {
       for (const each of quick ? networks.slice(-1) : networks) {
-        await int8Of(each, { backend, peer, folder, rounds: quick ? 3 : 7, product });
+        await int8Of(each, { backend, peer, folder, rounds: quick ? 3 : 7, peak });
       }
     } finally {
       await peer?.stop();
     }
   });
-  await product.dispose();
+  await peak.dispose();
 }
 
 interface Int8Context {
@@ -55,13 +55,13 @@ interface Int8Context {
   readonly peer: PythonPeer | undefined;
   readonly folder: string;
   readonly rounds: number;
-  /** A large product of matrices of 8-bit integers. */
-  readonly product: LoadedNetwork;
+  /** Multiplications of 8-bit integers. */
+  readonly peak: ArithmeticMeter;
 }
 
 async function int8Of(
   { backbone, weights }: (typeof networks)[number],
-  { backend, peer, folder, rounds, product }: Int8Context,
+  { backend, peer, folder, rounds, peak }: Int8Context,
 ): Promise<void> {
   const { imageSize, layer, preprocess } = resolveBackbone(backbone);
   const plain = await createNetwork(backbone, { weights });
@@ -78,9 +78,8 @@ async function int8Of(
   const float32 = await backend.load(network);
   const integers = await backend.loadQuantized(network, calibration);
   const work = gigaflopsOf(plain);
-  const x = matrix();
   const turns = [
-    async () => (work / productGigaflop) * (await timed(() => product.run([x]))),
+    async () => (work / (await peak.measure())) * 1000,
     async () => (await timed(() => float32.run([pixels]))) / batchSize,
     async () => (await timed(() => integers.run([pixels]))) / batchSize,
     ...(peer ? [() => peer.ask(`quantized ${file} ${batchSize}`)] : []),
@@ -95,7 +94,7 @@ async function int8Of(
     compare(
       [
         {
-          what: `limit: ${work.toFixed(2)} G operations as fast as a large product in 8-bit integers`,
+          what: `limit: ${work.toFixed(2)} G operations as fast as the fastest convolution or product in 8-bit integers`,
           role: "limit",
           figures: limit,
         },
@@ -113,15 +112,16 @@ async function int8Of(
   );
 }
 
-async function loadProduct(backend: QuantizingBackend): Promise<LoadedNetwork> {
-  const network = productNetwork();
-  const calibration = await backend.calibrate(network, {
-    rangeBatches: [matrix()],
-    judgingBatches: [matrix()],
-    meanCosine: -1,
-    minimumCosine: -1,
+function meterIntegers(backend: QuantizingBackend): Promise<ArithmeticMeter> {
+  return meterArithmetic(async ({ network, xs }) => {
+    const calibration = await backend.calibrate(network, {
+      rangeBatches: [xs],
+      judgingBatches: [xs],
+      meanCosine: -1,
+      minimumCosine: -1,
+    });
+    return backend.loadQuantized(network, calibration);
   });
-  return backend.loadQuantized(network, calibration);
 }
 
 /** Pictures of coloured stripes. */

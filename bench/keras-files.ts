@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { createNetwork, saveKeras } from "cnn-transfer";
+import { sampleNoise } from "./noise.js";
 import { runPython } from "./python.js";
 import { compare, type Lane, median, printTable } from "./report.js";
 import { inTemporaryFolder } from "./temporary-folder.js";
@@ -24,6 +25,7 @@ export async function kerasFiles({ quick }: { readonly quick: boolean }): Promis
     const { size } = await stat(file);
     const readings = { plain: [] as Reading[], ours: [] as Reading[], keras: [] as Reading[] };
     for (let round = 0; round < rounds; round++) {
+      sampleNoise();
       readings.plain.push(await readWith("await readFile(file)", file));
       readings.ours.push(await readWith("await loadKeras(file)", file));
       const keras = await runPython<Reading>("keras_files_peer.py", file);

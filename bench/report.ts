@@ -1,3 +1,5 @@
+import { sampleNoise } from "./noise.js";
+
 /** One measured line: what ran, its figure, from least to most of the rounds, and how it stands to the others. */
 export interface Row {
   readonly what: string;
@@ -96,10 +98,13 @@ function round(value: number): string {
 
 /** Turns that take less are taken twice, in ms. */
 const shortTurn = 1000;
+/** Turns are taken until they have taken so long together, in ms. */
+const turnTime = 100;
 
 /**
- * Lets each of several take its turn in every round, not always the same first. A short turn is taken twice, and the second counts:
- * in the first the caches, the clock and the threads are still as the one before has left them.
+ * Lets each of several take its turn in every round, not always the same first. A short turn is taken twice or, where it takes
+ * only some milliseconds, many times, and the median of all but the first counts: in the first the caches, the clock and the threads
+ * are still as the one before has left them.
  *
  * @returns what each measured, by round
  */
@@ -109,15 +114,23 @@ export async function inTurns(
 ): Promise<readonly (readonly number[])[]> {
   const figures = turns.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
+    sampleNoise();
     for (let place = 0; place < turns.length; place++) {
       const at = (round + place) % turns.length;
-      const turn = turns[at] as () => Promise<number>;
-      const start = performance.now();
-      const first = await turn();
-      figures[at]?.push(performance.now() - start < shortTurn ? await turn() : first);
+      figures[at]?.push(await figureOf(turns[at] as () => Promise<number>));
     }
   }
   return figures;
+}
+
+async function figureOf(turn: () => Promise<number>): Promise<number> {
+  const start = performance.now();
+  const first = await turn();
+  if (performance.now() - start >= shortTurn) return first;
+  const others: number[] = [];
+  do others.push(await turn());
+  while (performance.now() - start < turnTime);
+  return median(others);
 }
 
 /** Milliseconds that something takes. */

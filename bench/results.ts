@@ -58,7 +58,7 @@ function versionOf(name: string): string {
 
 /** What the machine did at most, in words. */
 export function describePeak({ gigaflops, gigabytesPerSecond }: MachinePeak): string {
-  return `At most: ${gigaflops.toFixed(0)} GFLOP/s in a large product of matrices, ${gigabytesPerSecond.toFixed(1)} GB/s read and written in copying memory.`;
+  return `At most: ${gigaflops.toFixed(0)} GFLOP/s in convolutions and products of matrices, ${gigabytesPerSecond.toFixed(1)} GB/s read and written in copying memory.`;
 }
 
 /** Where results are kept, and the page that shows them. */
