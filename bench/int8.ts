@@ -23,6 +23,8 @@ const networks = [
   { backbone: "densenet121", weights: "random" },
   { backbone: "squeezenet", weights: "random" },
   { backbone: "mobilenet", weights: "random" },
+  { backbone: "mobilenetv3large", weights: "random" },
+  { backbone: "efficientnetb0", weights: "random" },
   { backbone: "vgg-mini", weights: "imagenet" },
 ] as const;
 

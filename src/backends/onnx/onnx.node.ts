@@ -18,6 +18,7 @@ import type { OnnxGraph } from "./graph.js";
 import { lower } from "./lower.js";
 import { applyCalibration, calibrate } from "./quantization/calibrate.js";
 import { foldIntoConvolutions } from "./quantization/fold-into-convolutions.js";
+import { groupPixels } from "./quantization/group-pixels.js";
 import { processor } from "./quantization/processor.node.js";
 import { Session, type SessionModel } from "./session.node.js";
 import { SessionGroup } from "./session-group.node.js";
@@ -128,7 +129,10 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
     checkLoadOptions(options);
     const outputs = options.outputs ?? network.outputs;
     const graph = foldIntoConvolutions(lower(network, outputs));
-    return this.#load(network, applyCalibration(network, graph, calibration, processor().tiles), outputs, options);
+    const { tiles, overflows } = processor();
+    const integers = applyCalibration(network, graph, calibration, tiles);
+    // Where sums may overflow, the first convolution keeps the form whose sums are exact.
+    return this.#load(network, overflows ? integers : groupPixels(integers), outputs, options);
   }
 
   async #load(

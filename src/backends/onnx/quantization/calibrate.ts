@@ -9,7 +9,6 @@ import type { OnnxGraph } from "../graph.js";
 import { ActivationHistogram, type ActivationRange, type RangeMethod, rangeMethods } from "./activation-range.js";
 import { biasCorrections, type Observe } from "./bias-corrections.js";
 import { foldPixels } from "./fold-pixels.js";
-import { groupPixels } from "./group-pixels.js";
 import { normalizationsAsConvolutions } from "./normalizations-as-convolutions.js";
 import { planQuantization, type QuantizationPlan } from "./plan-quantization.js";
 import { qualityOf } from "./quality.js";
@@ -160,7 +159,7 @@ export function applyCalibration(
   });
   const inFloat = new Set(calibration.inFloat);
   const corrections = new Map(Object.entries(calibration.biasCorrections ?? {}));
-  return groupPixels(quantizeGraph(integer, new Map(ranges), { inFloat, corrections, tiles }));
+  return quantizeGraph(integer, new Map(ranges), { inFloat, corrections, tiles });
 }
 
 /** What it says of tensors that are not there would be left out without a word. */
