@@ -29,6 +29,13 @@ export const kernelFiles = [
     ],
   },
   {
+    path: "src/training/row-kernels-binary.ts",
+    sources: ["row-products.ts"],
+    modules: [
+      { name: "rowKernelsBase64", about: "The WebAssembly module of products of rows, in base64.", options: "" },
+    ],
+  },
+  {
     path: "src/backends/tfjs/simd/simd-kernels-binary.ts",
     sources: ["adam.ts", "matrix-product.ts", "packing.ts", "winograd.ts"],
     modules: [
