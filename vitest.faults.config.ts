@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["test/faults/**/*.test.ts"],
     testTimeout: 1_800_000,
     hookTimeout: 120_000,
+    globalSetup: "test/support/picture-worker-bundle.ts",
     pool: "forks",
     reporters: ["default", "./test/support/summary-reporter.ts"],
   },

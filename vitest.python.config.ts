@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/python/**/*.test.ts"],
-    globalSetup: "test/python/reference-python.ts",
+    globalSetup: ["test/python/reference-python.ts", "test/support/picture-worker-bundle.ts"],
     testTimeout: 300_000,
     hookTimeout: 600_000,
     pool: "forks",

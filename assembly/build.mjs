@@ -36,6 +36,17 @@ export const kernelFiles = [
     ],
   },
   {
+    path: "src/images/resample-kernels-binary.ts",
+    sources: ["resample.ts"],
+    modules: [
+      {
+        name: "resampleKernelsBase64",
+        about: "The WebAssembly module of resizing, in base64.",
+        options: "",
+      },
+    ],
+  },
+  {
     path: "src/backends/tfjs/simd/simd-kernels-binary.ts",
     sources: ["adam.ts", "matrix-product.ts", "packing.ts", "winograd.ts"],
     modules: [

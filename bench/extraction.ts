@@ -30,15 +30,22 @@ const squeezenetWeights = fileURLToPath(
   new URL("../../shared/data/weights/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5", import.meta.url),
 );
 
+/** What is measured of extractions. */
+interface ExtractionOptions {
+  readonly quick: boolean;
+  /** Only this network, and nothing beside it. */
+  readonly network: string | undefined;
+}
+
 /**
  * A folder of JPEG files to a closed HDF5 file, in turns with the steps of it measured alone and with the same in Python;
  * what fast decoding gains; and memory over many pictures.
  */
-export async function extraction({ quick }: { readonly quick: boolean }): Promise<void> {
+export async function extraction({ quick, network }: ExtractionOptions): Promise<void> {
   await withPictures(async (temporary, paths) => {
-    const networks = quick ? measuredNetworks.slice(-1) : measuredNetworks;
-    for (const measured of networks) await extractionIn(temporary, measured, paths, quick);
-    if (quick) return;
+    const asked = measuredNetworks.filter(({ backbone }) => network === undefined || backbone === network);
+    for (const measured of quick ? asked.slice(-1) : asked) await extractionIn(temporary, measured, paths, quick);
+    if (quick || network !== undefined) return;
     const weights = existsSync(squeezenetWeights) ? squeezenetWeights : "random";
     await fastDecoding(paths, path.join(temporary, "large"), weights);
     await memory(paths, path.join(temporary, "many.hdf5"));

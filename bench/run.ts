@@ -8,6 +8,7 @@ import { hdf5 } from "./hdf5.js";
 import { int8 } from "./int8.js";
 import { kerasFiles } from "./keras-files.js";
 import { logistic } from "./logistic.js";
+import { measuredNetworks } from "./networks.js";
 import { watchNoise } from "./noise.js";
 import { createPeakMeter, type PeakMeter } from "./peak.js";
 import { takeTables } from "./report.js";
@@ -22,17 +23,21 @@ const { positionals: asked, values } = parseArgs({
     rounds: { type: "string", default: "7" },
     batches: { type: "string", default: "1000" },
     quick: { type: "boolean", default: false },
+    network: { type: "string" },
     output: { type: "string" },
   },
 });
 const gigabytes = numberOf("gigabytes", { from: 0.1, to: 100 });
 const rounds = numberOf("rounds", { from: 1, to: 1000, whole: true });
 const batches = numberOf("batches", { from: 10, to: 1_000_000, whole: true });
-const { quick, output } = values;
+const { quick, output, network } = values;
+if (network !== undefined && !measuredNetworks.some(({ backbone }) => backbone === network)) {
+  refuse(`--network takes ${measuredNetworks.map(({ backbone }) => backbone).join(", ")}, received "${network}".`);
+}
 
 const benches: Readonly<Record<string, (peak: PeakMeter) => Promise<void>>> = {
   forward: (peak) => forward({ quick, peak }),
-  extraction: () => extraction({ quick }),
+  extraction: () => extraction({ quick, network }),
   int8: () => int8({ quick }),
   "int8-extraction": () => integerExtraction({ quick }),
   hdf5: () => hdf5(quick ? { gigabytes: 0.1, rounds: 1 } : { gigabytes, rounds }),
@@ -68,11 +73,11 @@ function names(): readonly string[] {
   return Object.keys(benches);
 }
 
-/** Where results go: a quick run shows that everything runs, and is too short as evidence, so only a named folder takes it. */
+/** Where results go: a quick run shows that everything runs, and is too short as evidence, so only a named folder takes it. So it is with a part of one. */
 function filesOf(folder: string | undefined): ResultFiles | undefined {
   if (folder !== undefined)
     return { results: path.join(folder, "results.json"), page: path.join(folder, "figures.md") };
-  if (quick) return undefined;
+  if (quick || network !== undefined) return undefined;
   const place = (name: string) => fileURLToPath(new URL(name, import.meta.url));
   return { results: place("results.json"), page: place("../docs/figures.md") };
 }

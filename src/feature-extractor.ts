@@ -9,12 +9,19 @@ import {
   featureExtractorOptionNames,
   resolveExtractionModel,
 } from "./extraction/extraction-model.js";
-import { type ExtractionProgress, progressReporter } from "./extraction/extraction-progress.js";
+import { type ExtractionSummary, progressReporter } from "./extraction/extraction-progress.js";
+import type { FeatureBatch } from "./extraction/feature-batch.js";
 import { type FeatureSinks, withoutFirst } from "./extraction/feature-sink.js";
 import { LayerSinks } from "./extraction/layer-sinks.js";
 import { describePreparation, type PictureOptions, resolvePictureOptions } from "./extraction/picture-options.js";
 import { PrecisionNetwork } from "./extraction/precision.js";
 import { checkPrecision } from "./extraction/precision-options.js";
+import {
+  checkBatchSize,
+  type ExtractToOptions,
+  type StreamOptions,
+  streamOptionNames,
+} from "./extraction/stream-options.js";
 import { checkImageSource } from "./images/check-image-source.js";
 import { imageList } from "./images/image-list.js";
 import type { ImageInput, ImageSource } from "./images/image-source.js";
@@ -24,59 +31,12 @@ import { preparePictures } from "./images/picture-threads.node.js";
 import { type NdArray, type Shape, sizeOf } from "./ndarray.js";
 import type { FeatureNetwork } from "./network/feature-network.js";
 import { checkBoolean, checkList } from "./options/check-option.js";
-import { checkOptions, type OptionNames } from "./options/check-options.js";
+import { checkOptions } from "./options/check-options.js";
 import { refuseNew } from "./options/refuse-new.js";
 
-/** How a run over many pictures behaves. */
-export interface StreamOptions extends AbortOptions {
-  /** Pictures per pass through the network. @default 32 */
-  readonly batchSize?: number | undefined;
-  /** What a picture that cannot be decoded does. @default "throw" */
-  readonly onError?: "throw" | "skip" | undefined;
-  /** Called after every batch. */
-  readonly onProgress?: ((progress: ExtractionProgress) => void) | undefined;
-}
-
-const streamOptionNames: OptionNames<StreamOptions> = {
-  batchSize: true,
-  onError: true,
-  onProgress: true,
-  signal: true,
-};
-
-/** Features of one batch of pictures, in the source's order. */
-export interface FeatureBatch {
-  /** `[batch, ...featureShape]` of the first (or only) layer. */
-  readonly features: NdArray<"float32">;
-  /** The same for every layer asked for, by layer name. */
-  readonly byLayer: ReadonlyMap<string, NdArray<"float32">>;
-  /** Index into the source's `classLabels` for each row; `undefined` where the source has no labels. */
-  readonly labels: Int32Array | undefined;
-  /** Name of the picture behind each row. */
-  readonly names: readonly string[];
-  /** Pictures before or among these that could not be decoded. */
-  readonly skipped: readonly SkippedImage[];
-}
-
-/** How a run into a writer behaves. */
-export interface ExtractToOptions extends StreamOptions {
-  /**
-   * Goes on behind the pictures whose rows the writer has already, `rowsWritten` and `rowsSkipped` of them. The source
-   * must give the same pictures in the same order as before. @default false
-   */
-  readonly resume?: boolean | undefined;
-}
-
-/** What an extraction did. */
-export interface ExtractionSummary {
-  /** Rows written by this run. */
-  readonly rows: number;
-  /** Pictures that this run left out, with the reason. */
-  readonly skipped: readonly SkippedImage[];
-  readonly seconds: number;
-  readonly imagesPerSecond: number;
-  readonly backend: string;
-}
+export type { ExtractionSummary } from "./extraction/extraction-progress.js";
+export type { FeatureBatch } from "./extraction/feature-batch.js";
+export type { ExtractToOptions, StreamOptions } from "./extraction/stream-options.js";
 
 /** Batches that are given to the backend before the first of them is back. */
 const inFlight = 2;
@@ -280,7 +240,7 @@ export class FeatureExtractor implements AsyncDisposable {
    *
    * @throws UnsupportedError if too much is lost in that precision; no row is written then
    * @throws ShapeMismatchError if a writer's rows have another shape than the features, or are fewer than the pictures
-   * @throws InvalidArgumentError if a writer has other classes than the source, or `resume` meets other pictures than those that the writer has rows of
+   * @throws InvalidArgumentError if a writer has other classes than the source, holds or announces rows of another precision, or `resume` meets other pictures than those that the writer has rows of
    */
   async extractTo(
     writer: FeatureSinks,
@@ -299,8 +259,7 @@ export class FeatureExtractor implements AsyncDisposable {
       );
     }
     await this.#network.ready(source, options.signal);
-    const { precision } = this.attributes;
-    if (precision !== undefined) await sinks.storePrecision(precision);
+    await sinks.storePrecision(this.attributes.precision);
     const start = performance.now();
     const skipped: SkippedImage[] = [];
     let rows = 0;
@@ -350,9 +309,4 @@ function notCalibrated(): InvalidArgumentError {
   return new InvalidArgumentError(
     '`precision: "int8"` is not calibrated yet: run `extractTo` or `stream` over the pictures of a job first, or pass pictures as `calibration` to `create`.',
   );
-}
-
-function checkBatchSize(batchSize = 32): number {
-  if (Number.isInteger(batchSize) && batchSize >= 1) return batchSize;
-  throw new InvalidArgumentError(`\`batchSize\` must be an integer of at least 1, received [${String(batchSize)}].`);
 }

@@ -7,7 +7,7 @@ import { convertRows, type RowDType } from "./hdf5/convert-rows.js";
 import { type AttributeValue, greatestAttributeCount, toAttributes } from "./hdf5/dataset-attributes.js";
 import { type DatasetLayout, layOutDataset } from "./hdf5/dataset-layout.js";
 import type { HDF5Attribute } from "./hdf5/engine.js";
-import { RowBuffer } from "./hdf5/row-buffer.js";
+import { GatheredRows } from "./hdf5/gathered-rows.js";
 import { columnBytes, decodeTexts } from "./hdf5/row-column.js";
 import { RowColumns } from "./hdf5/row-columns.js";
 import { RowCommits } from "./hdf5/row-commits.js";
@@ -29,9 +29,6 @@ export type { Compression } from "./hdf5/compression.js";
 export type { ColumnValues } from "./hdf5/row-column.js";
 export type { Labels } from "./hdf5/row-labels.js";
 export type { AddOptions, ColumnOptions, HDF5DatasetWriterOptions } from "./hdf5/writer-settings.js";
-
-/** From this size on, a batch goes to the file as it is and is not gathered first. */
-const directBytes = 1024 * 1024;
 
 /**
  * Writes rows (features or images) with labels and names into an HDF5 file that h5py, Keras pipelines and
@@ -66,7 +63,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   readonly #layout: DatasetLayout;
   readonly #columns: RowColumns;
   readonly #commits: RowCommits;
-  readonly #buffer: RowBuffer;
+  readonly #gathered: GatheredRows;
   #attributes: ReadonlyMap<string, HDF5Attribute>;
   #plainAttributes: Readonly<Record<string, AttributeValue>>;
   #classLabels: readonly string[];
@@ -85,7 +82,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     this.#layout = layout;
     this.#columns = new RowColumns(settings.columns);
     this.#commits = new RowCommits(file, { path, dataKey, rowBytes, rows, power: durability === "power", ...layout });
-    this.#buffer = new RowBuffer(settings.bufferSize, rowBytes);
+    this.#gathered = new GatheredRows(this.#commits, settings.bufferSize, rowBytes);
     this.#attributes = settings.attributes;
     this.#plainAttributes = settings.plainAttributes;
     this.#classLabels = settings.classLabels;
@@ -127,12 +124,12 @@ export class HDF5DatasetWriter implements AsyncDisposable {
 
   /** Rows added so far, those of earlier runs included; the latest may still be in the buffer. */
   get rowsWritten(): number {
-    return this.#commits.rows + this.#buffer.rows;
+    return this.#gathered.count;
   }
 
   /** Rows announced that will not come: see {@link HDF5DatasetWriter.skip}. */
   get rowsSkipped(): number {
-    return this.#commits.skipped + this.#buffer.skipped;
+    return this.#gathered.skipped;
   }
 
   /** Names of the classes; empty if none are known yet. */
@@ -171,25 +168,10 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       const columns = this.#columns.encode(count, labels, options, this.#classLabels);
       const bytes = convertRows(rows, this.dtype, "`add`");
       if (count === 0) {
-        this.#buffer.skip(skipped);
+        this.#gathered.skip(skipped);
         return;
       }
-      const batch = { rows: count, skipped, bytes, columns };
-      const direct = bytes.length >= directBytes || count > this.#buffer.capacity;
-      if (direct || this.#buffer.rows + count > this.#buffer.capacity) await this.#flushBuffer();
-      const takeBack = this.#buffer.mark();
-      try {
-        if (direct) {
-          await this.#commits.append(batch);
-        } else {
-          this.#buffer.put(batch);
-          if (this.#buffer.rows === this.#buffer.capacity) await this.#flushBuffer();
-        }
-      } catch (error) {
-        // Not written: then these rows were never taken, and can be added again.
-        takeBack();
-        throw error;
-      }
+      await this.#gathered.add({ rows: count, skipped, bytes, columns });
       this.#columns.note(columns);
     });
   }
@@ -205,14 +187,14 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     return this.#enqueue("skip", async () => {
       checkSkipped(count);
       this.#checkRoom(count, "skip");
-      this.#buffer.skip(count);
+      this.#gathered.skip(count);
     });
   }
 
   /** Writes what is in the buffer. When it resolves, these rows survive a crash of the process. */
   flush(): Promise<void> {
     return this.#enqueue("flush", async () => {
-      await this.#flushBuffer();
+      await this.#gathered.flush();
       await this.#commits.settle();
       this.#file.check();
       await this.#file.checkOwner();
@@ -229,7 +211,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
     // What is in the buffer now may be in the journal when its turn comes.
     const { committed, staged } = await this.#enqueue("writtenNames", async () => ({
       committed: this.#commits.rows,
-      staged: this.#buffer.content().columns[1],
+      staged: this.#gathered.staged.columns[1],
     }));
     let left = committed;
     if (left > 0 && this.#columns.present[1]) {
@@ -290,7 +272,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
   close(options: { readonly allowFewer?: boolean | undefined } = {}): Promise<void> {
     return this.#enqueue("close", async () => {
       checkOptions("close", options, { allowFewer: true });
-      await this.#flushBuffer();
+      await this.#gathered.flush();
       await this.#commits.settle();
       if (this.rows !== undefined && !options.allowFewer && this.rowsWritten + this.rowsSkipped !== this.rows) {
         throw new ShapeMismatchError(
@@ -326,7 +308,7 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       this.#state = "released";
       try {
         // Whoever was told that another writer has the file knows what becomes of these rows.
-        if (!this.#file.lost) await this.#flushBuffer();
+        if (!this.#file.lost) await this.#gathered.flush();
       } finally {
         await this.#commits.settle();
         await this.#file.release();
@@ -366,12 +348,6 @@ export class HDF5DatasetWriter implements AsyncDisposable {
       `\`${method}\` received ${count} rows, but of the ${this.rows} announced only ${left} are left. Pass the right \`rows\` to \`create\`, or leave it out.`,
       { expected: [left], received: [count] },
     );
-  }
-
-  async #flushBuffer(): Promise<void> {
-    if (this.#buffer.rows === 0 && this.#buffer.skipped === 0) return;
-    await this.#commits.append(this.#buffer.content());
-    this.#buffer.clear();
   }
 }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "./errors.js";
+import { describeValue } from "./options/check-option.js";
 
 const stateSize = 624;
 const shift = 397;
@@ -9,7 +10,11 @@ export interface Random {
   uint32(): number;
   /** Uniform double in [0, 1) with 53 random bits, as `numpy.random.RandomState.random_sample`. */
   double(): number;
-  /** Uniform integer in [0, limit): masked rejection on 32 bits, as `RandomState.shuffle` draws. */
+  /**
+   * Uniform integer in [0, limit): masked rejection on 32 bits, as `RandomState.shuffle` draws.
+   *
+   * @throws InvalidArgumentError if the limit is no integer
+   */
   integerBelow(limit: number): number;
   /** Shuffles in place, equal to `numpy.random.RandomState(seed).shuffle`. */
   shuffle<T>(items: { [index: number]: T; readonly length: number }): void;
@@ -61,7 +66,7 @@ export function createRandom(seed: number | readonly number[]): Random {
     return (high * 67108864 + low) / 9007199254740992;
   }
 
-  function integerBelow(limit: number): number {
+  function draw(limit: number): number {
     const greatest = limit - 1;
     if (greatest <= 0) return 0;
     const mask = 0xffffffff >>> Math.clz32(greatest);
@@ -71,9 +76,18 @@ export function createRandom(seed: number | readonly number[]): Random {
     }
   }
 
+  function integerBelow(limit: number): number {
+    // Below a limit that is no number there is no integer, however long one draws.
+    if (Number.isInteger(limit)) return draw(limit);
+    throw new InvalidArgumentError(`\`limit\` is ${describeValue(limit)}: expected an integer.`);
+  }
+
   function shuffle<T>(items: { [index: number]: T; readonly length: number }): void {
+    if (!Number.isInteger(items?.length)) {
+      throw new InvalidArgumentError(`\`items\` is ${describeValue(items)}: expected a list, whose order is changed.`);
+    }
     for (let i = items.length - 1; i > 0; i--) {
-      const j = integerBelow(i + 1);
+      const j = draw(i + 1);
       const item = items[i] as T;
       items[i] = items[j] as T;
       items[j] = item;

@@ -6,6 +6,7 @@ import { checkList } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
 import type { AbortOptions, Backend, LoadedNetwork, LoadOptions } from "./backend.js";
 import { checkBackend, checkTrainableBackend } from "./check-backend.js";
+import { checkCalibration, checkCalibrationOptions } from "./check-calibration.js";
 import { checkLoadOptions } from "./check-load-options.js";
 import { defaultBackends, defaultTrainableBackends } from "./default-backends.node.js";
 import { type GradientBackend, isGradientBackend } from "./gradient-backend.js";
@@ -129,6 +130,8 @@ class FirstToStart<B extends Backend> implements AutoBackend {
   }
 
   async calibrate(network: Network, options: CalibrationOptions): Promise<Int8Calibration> {
+    checkNetwork("network", network);
+    checkCalibrationOptions(options);
     options.signal?.throwIfAborted();
     return (await this.#quantizing()).calibrate(network, options);
   }
@@ -138,6 +141,8 @@ class FirstToStart<B extends Backend> implements AutoBackend {
     calibration: Int8Calibration,
     options: LoadOptions = {},
   ): Promise<LoadedNetwork> {
+    checkNetwork("network", network);
+    checkCalibration(calibration);
     checkLoadOptions(options);
     options.signal?.throwIfAborted();
     return (await this.#quantizing()).loadQuantized(network, calibration, options);

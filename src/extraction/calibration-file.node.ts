@@ -1,9 +1,13 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { link, mkdir, rename, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { kerasModelsFolder } from "../backbones/keras-models-folder.node.js";
+import { isCnnTransferError } from "../errors.js";
 import { checkWritable } from "../files/atomic-file.node.js";
 import { readTextIfThere } from "../files/existing-file.node.js";
+import { takeLock } from "../hdf5/contiguous/file-lock.node.js";
 import { fileAccessError } from "../hdf5/file-access.node.js";
 
 /** Where the calibration of a network with these weights is kept: beside the weights. */
@@ -39,7 +43,7 @@ export async function keepCalibrationText(path: string, text: string): Promise<s
     await writeFile(temporary, text, { flag: "wx", flush: true });
     await placeIfMissing(temporary, path);
   } catch (cause) {
-    throw fileAccessError("write", path, cause);
+    throw isCnnTransferError(cause) ? cause : fileAccessError("write", path, cause);
   } finally {
     await unlink(temporary).catch(() => undefined);
   }
@@ -53,7 +57,30 @@ async function placeIfMissing(temporary: string, path: string): Promise<void> {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === "EEXIST") return;
     if (!["ENOTSUP", "EOPNOTSUPP", "EPERM", "ENOSYS"].includes(code ?? "")) throw cause;
-    // A file system without hard links.
-    await rename(temporary, path);
+    await renameIfMissing(temporary, path);
+  }
+}
+
+/** Renaming takes a moment; who holds the lock for longer is not of this machine, and has ended. */
+const longestWait = 10_000;
+
+/** For file systems without hard links, where renaming would replace what another process has just kept. */
+async function renameIfMissing(temporary: string, path: string): Promise<void> {
+  const end = Date.now() + longestWait;
+  for (;;) {
+    try {
+      const lock = await takeLock(`${path}.lock`, path);
+      try {
+        if (existsSync(path)) return;
+        await lock.check();
+        await rename(temporary, path);
+        return;
+      } finally {
+        await lock.giveBack();
+      }
+    } catch (cause) {
+      if (!isCnnTransferError(cause, "FileAccessError") || cause.reason !== "locked" || Date.now() > end) throw cause;
+      await setTimeout(20);
+    }
   }
 }

@@ -1,3 +1,5 @@
+import type { SkippedImage } from "../images/load-images.js";
+
 /** How far an extraction is. */
 export interface ExtractionProgress {
   /** Pictures finished: rows made plus pictures skipped, those of an earlier run that is continued included. */
@@ -9,6 +11,17 @@ export interface ExtractionProgress {
   /** Seconds left at this speed. */
   readonly etaSeconds: number;
   /** Name of the backend that runs. */
+  readonly backend: string;
+}
+
+/** What an extraction did. */
+export interface ExtractionSummary {
+  /** Rows written by this run. */
+  readonly rows: number;
+  /** Pictures that this run left out, with the reason. */
+  readonly skipped: readonly SkippedImage[];
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
   readonly backend: string;
 }
 

@@ -118,15 +118,25 @@ export function checkRoom({ layer, sink }: LayerSink, source: ImageSource, done:
 /**
  * Has a sink store in what precision its rows are, which an extractor knows only after its calibration.
  *
+ * @param precision undefined for float32, of which nothing is stored
  * @throws InvalidArgumentError if it holds rows of another precision, or says another one and cannot change that
  */
-export async function storePrecision({ layer, sink }: LayerSink, precision: string): Promise<void> {
+export async function storePrecision({ layer, sink }: LayerSink, precision: string | undefined): Promise<void> {
   const { attributes, rowsWritten = 0 } = sink;
   const stored = attributes?.precision;
   if (stored === precision) return;
-  if (rowsWritten > 0 && stored !== undefined) {
+  const coming = `those to come are in ${precision ?? "float32"}`;
+  if (precision === undefined) {
+    // Others may mean something else by that name.
+    if (!String(stored).startsWith("int8")) return;
     throw new InvalidArgumentError(
-      `The writer of layer "${layer}" holds rows in ${String(stored)}, but those to come are in ${precision}. ` +
+      `The writer of layer "${layer}" says that its rows are in ${String(stored)}, but ${coming}. ` +
+        "Create the writer with the `attributes` of the extractor whose features it takes.",
+    );
+  }
+  if (rowsWritten > 0 && attributes !== undefined) {
+    throw new InvalidArgumentError(
+      `The writer of layer "${layer}" holds rows in ${String(stored ?? "float32")}, but ${coming}. ` +
         "Pass the calibration that the first ones were computed with, or begin a new file.",
     );
   }

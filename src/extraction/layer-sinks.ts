@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../errors.js";
 import type { ImageSource } from "../images/image-source.js";
-import type { SkippedImage } from "../images/load-images.js";
 import type { NdArray, Shape } from "../ndarray.js";
+import type { FeatureBatch } from "./feature-batch.js";
 import {
   checkRoom,
   countDone,
@@ -10,14 +10,6 @@ import {
   sinksOfLayers,
   storePrecision,
 } from "./feature-sink.js";
-
-/** Features of some pictures, as the sinks take them. */
-interface SinkBatch {
-  readonly byLayer: ReadonlyMap<string, NdArray<"float32">>;
-  readonly labels: Int32Array | undefined;
-  readonly names: readonly string[];
-  readonly skipped: readonly SkippedImage[];
-}
 
 /** The sinks of all layers, of which after a crash one may be a batch ahead of the others. */
 export class LayerSinks {
@@ -54,7 +46,7 @@ export class LayerSinks {
   }
 
   /** Has them store in what precision their rows are. @throws InvalidArgumentError if one of them says another */
-  async storePrecision(precision: string): Promise<void> {
+  async storePrecision(precision: string | undefined): Promise<void> {
     for (const each of this.#sinks) await storePrecision(each, precision);
   }
 
@@ -63,7 +55,7 @@ export class LayerSinks {
    *
    * @throws InvalidArgumentError if one of them ends inside of the batch
    */
-  async add({ byLayer, labels, names, skipped }: SinkBatch): Promise<void> {
+  async add({ byLayer, labels, names, skipped }: FeatureBatch): Promise<void> {
     const end = this.#position + names.length + skipped.length;
     for (const { layer, sink, done } of this.#sinks) {
       if (done >= end) continue;

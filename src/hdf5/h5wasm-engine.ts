@@ -1,4 +1,5 @@
-import { InvalidDatasetError, UnsupportedError } from "../errors.js";
+import { InvalidArgumentError, InvalidDatasetError, UnsupportedError } from "../errors.js";
+import { describeValue } from "../options/check-option.js";
 import { checkSource } from "./check-source.js";
 import { contiguous } from "./contiguous-engine.js";
 import type { HDF5File, HDF5Source, WritableHDF5Engine } from "./engine.js";
@@ -83,6 +84,11 @@ export function createH5wasmEngine(
       return typeof source === "string" ? openPath(source) : openBytes(source);
     },
     async encode(items) {
+      if (typeof items !== "object" || items === null || !(Symbol.iterator in items)) {
+        throw new InvalidArgumentError(
+          `\`items\` is ${describeValue(items)}: expected a list of groups and datasets, such as [{ path: "features", data: xs }].`,
+        );
+      }
       const h5wasm = await startMemory();
       return encodeWithH5wasm(h5wasm, `/encode-${nextFile++}.h5`, items);
     },

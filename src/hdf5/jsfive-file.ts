@@ -1,5 +1,6 @@
 import { ClosedError, CnnTransferError, InvalidDatasetError, UnsupportedError } from "../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
+import { checkText } from "../options/check-option.js";
 import { checkDatasetKind } from "./check-dataset-kind.js";
 import { sortByCodePoint } from "./code-point-order.js";
 import { type AttributeMessage, decodeAttribute, parseAttribute } from "./contiguous/attribute.js";
@@ -208,6 +209,7 @@ export function createJsfiveFile(
       return sortByCodePoint(attributeMessages(path).map((found) => found.name));
     },
     async attribute(path, attribute) {
+      checkText("name", attribute, "the name of an attribute");
       const found = attributeMessages(path).find((candidate) => candidate.name === attribute);
       return found && decodeAttribute(metadata, found);
     },

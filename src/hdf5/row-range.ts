@@ -1,5 +1,6 @@
 import { InvalidArgumentError, InvalidDatasetError } from "../errors.js";
 import type { Shape } from "../ndarray.js";
+import { describeValue } from "../options/check-option.js";
 
 /** Rows from `start` (included) to `end` (not included). */
 export interface RowRange {
@@ -16,10 +17,15 @@ export function resolveRows(file: string, path: string, shape: Shape, rows: RowR
       `Cannot read rows of "${path}" in "${file}": it is a scalar. Read it without a range.`,
     );
   }
+  if (typeof rows !== "object" || rows === null) {
+    throw new InvalidArgumentError(
+      `Reading rows of "${path}" in "${file}": \`rows\` is ${describeValue(rows)}: expected { start, end }.`,
+    );
+  }
   const { start, end } = rows;
   if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end < start) {
     throw new InvalidArgumentError(
-      `Reading rows of "${path}" in "${file}": \`start\` and \`end\` must be integers with 0 <= start <= end, received ${start} and ${end}.`,
+      `Reading rows of "${path}" in "${file}": \`start\` and \`end\` of \`rows\` must be integers with 0 <= start <= end, received ${describeValue(start)} and ${describeValue(end)}.`,
     );
   }
   if (end > length) {
@@ -31,7 +37,12 @@ export function resolveRows(file: string, path: string, shape: Shape, rows: RowR
   return rows;
 }
 
-/** Absolute, without doubled or trailing slashes. */
+/** Absolute, without doubled or trailing slashes. @throws InvalidArgumentError if it is no text */
 export function normalizePath(path: string): string {
+  if (typeof path !== "string") {
+    throw new InvalidArgumentError(
+      `\`path\` is ${describeValue(path)}: expected the path of a group or dataset, such as "features".`,
+    );
+  }
   return `/${path.split("/").filter(Boolean).join("/")}`;
 }

@@ -83,7 +83,7 @@ export async function decodeFor(
   checkBoolean("applyOrientation", applyOrientation);
   if (isPixels(input)) return checkPixels(input, options.name);
   const name = options.name ?? describe(input);
-  const bytes = await bytesOf(input, name, signal);
+  const bytes = await bytesOf(input, name, options.name !== undefined, signal);
   signal?.throwIfAborted();
   const checkSize = (width: number, height: number): void => {
     if (width * height > maximumPixels) {
@@ -135,6 +135,7 @@ function checkPixels(pixels: NdArray<"uint8">, name: string | undefined): NdArra
 async function bytesOf(
   input: Exclude<ImageInput, NdArray<"uint8">>,
   name: string,
+  isNamed: boolean,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   const url = urlOf(input);
@@ -155,7 +156,7 @@ async function bytesOf(
     }
   }
   throw new InvalidArgumentError(
-    `\`input\` is ${describeValue(input)}: expected a picture, which is a path, the bytes of an image file (Uint8Array or ArrayBuffer), a Blob, or uint8 pixels of shape [height, width, 3].`,
+    `${isNamed ? `"${name}"` : "`input`"} is ${describeValue(input)}: expected a picture, which is a path, the bytes of an image file (Uint8Array or ArrayBuffer), a Blob, or uint8 pixels of shape [height, width, 3].`,
   );
 }
 

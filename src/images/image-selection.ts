@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "../errors.js";
+import { describeValue } from "../options/check-option.js";
 import type { ImageSource, SourceImage } from "./image-source.js";
 import { type PictureColumns, withColumns } from "./picture-columns.js";
 
@@ -39,8 +40,13 @@ export function imageSelection(images: readonly SourceImage[], classLabels: read
     classLabels,
     length: images.length,
     labels: Int32Array.from(classLabels.length === 0 ? [] : images.map((image) => image.label as number)),
-    select: (indices) =>
-      imageSelection(
+    select: (indices) => {
+      if (typeof indices !== "object" || indices === null || !(Symbol.iterator in indices)) {
+        throw new InvalidArgumentError(
+          `\`indices\` is ${describeValue(indices)}: expected positions of pictures, such as [0, 1].`,
+        );
+      }
+      return imageSelection(
         Array.from(indices, (index) => {
           const image = images[index];
           if (image === undefined) {
@@ -51,7 +57,8 @@ export function imageSelection(images: readonly SourceImage[], classLabels: read
           return image;
         }),
         classLabels,
-      ),
+      );
+    },
     withColumns: (columns) => imageSelection(withColumns(images, columns), classLabels),
     async *[Symbol.asyncIterator]() {
       yield* images;

@@ -6,6 +6,7 @@ import { checkImageSource } from "./check-image-source.js";
 import { checkDecodeMode, type DecodeMode } from "./fast-decoding.js";
 import type { ImageSource, SourceImage } from "./image-source.js";
 import type { LoadImageOptions } from "./load-image.js";
+import { notAFile } from "./not-a-file.js";
 import type { PicturePreparation, PictureSettings } from "./picture-preparation.js";
 import { defaultWorkers, preparePictures } from "./picture-threads.node.js";
 import { runAhead } from "./run-ahead.js";
@@ -173,14 +174,10 @@ function checkRunOptions(options: Pick<LoadImagesOptions, "batchSize" | "workers
 function skippable(error: unknown): string | undefined {
   if (isCnnTransferError(error, "ImageDecodeError")) return error.reason;
   if (isCnnTransferError(error, "FileAccessError")) {
-    if (error.reason === "other") return isFolder(error.cause) ? "it is a folder" : undefined;
+    if (error.reason === "other") return notAFile(error.cause);
     return error.reason === "missing" ? "there is no such file" : "reading it is not permitted";
   }
   return undefined;
-}
-
-function isFolder(cause: unknown): boolean {
-  return cause instanceof Error && "code" in cause && cause.code === "EISDIR";
 }
 
 function checkCount(option: string, value: number, least: 0 | 1): void {

@@ -14,6 +14,11 @@ export type PictureColumns = Readonly<Record<string, ArrayLike<number> | NdArray
  * @throws ShapeMismatchError if there is not a value for each picture
  */
 export function withColumns(images: readonly SourceImage[], columns: PictureColumns): readonly SourceImage[] {
+  if (typeof columns !== "object" || columns === null) {
+    throw new InvalidArgumentError(
+      `\`columns\` is ${describeValue(columns)}: expected numbers for each picture by name, such as { weight: [1, 0.5] }.`,
+    );
+  }
   const given = Object.entries(columns).map(([name, values]) => [name, valuesOf(name, values, images.length)] as const);
   if (given.length === 0) return images;
   return images.map((image, at) => ({

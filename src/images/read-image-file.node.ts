@@ -1,14 +1,15 @@
-import { readFile } from "node:fs/promises";
 import { FileAccessError } from "../errors.js";
+import { notAFile } from "./not-a-file.js";
+import { readRegularFile } from "./regular-file.node.js";
 
 /**
  * Reads the bytes of an image file.
  *
- * @throws FileAccessError if it is missing, a folder, or cannot be read
+ * @throws FileAccessError if it is missing, a folder, a pipe or a device, or cannot be read
  */
 export async function readImageFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
   try {
-    return await readFile(path, signal === undefined ? {} : { signal });
+    return await readRegularFile(path, signal);
   } catch (cause) {
     signal?.throwIfAborted();
     const code = (cause as NodeJS.ErrnoException).code;
@@ -17,7 +18,10 @@ export async function readImageFile(path: string, signal?: AbortSignal): Promise
         ? (["missing", "there is no such file"] as const)
         : code === "EACCES" || code === "EPERM"
           ? (["not-permitted", "it is not permitted"] as const)
-          : (["other", code === "EISDIR" ? "it is a folder; use `imageFolder`" : String(cause)] as const);
+          : ([
+              "other",
+              code === "EISDIR" ? "it is a folder; use `imageFolder`" : (notAFile(cause) ?? String(cause)),
+            ] as const);
     throw new FileAccessError(`Cannot read image "${path}": ${why}.`, { path, reason }, { cause });
   }
 }

@@ -1,134 +1,108 @@
 import type { AxisWeights } from "./resample-axis.js";
-import { precisionBits } from "./resample-axis.js";
+import { resampleProgram } from "./resample-kernels.js";
 
-/** Half of one in fixed point, so that the shift rounds. */
-const half = 1 << (precisionBits - 1);
+/** Weights of one axis as the kernels read them: assembly/resample.ts. */
+export interface PackedWeights {
+  readonly bytes: Uint8Array;
+  /** Pairs of weights for each target pixel. */
+  readonly pairs: number;
+  /** First source pixel along the axis that is used. */
+  readonly start: number;
+  /** Number of source pixels from there that are used. */
+  readonly count: number;
+}
 
-/**
- * Resizes rows of RGB pixels along their width. Rows `firstRow` to `firstRow + rows` of `source` go to rows 0.. of
- * `target`; each result is rounded to 8 bits, as Pillow's first pass does.
- */
-export function resampleRows(
-  source: Uint8Array,
-  sourceWidth: number,
-  firstRow: number,
-  rows: number,
-  target: Uint8Array,
-  axis: AxisWeights,
-): void {
-  const { first, count, weights, taps } = axis;
-  const width = first.length;
-  const clamped = clampedView(target);
-  const sourceRow = sourceWidth * 3;
-  const targetRow = width * 3;
-  // Two rows at a time share the look-ups of weights. With an odd number, the last row is its own pair.
-  for (let row = 0; row < rows; row += 2) {
-    const pair = row + 1 < rows ? 1 : 0;
-    const rowStart = (firstRow + row) * sourceRow;
-    const toPair = pair * sourceRow;
-    const outToPair = pair * targetRow;
-    let out = row * targetRow;
-    for (let x = 0; x < width; x++) {
-      let position = rowStart + (first[x] as number) * 3;
-      let weightIndex = x * taps;
-      const end = weightIndex + (count[x] as number);
-      // 32-bit wrapping sums are what the C code of Pillow computes; `precisionBits` leaves room for every filter.
-      let red = half;
-      let green = half;
-      let blue = half;
-      let pairRed = half;
-      let pairGreen = half;
-      let pairBlue = half;
-      for (; weightIndex < end; weightIndex++) {
-        const weight = weights[weightIndex] as number;
-        const below = position + toPair;
-        red = (red + Math.imul(source[position] as number, weight)) | 0;
-        green = (green + Math.imul(source[position + 1] as number, weight)) | 0;
-        blue = (blue + Math.imul(source[position + 2] as number, weight)) | 0;
-        pairRed = (pairRed + Math.imul(source[below] as number, weight)) | 0;
-        pairGreen = (pairGreen + Math.imul(source[below + 1] as number, weight)) | 0;
-        pairBlue = (pairBlue + Math.imul(source[below + 2] as number, weight)) | 0;
-        position += 3;
-      }
-      const outBelow = out + outToPair;
-      clamped[out] = red >> precisionBits;
-      clamped[out + 1] = green >> precisionBits;
-      clamped[out + 2] = blue >> precisionBits;
-      clamped[outBelow] = pairRed >> precisionBits;
-      clamped[outBelow + 1] = pairGreen >> precisionBits;
-      clamped[outBelow + 2] = pairBlue >> precisionBits;
-      out += 3;
+/** One resizing: the passes that it has, along the width and then along the height. */
+export interface Resampling {
+  readonly source: Uint8Array;
+  /** `[height, width]` of the source. */
+  readonly from: readonly [number, number];
+  readonly target: Uint8Array;
+  /** `[height, width]` of the target. */
+  readonly to: readonly [number, number];
+  /** Along the width. Absent if it stays. */
+  readonly across: PackedWeights | undefined;
+  /** Along the height. Absent if it stays. */
+  readonly down: PackedWeights | undefined;
+}
+
+/** Bytes of source rows that are in the kernels' memory at a time: they stay in the processor's caches. */
+const stripBytes = 128 * 1024;
+
+/** What kernels read and write past the end, and what addresses are a multiple of. */
+const slack = 16;
+
+/** @param step bytes from one source pixel along the axis to the next */
+export function packWeights(
+  { first, count, weights, taps }: AxisWeights,
+  step: number,
+  startsAtZero: boolean,
+): PackedWeights {
+  const last = first.length - 1;
+  const start = startsAtZero ? 0 : (first[0] as number);
+  const pairs = Math.ceil(count.reduce((most, each) => Math.max(most, each), 1) / 2);
+  const words = new Int32Array(first.length * (1 + 2 * pairs));
+  const low = (weight: number): number => (weight << 16) >> 16;
+  const high = (weight: number): number => (weight - low(weight)) >> 16;
+  let at = 0;
+  for (let index = 0; index <= last; index++) {
+    words[at++] = ((first[index] as number) - start) * step;
+    for (let tap = 0; tap < 2 * pairs; tap += 2) {
+      const [one, other] = [tap, tap + 1].map((each) => (each < taps ? (weights[index * taps + each] as number) : 0));
+      words[at++] = pair(low(one as number), low(other as number));
+      words[at++] = pair(high(one as number), high(other as number));
     }
   }
+  const end = (first[last] as number) + (count[last] as number);
+  return { bytes: new Uint8Array(words.buffer), pairs, start, count: end - start };
+}
+
+function pair(one: number, other: number): number {
+  return (one & 0xffff) | (other << 16);
 }
 
 /**
- * Resizes RGB pixels along their height. `source` holds the rows from `firstRow` on.
- *
- * @param sums room for one row of sums, at least `rowBytes` long
+ * Resizes RGB pixels as Pillow does: along the width first, rounded to 8 bits, then along the height. A pass that would
+ * change nothing is left out, and of the rows only those are computed that the second pass reads.
  */
-export function resampleColumns(
-  source: Uint8Array,
-  rowBytes: number,
-  firstRow: number,
-  target: Uint8Array,
-  axis: AxisWeights,
-  sums: Int32Array,
-): void {
-  const { first, count, weights, taps } = axis;
-  const height = first.length;
-  const clamped = clampedView(target);
-  let out = 0;
-  for (let y = 0; y < height; y++) {
-    // Row by row and not pixel by pixel, so that memory is read in order; four rows at a time, so that the sums are
-    // seldom stored.
-    const end = y * taps + (count[y] as number);
-    let weightIndex = y * taps;
-    let row0 = ((first[y] as number) - firstRow) * rowBytes;
-    sums.fill(half, 0, rowBytes);
-    for (; weightIndex + 4 < end; weightIndex += 4) {
-      const weight0 = weights[weightIndex] as number;
-      const weight1 = weights[weightIndex + 1] as number;
-      const weight2 = weights[weightIndex + 2] as number;
-      const weight3 = weights[weightIndex + 3] as number;
-      const row1 = row0 + rowBytes;
-      const row2 = row1 + rowBytes;
-      const row3 = row2 + rowBytes;
-      for (let x = 0; x < rowBytes; x++) {
-        sums[x] =
-          ((sums[x] as number) +
-            Math.imul(source[row0 + x] as number, weight0) +
-            Math.imul(source[row1 + x] as number, weight1) +
-            Math.imul(source[row2 + x] as number, weight2) +
-            Math.imul(source[row3 + x] as number, weight3)) |
-          0;
-      }
-      row0 += 4 * rowBytes;
-    }
-    // One to four rows are left; those that are not there read the first again, with weight 0.
-    const left = end - weightIndex;
-    const weight0 = weights[weightIndex] as number;
-    const weight1 = left > 1 ? (weights[weightIndex + 1] as number) : 0;
-    const weight2 = left > 2 ? (weights[weightIndex + 2] as number) : 0;
-    const weight3 = left > 3 ? (weights[weightIndex + 3] as number) : 0;
-    const row1 = left > 1 ? row0 + rowBytes : row0;
-    const row2 = left > 2 ? row0 + 2 * rowBytes : row0;
-    const row3 = left > 3 ? row0 + 3 * rowBytes : row0;
-    for (let x = 0; x < rowBytes; x++) {
-      const sum =
-        (sums[x] as number) +
-        Math.imul(source[row0 + x] as number, weight0) +
-        Math.imul(source[row1 + x] as number, weight1) +
-        Math.imul(source[row2 + x] as number, weight2) +
-        Math.imul(source[row3 + x] as number, weight3);
-      clamped[out++] = (sum | 0) >> precisionBits;
+export function resample({ source, from, target, to, across, down }: Resampling): void {
+  const [start, rows] = down === undefined ? [0, from[0]] : [down.start, down.count];
+  const [stride, rowBytes] = [from[1] * 3, to[1] * 3];
+  const stripRows = Math.max(1, Math.min(rows, Math.floor(stripBytes / stride)));
+  // Of a pair of weights at the end one may be 0, whose pixel or row is read all the same.
+  const place = placer();
+  const acrossAt = place(across?.bytes.length ?? 0);
+  const downAt = place(down?.bytes.length ?? 0);
+  const stripAt = place(across === undefined ? 0 : stripRows * stride + 6 * across.pairs);
+  const betweenAt = place((rows + 2 * (down?.pairs ?? 0)) * rowBytes);
+  const targetAt = down === undefined ? betweenAt : place(to[0] * rowBytes);
+  const { kernels, bytes } = resampleProgram();
+  const memory = bytes(place(0));
+  const used = source.subarray(start * stride, (start + rows) * stride);
+  if (across === undefined) memory.set(used, betweenAt);
+  else {
+    memory.set(across.bytes, acrossAt);
+    for (let row = 0; row < rows; row += stripRows) {
+      const count = Math.min(stripRows, rows - row);
+      memory.set(used.subarray(row * stride, (row + count) * stride), stripAt);
+      kernels.resampleRows(stripAt, stride, count, betweenAt + row * rowBytes, to[1], acrossAt, across.pairs);
     }
   }
+  if (down !== undefined) {
+    memory.set(down.bytes, downAt);
+    kernels.resampleColumns(betweenAt, rowBytes, targetAt, to[0], downAt, down.pairs);
+  }
+  target.set(memory.subarray(targetAt, targetAt + to[0] * rowBytes));
 }
 
-/** The same memory, storing values below 0 as 0 and above 255 as 255. */
-function clampedView(bytes: Uint8Array): Uint8ClampedArray {
-  return new Uint8ClampedArray(bytes.buffer, bytes.byteOffset, bytes.length);
+/** Gives out places in a memory, one behind the other. */
+function placer(): (bytes: number) => number {
+  let end = 0;
+  return (bytes) => {
+    const at = end;
+    end = Math.ceil((end + bytes + slack) / slack) * slack;
+    return at;
+  };
 }
 
 /** Takes single pixels: row `rows[y]`, column `columns[x]` of `source`, which is `sourceWidth` wide. */

@@ -4,8 +4,8 @@ import { checkArray } from "../options/check-array.js";
 import { checkBoolean, checkList } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
 import { checkInterpolation, type Interpolation } from "./interpolation.js";
-import { pickPixels, resampleColumns, resampleRows } from "./resample.js";
-import { type AxisRange, type AxisWeights, axisWeights, nearestIndices } from "./resample-axis.js";
+import { packWeights, pickPixels, resample } from "./resample.js";
+import { type AxisRange, axisWeights, nearestIndices } from "./resample-axis.js";
 
 export type { Interpolation } from "./interpolation.js";
 
@@ -49,6 +49,7 @@ export function createResizer(options: ResizeOptions): Resizer {
   const resizeInto = createResizeInto(options);
   const [height, width] = options.size;
   return (image) => {
+    checkArray("image", image, "a picture [height, width, 3]");
     if (isOfSize(image, height, width)) return image;
     const target = new Uint8Array(height * width * 3);
     resizeInto(image, target);
@@ -64,11 +65,9 @@ export function createResizeInto(options: ResizeOptions): ResizeInto {
   checkInterpolation(interpolation);
   const [height, width] = size;
   const indices = remember((range: AxisRange) => nearestIndices(range));
-  const weights = remember((range: AxisRange) =>
-    axisWeights(range, interpolation as Exclude<Interpolation, "nearest">),
-  );
-  let scratch = new Uint8Array(0);
-  const sums = new Int32Array(width * 3);
+  const weights = (range: AxisRange) => axisWeights(range, interpolation as Exclude<Interpolation, "nearest">);
+  const weightsAcross = remember((range: AxisRange) => packWeights(weights(range), 3, true));
+  const weightsDown = remember((range: AxisRange) => packWeights(weights(range), width * 3, false));
 
   return (image, target) => {
     const [sourceHeight, sourceWidth] = checkImage(image);
@@ -83,24 +82,14 @@ export function createResizeInto(options: ResizeOptions): ResizeInto {
       return;
     }
 
-    // Pillow's order: along the width first, rounded to 8 bits, then along the height; a pass that would change nothing
-    // is left out.
-    const across = isWhole(columns) ? undefined : weights(columns);
-    const down = isWhole(rows) ? undefined : weights(rows);
-    let between = source;
-    let firstRow = 0;
-    if (across !== undefined) {
-      const [start, count] = down === undefined ? [0, sourceHeight] : rowsUsed(down);
-      firstRow = start;
-      const bytes = count * width * 3;
-      if (down === undefined) between = target;
-      else {
-        if (scratch.length < bytes) scratch = new Uint8Array(bytes);
-        between = scratch;
-      }
-      resampleRows(source, sourceWidth, firstRow, count, between, across);
-    }
-    if (down !== undefined) resampleColumns(between, width * 3, firstRow, target, down, sums);
+    resample({
+      source,
+      from: [sourceHeight, sourceWidth],
+      target,
+      to: size,
+      across: isWhole(columns) ? undefined : weightsAcross(columns),
+      down: isWhole(rows) ? undefined : weightsDown(rows),
+    });
   };
 }
 
@@ -112,7 +101,6 @@ export function createResizeInto(options: ResizeOptions): ResizeInto {
  * @throws ShapeMismatchError if the image is not `[height, width, 3]`
  */
 export function resizeImage(image: NdArray<"uint8">, options: ResizeOptions): NdArray<"uint8"> {
-  checkArray("image", image, "a picture [height, width, 3]");
   return createResizer(options)(image);
 }
 
@@ -146,13 +134,6 @@ function isWhole(range: AxisRange): boolean {
 function isOfSize(image: NdArray<"uint8">, height: number, width: number): boolean {
   const [sourceHeight, sourceWidth] = checkImage(image);
   return sourceHeight === height && sourceWidth === width;
-}
-
-/** First row that the second pass reads, and how many: the first pass needs to make no others. */
-function rowsUsed(down: AxisWeights): [start: number, count: number] {
-  const last = down.first.length - 1;
-  const start = down.first[0] as number;
-  return [start, (down.first[last] as number) + (down.count[last] as number) - start];
 }
 
 /** Keeps the last results of a function of an axis range. */

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ImageInput } from "./image-source.js";
 import { type PictureSettings, prepareHere } from "./picture-preparation.js";
 import type { PictureAnswer, PictureRequest } from "./picture-thread.node.js";
+import { readRegularFileSync } from "./regular-file.node.js";
 
 /** Prepares pictures for the thread that started this one, until it says that it was the last. */
 export function servePictures(): void {
@@ -12,8 +12,7 @@ export function servePictures(): void {
 
   async function prepare(image: ImageInput, target: Uint8Array): Promise<boolean> {
     try {
-      // Nothing else is kept waiting here, and reading at once takes half of the processor's time.
-      const given = typeof image === "string" ? readFileSync(image) : image;
+      const given = typeof image === "string" ? readRegularFileSync(image) : image;
       await preparation.prepare({ image: given, name: "", target });
       return true;
     } catch {

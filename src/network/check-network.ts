@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
 import { describeValue } from "../options/check-option.js";
-import type { Network, Topology } from "./network.js";
+import type { Network, NetworkWeights, Topology } from "./network.js";
 
 /**
  * Checks that a topology from outside the type system is one at all; what is in it, `checkGraph` looks at.
@@ -25,6 +25,15 @@ export function checkNetwork(parameter: string, value: unknown): asserts value i
   if (typeof (value as Partial<Network>).weights?.get === "function") return;
   throw new InvalidArgumentError(
     `\`${parameter}\` is a network without weights: expected one with \`weights\`, a Map by layer. \`randomWeights\` makes some.`,
+  );
+}
+
+/** @throws InvalidArgumentError if weights from outside the type system are no Map */
+export function checkWeightsMap(parameter: string, value: unknown): asserts value is NetworkWeights {
+  const weights = value as Partial<NetworkWeights> | null | undefined;
+  if (typeof weights?.get === "function" && typeof weights.keys === "function") return;
+  throw new InvalidArgumentError(
+    `\`${parameter}\` is ${describeValue(value)}: expected a Map from names of layers to their weights, such as the \`weights\` of a network.`,
   );
 }
 

@@ -12,6 +12,7 @@ import { poolingShapes } from "./layers/pooling.js";
 import { regularizationShapes } from "./layers/regularization.js";
 import { resizingShapes } from "./layers/resizing.js";
 import { shapeShapes } from "./layers/shape.js";
+import { transposedConvolutionShapes } from "./layers/transposed-convolution.js";
 import type { RowShape } from "./row-shape.js";
 
 export { formatShape, type RowShape } from "./row-shape.js";
@@ -19,6 +20,7 @@ export { formatShape, type RowShape } from "./row-shape.js";
 const rules: ShapeRules<LayerConfigs> = {
   ...inputShapes,
   ...convolutionShapes,
+  ...transposedConvolutionShapes,
   ...denseShapes,
   ...normalizationShapes,
   ...activationShapes,

@@ -9,6 +9,7 @@ import type { PoolingConfigs } from "./layers/pooling.js";
 import type { RegularizationConfigs } from "./layers/regularization.js";
 import type { ResizingConfigs } from "./layers/resizing.js";
 import type { ShapeConfigs } from "./layers/shape.js";
+import type { TransposedConvolutionConfigs } from "./layers/transposed-convolution.js";
 
 export type { Activation } from "./activation.js";
 
@@ -25,6 +26,7 @@ export type Size2D = readonly [number, number];
 export interface LayerConfigs
   extends InputConfigs,
     ConvolutionConfigs,
+    TransposedConvolutionConfigs,
     DenseConfigs,
     NormalizationConfigs,
     ActivationConfigs,

@@ -4,6 +4,7 @@ import { activationWeights } from "./layers/activation.js";
 import { convolutionWeights } from "./layers/convolution.js";
 import { denseWeights } from "./layers/dense.js";
 import { normalizationWeights } from "./layers/normalization.js";
+import { transposedConvolutionWeights } from "./layers/transposed-convolution.js";
 import type { Topology } from "./network.js";
 import type { RowShape } from "./row-shape.js";
 import { inferShapes } from "./shapes.js";
@@ -12,6 +13,7 @@ export type { WeightShape } from "./layer-rules.js";
 
 const rules: WeightRules<LayerConfigs> = {
   ...convolutionWeights,
+  ...transposedConvolutionWeights,
   ...denseWeights,
   ...normalizationWeights,
   ...activationWeights,

@@ -227,6 +227,27 @@ describe("a job in 8-bit integers without a calibration", () => {
     ).rejects.toThrow(/holds rows in int8 \(calibration crc32 00000000\)/u);
   });
 
+  test("and one in float32 do not go into one file, whichever comes first, also where that says nothing of itself", async () => {
+    await using int8 = await create();
+    await using float32 = await FeatureExtractor.create({ backbone: "vgg-mini" });
+    for await (const _ of int8.stream(images)) break;
+    for (const [first, second, message] of [
+      [int8, float32, /rows are in int8 \(calibration crc32 [0-9a-f]{8}\), but those to come are in float32/u],
+      [float32, int8, /holds rows in float32, but those to come are in int8/u],
+    ] as const) {
+      for (const attributes of [first.attributes, undefined]) {
+        await using writer = await openWriter(first, images, { rows: 2 * images.length, attributes });
+        await first.extractTo(writer, images);
+        await expect(second.extractTo(writer, images)).rejects.toThrow(message);
+        expect(writer.rowsWritten).toBe(images.length);
+        await writer.abort();
+      }
+    }
+    await using writer = await openWriter(int8, images);
+    await expect(float32.extractTo(writer, images)).rejects.toThrow(/says that its rows are in int8/u);
+    await writer.abort();
+  });
+
   test("that waits for the calibration of another one is stopped at once, and the other goes on", async () => {
     await using extractor = await create();
     let calibrated = false;

@@ -154,6 +154,26 @@ describe("what cannot be in 8-bit integers is refused", () => {
     ).rejects.toMatchObject({ name: "InvalidArgumentError", message: expect.stringMatching(/crc32.*crc32/u) });
   });
 
+  test("a calibration that names what the network does not have, or from which all ranges are gone", async () => {
+    await using extractor = await FeatureExtractor.create(int8());
+    const calibration = extractor.calibration as Int8Calibration;
+    const range = calibration.ranges[Object.keys(calibration.ranges)[0] as string] as readonly [number, number];
+    for (const change of [
+      { ranges: { ...calibration.ranges, nowhere: range } },
+      { inFloat: ["nowhere"] },
+      { biasCorrections: { nowhere: [1] } },
+      { ranges: {} },
+    ]) {
+      const damaged = { ...calibration, ...change };
+      await expect(
+        FeatureExtractor.create({ ...vggMini, precision: "int8", calibration: damaged }),
+      ).rejects.toMatchObject({
+        name: "InvalidArgumentError",
+        message: expect.stringMatching(/is damaged: it (names "nowhere"|has no ranges).*Calibrate it again/u),
+      });
+    }
+  });
+
   test("a calibration for pictures of another size", async () => {
     await using extractor = await FeatureExtractor.create(int8());
     const { calibration } = extractor;

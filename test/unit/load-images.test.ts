@@ -1,5 +1,6 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { platform, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import sharp from "sharp";
@@ -242,6 +243,42 @@ describe("loadImages", () => {
     await expect(collect(loadImages(source, { size }))).rejects.toThrow(/it is a folder; use `imageFolder`/);
   });
 
+  test.skipIf(platform() === "win32")(
+    "a pipe, a device and a link to itself in the place of a picture are skipped or thrown, and not read for ever",
+    async () => {
+      const folder = await mkdtemp(path.join(tmpdir(), "no-files-"));
+      try {
+        const [pipe, device, loop] = ["pipe.jpg", "device.jpg", "loop.jpg"].map((name) => path.join(folder, name)) as [
+          string,
+          string,
+          string,
+        ];
+        execFileSync("mkfifo", [pipe]);
+        await symlink("/dev/zero", device);
+        await symlink(loop, loop);
+        for (const workers of [0, 1]) {
+          const source = imageList([pipe, device, loop, files[0] as Uint8Array]);
+          const [batch] = await collect(loadImages(source, { size, workers, onError: "skip" }));
+          expect(batch?.names).toEqual(["image 3"]);
+          expect(batch?.skipped).toEqual([
+            { name: pipe, reason: "it is a pipe, a socket or a device" },
+            { name: device, reason: "it is a pipe, a socket or a device" },
+            { name: loop, reason: "it is a link that leads back to itself" },
+          ]);
+          for (const none of [pipe, device, loop]) {
+            await expect(collect(loadImages(imageList([none]), { size, workers }))).rejects.toMatchObject({
+              name: "FileAccessError",
+              path: none,
+              reason: "other",
+            });
+          }
+        }
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
+  );
+
   test.each([
     ["http://localhost/cat.jpg", /"http:\/\/localhost\/cat.jpg": URLs are not fetched. Fetch it and pass the bytes/],
     ["data:image/png;base64,AAAA", /URLs are not fetched. Fetch it/],
@@ -253,6 +290,11 @@ describe("loadImages", () => {
       name: "InvalidArgumentError",
       message: expect.stringMatching(message),
     });
+  });
+
+  test("what is no picture at all is named by its place in the list", async () => {
+    const source = imageList([files[0] as Uint8Array, undefined as unknown as string]);
+    await expect(collect(loadImages(source, { size }))).rejects.toThrow(/^"image 1" is undefined: expected a picture/);
   });
 
   test("an empty source gives no batch", async () => {

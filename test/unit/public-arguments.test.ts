@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import * as api from "../../src/index.js";
 import { headNetwork } from "../support/head-network.js";
+import { headTraining } from "../support/head-training.js";
 
 /** What comes from JavaScript, where no compiler looks. */
 type Untyped = (...given: readonly unknown[]) => unknown;
@@ -101,13 +102,36 @@ const model = join(folder, "model.h5");
 await head.save(model);
 const map = await api.featureMap(data);
 const kerasFile = await api.h5wasm().open(model);
+const engine = api.h5wasm();
+const chosen = api.auto();
 const shard = { index: 0, count: 2 };
+const calibration: api.Int8Calibration = {
+  formatVersion: 1,
+  network: network.name,
+  checksum: "00000000",
+  method: "minmax",
+  ranges: {},
+  inFloat: [],
+  images: 1,
+  quality: { meanCosine: 1, minimumCosine: 1, relativeError: 0, images: 1 },
+};
 const environment = {};
+const random = api.createRandom(1);
 
 const loaded = await backend.load(network);
+const inTraining = await backend.loadForTraining(network, headTraining);
+const ys = {
+  dtype: "float32",
+  shape: [batch.shape[0] as number, 3],
+  data: new Float32Array(3 * (batch.shape[0] as number)),
+} as const;
+const engines = await Promise.all(
+  [api.h5wasm(), api.jsfive(), api.contiguous()].map(async (engine) => ({ engine, file: await engine.open(path) })),
+);
 
 afterAll(async () => {
-  await loaded.dispose();
+  for (const each of [loaded, inTraining]) await each.dispose();
+  for (const { file } of engines) await file.close();
   for (const each of [generator, extractor, head, tuned, kerasFile]) await each.close();
   for (const each of [open, features]) await each.abort();
   await rm(folder, { recursive: true, force: true });
@@ -132,13 +156,66 @@ const subjects: readonly Subject[] = [
   subject("autoTrainable", api.autoTrainable, optional()),
   subject("onnx", api.onnx, optional()),
   subject("toOnnx", api.toOnnx, value("network", network), optional()),
-  ...[backend, api.onnx(), api.auto(), api.autoTrainable()].map((each) =>
-    subject(`load of ${each.name}`, each.load.bind(each), value("network", network)),
-  ),
+  ...[backend, api.onnx(), api.auto(), api.autoTrainable()].flatMap((each) => [
+    subject(`load of ${each.name}`, each.load.bind(each), value("network", network), optional()),
+    subject(
+      `inputGradient of ${each.name}`,
+      each.inputGradient.bind(each),
+      value("network", network),
+      value("inputs", [batch]),
+      value("seed", ys),
+      optional(),
+    ),
+  ]),
   ...[backend, api.onnx(), api.autoTrainable()].map((each) =>
-    subject(`loadForTraining of ${each.name}`, each.loadForTraining.bind(each), value("network", network)),
+    subject(
+      `loadForTraining of ${each.name}`,
+      each.loadForTraining.bind(each),
+      value("network", network),
+      options(headTraining),
+    ),
   ),
-  subject("run of a loaded network", loaded.run.bind(loaded), value("inputs", [batch])),
+  subject(
+    "calibrate of auto",
+    chosen.calibrate.bind(chosen),
+    value("network", network),
+    options({ rangeBatches: [batch], judgingBatches: [batch] }),
+  ),
+  subject(
+    "loadQuantized of auto",
+    chosen.loadQuantized.bind(chosen),
+    value("network", network),
+    value("calibration", calibration),
+    optional(),
+  ),
+  ...[loaded, inTraining].map((each) =>
+    subject("run of a loaded network", each.run.bind(each), value("inputs", [batch]), optional()),
+  ),
+  subject("step", inTraining.step.bind(inTraining), value("xs", batch), value("ys", ys), optional()),
+  subject("setWeights", inTraining.setWeights.bind(inTraining), value("weights", network.weights)),
+  subject("setState", inTraining.setState.bind(inTraining), value("state", await inTraining.readState())),
+
+  ...engines.flatMap(({ engine, file }) => [
+    subject(`open of ${engine.name}`, engine.open.bind(engine), value("source", path)),
+    subject(`list of ${engine.name}`, file.list.bind(file), value("path", "/")),
+    subject(`stat of ${engine.name}`, file.stat.bind(file), value("path", "/")),
+    subject(
+      `read of ${engine.name}`,
+      file.read.bind(file),
+      value("path", "features"),
+      value("rows", undefined, undefined),
+    ),
+    subject(
+      `readStrings of ${engine.name}`,
+      file.readStrings.bind(file),
+      value("path", "label_names"),
+      value("rows", undefined, undefined),
+    ),
+    subject(`attributes of ${engine.name}`, file.attributes.bind(file), value("path", "/")),
+    subject(`attribute of ${engine.name}`, file.attribute.bind(file), value("path", "/"), value("name", "complete")),
+  ]),
+  subject("encode of h5wasm", engine.encode.bind(engine), value("items", [])),
+
   subject("toLayersModel", api.toLayersModel, value("network", network), value("layersLibrary", {})),
   subject("tfjsWasm", api.tfjsWasm, optional()),
   subject("tfjsWebgpu", api.tfjsWebgpu, optional()),
@@ -202,6 +279,15 @@ const subjects: readonly Subject[] = [
   subject("imageList", api.imageList, value("inputs", [pixels]), optional()),
   subject("loadImage", api.loadImage, value("input", pixels), optional()),
   subject("loadImages", first(api.loadImages), value("source", pictures), options({ size: [8, 8] })),
+  subject("select", pictures.select.bind(pictures), value("indices", [0])),
+  subject("withColumns", pictures.withColumns.bind(pictures), value("columns", {}, {})),
+  subject("what aspectAwareResize makes", api.aspectAwareResize([4, 4]), value("image", pixels)),
+  subject("what meanSubtract makes", api.meanSubtract([1, 2, 3]), value("image", pixels)),
+  subject("what tenCrop makes", api.tenCrop([4, 4]), value("image", pixels)),
+  ...[api.augmentImages({ horizontalFlip: true }), api.randomCrop([4, 4])].map((transform) =>
+    subject("what varies images", transform, value("image", pixels), value("random", random)),
+  ),
+  subject("what createResizer makes", api.createResizer({ size: [4, 4] }), value("image", pixels)),
   subject("preprocessInput", api.preprocessInput, value("pixels", pixels), value("mode", "tf")),
   subject("createResizer", api.createResizer, options({ size: [4, 4] })),
   subject("resizeImage", api.resizeImage, value("image", pixels), options({ size: [4, 4] })),
@@ -237,6 +323,8 @@ const subjects: readonly Subject[] = [
   subject("validateNetwork", api.validateNetwork, value("network", network)),
   subject("weightShapes", api.weightShapes, value("topology", topology)),
   subject("createRandom", api.createRandom, value("seed", 1, 1)),
+  subject("integerBelow", random.integerBelow, value("limit", 3, 1)),
+  subject("shuffle", random.shuffle, value("items", [1, 2])),
   subject("sizeOf", api.sizeOf, value("shape", [1])),
 
   subject("LogisticRegression.fit", api.LogisticRegression.fit, value("data", data), optional()),

@@ -185,11 +185,10 @@ def main() -> None:
         classes = len(saved[f"weight{len([name for name in saved if name.startswith('weight')]) - 1}"])
         epochs = int(saved["epoch"])
     names = names[:classes]
-    training, validation = read_pictures(options.data, "train"), read_pictures(options.data, "val")
-    validation = Pictures(validation.pixels[validation.labels < classes], validation.labels[validation.labels < classes])
+    training, validation = (read_pictures(options.data, part, classes) for part in ("train", "val"))
     model = trained(options.checkpoint, classes)
     before = accuracy(model, validation)
-    chosen = np.random.RandomState(0).permutation(np.flatnonzero(training.labels < classes))[:CALIBRATION]
+    chosen = np.random.RandomState(0).permutation(len(training.labels))[:CALIBRATION]
     measure_normalizations(model, training.pixels[chosen])
     plain = folded(model, classes)
     save(plain, options.output, names)

@@ -27,11 +27,12 @@ def class_names(folder: Path) -> list[tuple[str, str]]:
     return [(number, name) for number, name in (line.split("\t", 1) for line in lines)]
 
 
-def read_pictures(folder: Path, part: str) -> Pictures:
-    """Decodes `train.zip` or `val.zip`, sorted by name."""
-    index = {number: position for position, (number, _) in enumerate(class_names(folder))}
+def read_pictures(folder: Path, part: str, classes: int | None = None) -> Pictures:
+    """Decodes `train.zip` or `val.zip`, sorted by name; where `classes` is given, only pictures of that many first classes."""
+    index = {number: position for position, (number, _) in enumerate(class_names(folder)[:classes])}
     with zipfile.ZipFile(folder / f"{part}.zip") as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".webp"))
+        webp = (name for name in archive.namelist() if name.endswith(".webp"))
+        names = sorted(name for name in webp if Path(name).parent.name in index)
         pixels = np.empty((len(names), 64, 64, 3), np.uint8)
         labels = np.empty(len(names), np.int64)
         for row, name in enumerate(names):

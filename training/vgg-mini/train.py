@@ -165,11 +165,6 @@ def train(run: Run, training: Pictures, validation: Pictures, steps_per_epoch: i
         print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
 
 
-def first_classes(pictures: Pictures, count: int) -> Pictures:
-    chosen = pictures.labels < count
-    return Pictures(pictures.pixels[chosen], pictures.labels[chosen])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Trains vgg-mini.")
     parser.add_argument("--data", type=Path, required=True, help="folder with train.zip, val.zip and classes.tsv")
@@ -178,9 +173,8 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
 
-    training, validation = read_pictures(options.data, "train"), read_pictures(options.data, "val")
-    if options.smoke:
-        training, validation = first_classes(training, 20), first_classes(validation, 20)
+    wanted = 20 if options.smoke else None
+    training, validation = (read_pictures(options.data, part, wanted) for part in ("train", "val"))
     classes = int(training.labels.max()) + 1
     epochs = options.epochs or (3 if options.smoke else EPOCHS)
     train(Run(options.output, classes, epochs), training, validation, len(training.labels) // BATCH)

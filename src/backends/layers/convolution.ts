@@ -1,11 +1,14 @@
 import type { Shape } from "../../ndarray.js";
 import type { Layer, Padding, Size2D } from "../../network/layer.js";
-import { type ConvolutionConfigs, transposedCrop } from "../../network/layers/convolution.js";
+import type { ConvolutionConfigs } from "../../network/layers/convolution.js";
+import { type TransposedConvolutionConfigs, transposedCrop } from "../../network/layers/transposed-convolution.js";
 import type { Operations, WeightView, WindowSettings } from "../operations.js";
 import { applyRest, fusedPart } from "./activation.js";
 import type { Application, Evaluators } from "./evaluator.js";
 
-export const convolutionEvaluators: Evaluators<ConvolutionConfigs> = {
+type AnyConvolution = ConvolutionConfigs & TransposedConvolutionConfigs;
+
+export const convolutionEvaluators: Evaluators<AnyConvolution> = {
   Conv2D(application) {
     const { operations, layer, inputs } = application;
     const { config } = layer;
@@ -190,6 +193,6 @@ function view<V>(application: Application<V>, name: string, ofRows = false): Wei
   return { name, shape: ofRows ? [1, ...shape] : shape };
 }
 
-function biasOf<V>(application: Application<V, keyof ConvolutionConfigs>): WeightView | undefined {
+function biasOf<V>(application: Application<V, keyof AnyConvolution>): WeightView | undefined {
   return application.layer.config.useBias ? view(application as Application<V>, "bias") : undefined;
 }

@@ -3,6 +3,7 @@ import type { Attribute, Initializer } from "./graph.js";
 import type { GraphBuilder, Value } from "./graph-builder.js";
 import type { Operand } from "./operations.js";
 import { paddingAttributes } from "./same-padding.js";
+import { addWinogradConvolution, type WinogradConvolution, winogradConvolution } from "./training/winograd.js";
 
 /** What the operators that move a window need beside their settings. */
 export interface WindowParts {
@@ -10,13 +11,31 @@ export interface WindowParts {
   readonly layer: string;
   readonly asImage: (operand: Operand) => Value;
   readonly weightInitializer: (view: WeightView) => Initializer;
+  /** Whether the layer's weights change while the graph is in use. */
+  readonly trained: boolean;
 }
 
 /** Adds a convolution, in groups of channels where there are more than one. */
 export function lowerConvolution(parts: WindowParts, x: Operand, settings: ConvolutionSettings, groups: number): Value {
+  const byTransforms = parts.trained ? winogradConvolution(settings, groups) : undefined;
+  if (byTransforms !== undefined) return lowerByTransforms(parts, x, settings, byTransforms);
   // ONNX: [filters, channels per group, height, width].
   const kernel = { ...parts.weightInitializer(settings.kernel), permutation: [3, 2, 0, 1] };
   return convolution(parts, x, settings, kernel, groups);
+}
+
+function lowerByTransforms(
+  { builder, layer, asImage, weightInitializer }: WindowParts,
+  x: Operand,
+  { kernel, bias }: ConvolutionSettings,
+  convolution: WinogradConvolution,
+): Value {
+  const input = asImage(x);
+  const { name, data } = weightInitializer(kernel);
+  const shape = [9, convolution.channels * convolution.filters];
+  const weights = builder.constant({ name: `${name}/${shape.join("x")}`, shape, data });
+  const offset = bias === undefined ? undefined : builder.constant(weightInitializer(bias));
+  return { ...input, tensor: addWinogradConvolution(builder, layer, convolution, [input.tensor, weights, offset]) };
 }
 
 /** Adds a depthwise convolution: one group for each channel. */

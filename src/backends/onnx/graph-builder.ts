@@ -15,6 +15,8 @@ export interface Value {
 /** Collects the nodes and constants of a graph, and turns values from one order of axes into the other, each once. */
 export class GraphBuilder {
   readonly nodes: GraphNode[] = [];
+  /** For tensors that several nodes come to together, the operation that these are: its gradient is taken as a whole. */
+  readonly groups = new Map<string, GraphNode>();
   readonly #initializers = new Map<string, Initializer>();
   readonly #tensors = new Map<string, number>();
   readonly #views = new Map<string, Value>();
@@ -52,6 +54,13 @@ export class GraphBuilder {
     const outputs = Array.from({ length: count }, () => this.#uniqueName(`${layer}/${operator}`));
     this.nodes.push({ operator, inputs, outputs, attributes });
     return outputs;
+  }
+
+  /** Says that the nodes which come to a tensor are one operation, and returns the tensor: the operation's first output. */
+  group(operation: GraphNode): string {
+    const [output = ""] = operation.outputs;
+    this.groups.set(output, operation);
+    return output;
   }
 
   /** Adds a constant, once: layers that share weights share it. */

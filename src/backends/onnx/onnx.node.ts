@@ -22,6 +22,7 @@ import { processor } from "./quantization/processor.node.js";
 import { Session, type SessionModel } from "./session.node.js";
 import { SessionGroup } from "./session-group.node.js";
 import type { SessionSettings } from "./session-thread.node.js";
+import { simplifyGraph } from "./simplify-graph.js";
 import { loadNetworkForTraining } from "./training/onnx-training.node.js";
 
 /** Options of {@link onnx}. */
@@ -97,7 +98,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
     checkNetwork("network", network);
     checkLoadOptions(options);
     const outputs = options.outputs ?? network.outputs;
-    return this.#load(network, lower(network, outputs), outputs, options);
+    return this.#load(network, simplifyGraph(lower(network, outputs)), outputs, options);
   }
 
   async calibrate(network: Network, options: CalibrationOptions): Promise<Int8Calibration> {

@@ -128,7 +128,7 @@ export function onnxOperations(builder: GraphBuilder, layer: string, context: La
     };
   }
 
-  const parts = { builder, layer, asImage, weightInitializer };
+  const parts = { builder, layer, asImage, weightInitializer, trained: context.trained };
   return {
     rank: (x) => materialized(x).rank,
     constant(values, shape) {

@@ -5,6 +5,7 @@ import { validateNetwork } from "../../network/validate.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
 import { checkLayers } from "../check-layers.js";
+import { checkRunOptions } from "../check-load-options.js";
 import { createSerialQueue } from "../serial-queue.js";
 import { type LayerPlan, peakBytes, planLayers, valueBytes } from "../training/layer-plan.js";
 import { wrapFailure } from "./backend-failure.js";
@@ -46,6 +47,7 @@ export async function loadNetwork(
     outputs,
     async run(batch, runOptions = {}) {
       refuseClosed(closed, network);
+      checkRunOptions(runOptions);
       runOptions.signal?.throwIfAborted();
       checkInputs(inputs, batch);
       return queue.add(() => runBatch(runtime, plan, inputs, weights, batch, runOptions));

@@ -1,9 +1,11 @@
 import type { NdArray } from "../../ndarray.js";
+import { checkWeightsMap } from "../../network/check-network.js";
 import type { Network } from "../../network/network.js";
 import { inferShapes } from "../../network/shapes.js";
 import { validateNetwork } from "../../network/validate.js";
 import { checkArray } from "../../options/check-array.js";
 import { checkInputs, expectedInputs } from "../check-inputs.js";
+import { checkRunOptions } from "../check-load-options.js";
 import { createSerialQueue } from "../serial-queue.js";
 import type { StepOptions, TrainableNetwork, TrainingOptions } from "../trainable-backend.js";
 import { checkState } from "../training/check-state.js";
@@ -102,6 +104,7 @@ export async function loadNetworkForTraining(
     outputs: plan.outputs,
     async run(batch, runOptions = {}) {
       refuseClosed(closed, network);
+      checkRunOptions(runOptions);
       runOptions.signal?.throwIfAborted();
       checkInputs(inputs, batch);
       return queue.add(() => runBatch(runtime, plan, inputs, state.weights, batch, runOptions));
@@ -121,6 +124,7 @@ export async function loadNetworkForTraining(
     },
     async setWeights(weights) {
       refuseClosed(closed, network);
+      checkWeightsMap("weights", weights);
       validateNetwork({ ...plan.network, weights });
       await queue.add(async () => {
         const previous = state.weights;

@@ -1,7 +1,9 @@
-import { InvalidWeightsError } from "../../errors.js";
+import { InvalidArgumentError, InvalidWeightsError } from "../../errors.js";
 import { sizeOf } from "../../ndarray.js";
+import { checkWeightsMap } from "../../network/check-network.js";
 import { formatShape } from "../../network/layer-shape.js";
 import type { NetworkWeights, Weight } from "../../network/network.js";
+import { describeValue } from "../../options/check-option.js";
 import type { TrainingState } from "../trainable-backend.js";
 import type { TrainingPlan } from "./training-plan.js";
 
@@ -9,9 +11,16 @@ import type { TrainingPlan } from "./training-plan.js";
  * Checks a state from outside.
  *
  * @param slots names of the optimizer's running values
+ * @throws InvalidArgumentError if it is none
  * @throws InvalidWeightsError naming the first thing that does not fit
  */
 export function checkState({ plan, trained }: TrainingPlan, slots: readonly string[], state: TrainingState): void {
+  if (typeof state !== "object" || state === null || typeof state.slots?.keys !== "function") {
+    throw new InvalidArgumentError(
+      `\`state\` is ${describeValue(state)}: expected what \`readState\` gives, { step, weights, slots }.`,
+    );
+  }
+  checkWeightsMap("state.weights", state.weights);
   const what = `Cannot go on training network "${plan.network.name}"`;
   if (!Number.isInteger(state.step) || state.step < 0) {
     throw new InvalidWeightsError(`${what}: \`step\` is ${String(state.step)}: expected an integer of at least 0.`);

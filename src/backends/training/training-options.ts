@@ -1,6 +1,7 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../../errors.js";
 import { type NdArray, sizeOf } from "../../ndarray.js";
 import type { Network } from "../../network/network.js";
+import { checkArray } from "../../options/check-array.js";
 import { checkOptions, type OptionNames } from "../../options/check-options.js";
 import type { GradientClipping, OptimizerConfig, StepOptions, TrainingOptions } from "../trainable-backend.js";
 
@@ -110,9 +111,12 @@ function checkClipping({ clipnorm, globalClipnorm, clipvalue }: GradientClipping
  * @throws InvalidArgumentError if the learning rate is below 0, or a weight is not a finite number
  * @throws ShapeMismatchError if there is not one weight for each row
  */
-export function checkStepOptions(network: Network, rows: number, { learningRate, sampleWeights }: StepOptions): void {
+export function checkStepOptions(network: Network, rows: number, options: StepOptions): void {
+  checkOptions("step", options, { learningRate: true, sampleWeights: true });
+  const { learningRate, sampleWeights } = options;
   if (learningRate !== undefined) checkAtLeast0("learningRate", learningRate);
   if (sampleWeights === undefined) return;
+  checkArray("sampleWeights", sampleWeights, "a weight for each row");
   const { dtype, shape, data } = sampleWeights;
   if (dtype !== "float32" || shape.length !== 1 || shape[0] !== rows || data.length !== rows) {
     throw new ShapeMismatchError(

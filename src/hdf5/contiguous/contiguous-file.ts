@@ -1,5 +1,6 @@
 import { ClosedError, InvalidDatasetError, UnsupportedError } from "../../errors.js";
 import { type Shape, sizeOf } from "../../ndarray.js";
+import { checkText } from "../../options/check-option.js";
 import { checkDatasetKind } from "../check-dataset-kind.js";
 import { sortByCodePoint } from "../code-point-order.js";
 import type { HDF5File } from "../engine.js";
@@ -218,6 +219,7 @@ export async function openContiguousFile(source: ByteSource): Promise<Contiguous
 
     attribute: (path, attribute) =>
       guard(`read the attribute "${attribute}" of "${path}"`, async () => {
+        checkText("name", attribute, "the name of an attribute");
         const message = (await attributeMessages(path)).find((candidate) => candidate.name === attribute);
         return message && decodeAttribute(metadata, message);
       }),

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "../../errors.js";
 import { checkOptions } from "../../options/check-options.js";
 import type { Random } from "../../random.js";
 import { flipImage } from "./crop.js";
-import { blankImage, type Image, type ImageTransform, imageSize } from "./image-transform.js";
+import { blankImage, checkRandom, type Image, type ImageTransform, imageSize } from "./image-transform.js";
 import { type Affine, warpImage } from "./warp.js";
 
 /** How images are to be varied at random, in the terms of Keras's `ImageDataGenerator`. Nothing is varied by default. */
@@ -66,6 +66,7 @@ export function augmentImages(options: AugmentOptions): ImageTransform {
 
   return (image, random) => {
     const [height, width] = imageSize(image, "augment");
+    checkRandom(random);
     const within = (range: number) => (range > 0 ? between(random, -range, range) : 0);
     // The order is Keras's.
     const turn = within(rotationRange);

@@ -1,5 +1,5 @@
 import { ShapeMismatchError } from "../../errors.js";
-import { blankImage, checkSize, type Image, type ImageTransform, imageSize } from "./image-transform.js";
+import { blankImage, checkRandom, checkSize, type Image, type ImageTransform, imageSize } from "./image-transform.js";
 
 /** A part of an image, which must lie within it. */
 export function cropImage(image: Image, top: number, left: number, height: number, width: number): Image {
@@ -41,6 +41,7 @@ export function randomCrop(size: readonly [number, number]): ImageTransform {
   const [height, width] = size;
   return (image, random) => {
     const [sourceHeight, sourceWidth] = checkLarger(image, size, "randomCrop");
+    checkRandom(random);
     const top = random.integerBelow(sourceHeight - height + 1);
     const left = random.integerBelow(sourceWidth - width + 1);
     return cropImage(image, top, left, height, width);

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../../errors.js";
 import { type NdArray, type Shape, sizeOf } from "../../ndarray.js";
-import { checkList } from "../../options/check-option.js";
+import { checkArray } from "../../options/check-array.js";
+import { checkList, describeValue } from "../../options/check-option.js";
 import type { Random } from "../../random.js";
 
 /** An image `[height, width, channels]`: uint8 as stored, 0..255, or float32 in any range. */
@@ -22,8 +23,10 @@ export function blankImage(dtype: Image["dtype"], shape: Shape): Image {
     : { dtype, shape, data: new Float32Array(sizeOf(shape)) };
 }
 
-/** @throws ShapeMismatchError if it is not an image */
-export function imageSize({ shape }: Image, what: string): readonly [height: number, width: number, channels: number] {
+/** @throws InvalidArgumentError if it is no array @throws ShapeMismatchError if it is not an image */
+export function imageSize(image: Image, what: string): readonly [height: number, width: number, channels: number] {
+  checkArray("image", image, "an image [height, width, channels]");
+  const { shape } = image;
   const [height, width, channels] = shape;
   if (shape.length !== 3 || height === undefined || width === undefined || channels === undefined) {
     throw new ShapeMismatchError(
@@ -32,6 +35,14 @@ export function imageSize({ shape }: Image, what: string): readonly [height: num
     );
   }
   return [height, width, channels];
+}
+
+/** @throws InvalidArgumentError if it is no source of random numbers */
+export function checkRandom(random: Random): void {
+  if (typeof random?.integerBelow === "function") return;
+  throw new InvalidArgumentError(
+    `\`random\` is ${describeValue(random)}: expected a source of random numbers, such as createRandom(1).`,
+  );
 }
 
 /** Checks a wanted `[height, width]`. */

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../../errors.js";
+import { checkArray } from "../../options/check-array.js";
 import { checkList } from "../../options/check-option.js";
 import type { ImageTransform } from "./image-transform.js";
 
@@ -16,7 +17,9 @@ export function meanSubtract(means: readonly number[]): ImageTransform {
     );
   }
   const single = Float32Array.from(means);
-  return ({ shape, data }) => {
+  return (image) => {
+    checkArray("image", image, "an image, channels last");
+    const { shape, data } = image;
     if (shape.at(-1) !== means.length) {
       throw new ShapeMismatchError(
         `\`meanSubtract\` has ${means.length} means, but the rows have shape [${shape.join(", ")}]: channels come last.`,

@@ -1,11 +1,12 @@
 import type { Padding } from "../../network/layer.js";
 import type { ConvolutionConfigs } from "../../network/layers/convolution.js";
+import type { TransposedConvolutionConfigs } from "../../network/layers/transposed-convolution.js";
 import type { ConfigReader } from "../config-reader.js";
 import { activation } from "./activation.js";
 import type { KerasDialect, KindReaders } from "./kind-reader.js";
 import { length, pair } from "./settings.js";
 
-export const convolutionReaders: KindReaders<ConvolutionConfigs> = {
+export const convolutionReaders: KindReaders<ConvolutionConfigs & TransposedConvolutionConfigs> = {
   Conv1D: (read, dialect) => ({
     filters: read.integer("filters"),
     ...window1D(read),

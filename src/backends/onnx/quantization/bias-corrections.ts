@@ -2,7 +2,7 @@ import type { NdArray } from "../../../ndarray.js";
 import type { GraphNode, Initializer, OnnxGraph } from "../graph.js";
 import type { ActivationRange } from "./activation-range.js";
 import { filterAxis } from "./fold-into-convolutions.js";
-import { isQuantizable, withKernel } from "./plan-quantization.js";
+import { hasKernel } from "./plan-quantization.js";
 import { kernelParameters, layOut, type QuantizationParameters } from "./quantization-parameters.js";
 
 /** Runs the pictures that set ranges in float, and shows the values of tensors, batch by batch. */
@@ -30,7 +30,7 @@ export async function biasCorrections(
   batches: readonly NdArray[],
 ): Promise<ReadonlyMap<string, readonly number[]>> {
   const { constants, parameters, rounded } = layOut(graph, ranges, new Set());
-  const kernels = graph.nodes.filter((node) => withKernel.includes(node.operator) && isQuantizable(node, constants));
+  const kernels = graph.nodes.filter((node) => hasKernel(node, constants));
   const sums = new Map<string, MeanCounter>();
   for (const {
     inputs: [input = ""],

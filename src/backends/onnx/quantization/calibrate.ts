@@ -9,6 +9,7 @@ import type { OnnxGraph } from "../graph.js";
 import { ActivationHistogram, type ActivationRange, type RangeMethod, rangeMethods } from "./activation-range.js";
 import { biasCorrections, type Observe } from "./bias-corrections.js";
 import { foldPixels } from "./fold-pixels.js";
+import { groupPixels } from "./group-pixels.js";
 import { normalizationsAsConvolutions } from "./normalizations-as-convolutions.js";
 import { planQuantization, type QuantizationPlan } from "./plan-quantization.js";
 import { qualityOf } from "./quality.js";
@@ -143,12 +144,14 @@ export function applyCalibration(
   tiles: boolean,
 ): OnnxGraph {
   const integer = normalizationsAsConvolutions(foldPixels(graph));
-  const checksum = quantizationChecksum(network, planQuantization(integer));
+  const plan = planQuantization(integer);
+  const checksum = quantizationChecksum(network, plan);
   if (calibration.formatVersion !== 1 || calibration.checksum !== checksum) {
     throw new InvalidArgumentError(
       `The calibration is of network "${calibration.network}" (crc32 ${calibration.checksum}), but "${network.name}" with these weights, outputs and preparation of pixels has crc32 ${checksum}. Calibrate it again.`,
     );
   }
+  checkNames(network, calibration, plan);
   const ranges = Object.entries(calibration.ranges).map(([tensor, [least, greatest]]) => {
     if (least <= 0 && greatest >= 0 && Number.isFinite(greatest - least)) return [tensor, { least, greatest }] as const;
     throw new InvalidArgumentError(
@@ -157,7 +160,20 @@ export function applyCalibration(
   });
   const inFloat = new Set(calibration.inFloat);
   const corrections = new Map(Object.entries(calibration.biasCorrections ?? {}));
-  return quantizeGraph(integer, new Map(ranges), { inFloat, corrections, tiles });
+  return groupPixels(quantizeGraph(integer, new Map(ranges), { inFloat, corrections, tiles }));
+}
+
+/** What it says of tensors that are not there would be left out without a word. */
+function checkNames(network: Network, calibration: Int8Calibration, { kernels, tensors }: QuantizationPlan): void {
+  const { ranges, inFloat, biasCorrections = {} } = calibration;
+  const stray = [
+    ...Object.keys(ranges).filter((name) => !tensors.includes(name)),
+    ...[...inFloat, ...Object.keys(biasCorrections)].filter((name) => !kernels.includes(name)),
+  ];
+  if (stray.length === 0 && Object.keys(ranges).length > 0) return;
+  throw new InvalidArgumentError(
+    `The calibration of "${network.name}" is damaged: it ${stray.length > 0 ? `names "${stray[0]}", which is nothing that is computed in integers` : "has no ranges"}. Calibrate it again.`,
+  );
 }
 
 /** Shapes of what goes in: at another size of pictures, ranges and quality are others. */

@@ -1,12 +1,14 @@
+import { countUses } from "../count-uses.js";
 import type { GraphNode, Initializer, OnnxGraph } from "../graph.js";
-import { countUses } from "./count-uses.js";
+import { simplifyGraph } from "../simplify-graph.js";
 
 /**
  * The same graph with what stands around a convolution made a part of it: zeros padded before it, and a batch
  * normalisation behind it, whose factors go into the kernel and whose shifts go into the bias. Both only where nothing
  * else looks at the value between. A maximum over windows takes in the zeros before it too, where no value is less.
  */
-export function foldIntoConvolutions(graph: OnnxGraph): OnnxGraph {
+export function foldIntoConvolutions(given: OnnxGraph): OnnxGraph {
+  const graph = simplifyGraph(given);
   const initializers = new Map(graph.initializers.map((initializer) => [initializer.name, initializer]));
   const uses = countUses(graph);
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));

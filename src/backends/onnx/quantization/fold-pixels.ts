@@ -1,10 +1,11 @@
+import { countUses } from "../count-uses.js";
 import type { GraphNode, Initializer, OnnxGraph } from "../graph.js";
-import { countUses } from "./count-uses.js";
+import { isToChannelsFirst } from "../simplify-graph.js";
 
 /** What is done to a pixel before the first convolution: value of channel c = pixel of channel order[c] * scale + offset. */
 interface Preparation {
-  /** Tensor of the pixels, channels first. */
-  readonly pixels: string;
+  /** The graph's input. */
+  readonly picture: string;
   readonly nodes: ReadonlySet<GraphNode>;
   readonly order: readonly number[];
   readonly scale: readonly number[];
@@ -69,27 +70,27 @@ function preparationOf(
   let order = Array.from({ length: channels }, (_, c) => c);
   let scale = order.map(() => 1);
   let offset = order.map(() => 0);
+  // As the convolution takes them; before the transposition channels are last.
+  let channelAxis = 1;
   for (let at = tensor; ; ) {
     const node = producers.get(at);
     if (node === undefined || uses.get(at) !== 1) return undefined;
     nodes.add(node);
     const [input = "", other = ""] = node.inputs;
-    if (node.operator === "Cast") {
-      const transpose = producers.get(input);
-      const picture = graph.inputs.find(({ name }) => name === transpose?.inputs[0]);
-      if (transpose?.operator !== "Transpose" || picture?.elementType !== "uint8") return undefined;
-      const usable = scale.every((factor) => Number.isFinite(factor) && factor !== 0) && offset.every(Number.isFinite);
-      return usable && channels > 0 ? { pixels: input, nodes, order, scale, offset } : undefined;
-    }
-    if (node.operator === "Gather") {
+    if (node.operator === "Transpose") {
+      if (channelAxis !== 1 || !isToChannelsFirst(node)) return undefined;
+      channelAxis = 3;
+    } else if (node.operator === "Cast") {
+      // Only bytes become floats.
+    } else if (node.operator === "Gather") {
       const places = constants.get(other)?.data;
       const { axis } = node.attributes;
       if (!(places instanceof BigInt64Array) || places.length !== channels) return undefined;
-      if (axis === undefined || !("int" in axis) || axis.int !== 1) return undefined;
+      if (axis === undefined || !("int" in axis) || axis.int !== channelAxis) return undefined;
       // What comes behind was of the gathered channels.
       order = order.map((c) => Number(places[c]));
     } else {
-      const values = channelValues(constants.get(other), channels);
+      const values = channelValues(constants.get(other), channels, channelAxis);
       if (values === undefined) return undefined;
       const each = (c: number) => values[order[c] as number] as number;
       if (node.operator === "Mul") [scale, offset] = [scale.map((factor, c) => factor * each(c)), offset];
@@ -98,17 +99,27 @@ function preparationOf(
       else if (node.operator === "Sub") offset = offset.map((sum, c) => sum - each(c) * (scale[c] as number));
       else return undefined;
     }
+    const picture = graph.inputs.find(({ name }) => name === input);
+    if (picture !== undefined) {
+      const usable = scale.every((factor) => Number.isFinite(factor) && factor !== 0) && offset.every(Number.isFinite);
+      if (picture.elementType !== "uint8" || channelAxis !== 3 || !usable || channels === 0) return undefined;
+      return { picture: input, nodes, order, scale, offset };
+    }
     at = input;
   }
 }
 
-/** A constant's value for each channel of `[batch, channels, height, width]`. */
-function channelValues(constant: Initializer | undefined, channels: number): readonly number[] | undefined {
+/** A constant's value for each channel of a picture, whose channels are at this axis. */
+function channelValues(
+  constant: Initializer | undefined,
+  channels: number,
+  channelAxis: number,
+): readonly number[] | undefined {
   if (!(constant?.data instanceof Float32Array)) return undefined;
   const { data, shape, permutation } = constant;
   if (data.length === 1) return new Array<number>(channels).fill(data[0] as number);
   const axes = permutation?.map((axis) => shape[axis]) ?? shape;
-  return data.length === channels && axes.at(-3) === channels ? Array.from(data) : undefined;
+  return data.length === channels && axes.at(channelAxis - 4) === channels ? Array.from(data) : undefined;
 }
 
 /** Where a kernel has its input channels, as it lies in memory. */
@@ -125,7 +136,7 @@ function withPixels(
   node: GraphNode,
   kernel: Initializer,
   bias: Float32Array | undefined,
-  { pixels, nodes, order, scale, offset }: Preparation,
+  { picture, nodes, order, scale, offset }: Preparation,
   zeroPoint: number,
 ): OnnxGraph {
   const strideOf = (axis: number) => kernel.shape.slice(axis + 1).reduce((product, size) => product * size, 1);
@@ -149,15 +160,21 @@ function withPixels(
     { name: name("scale"), shape: [], data: Float32Array.of(1) },
     { name: name("zero_point"), shape: [], data: Uint8Array.of(zeroPoint) },
   ];
+  const transposition: GraphNode = {
+    operator: "Transpose",
+    inputs: [picture],
+    outputs: [name("bytes")],
+    attributes: { perm: { ints: [0, 3, 1, 2] } },
+  };
   const bytes: GraphNode = {
     operator: "DequantizeLinear",
-    inputs: [pixels, name("scale"), name("zero_point")],
+    inputs: [name("bytes"), name("scale"), name("zero_point")],
     outputs: [name("value")],
     attributes: {},
   };
   const convolution = { ...node, inputs: [name("value"), name("kernel"), name("bias")] };
   const changed = graph.nodes.flatMap((each) => {
-    if (each === node) return [bytes, convolution];
+    if (each === node) return [transposition, bytes, convolution];
     return nodes.has(each) ? [] : [each];
   });
   const used = new Set(changed.flatMap(({ inputs }) => inputs));

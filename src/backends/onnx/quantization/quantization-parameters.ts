@@ -1,6 +1,6 @@
 import type { GraphNode, Initializer, OnnxGraph } from "../graph.js";
 import type { ActivationRange } from "./activation-range.js";
-import { type Links, linksOf, roundedTensors } from "./plan-quantization.js";
+import { type Constants, integerNodes, type Links, linksOf, roundedTensors, sigmoids } from "./plan-quantization.js";
 import { type QuantizedKernel, quantizeKernel } from "./quantize-weights.js";
 
 /** A value = (integer - zeroPoint) * scale, with integers from 0 to 255. */
@@ -22,7 +22,9 @@ export interface TensorParameters {
 /** Which tensors of a graph are rounded, and how. */
 export interface QuantizationLayout {
   readonly links: Links;
-  readonly constants: ReadonlyMap<string, Initializer>;
+  readonly constants: Constants;
+  /** The nodes that are computed in integers. */
+  readonly integer: ReadonlySet<GraphNode>;
   readonly rounded: ReadonlySet<string>;
   /** Concatenations of integers as they are. */
   readonly joined: ReadonlySet<GraphNode>;
@@ -42,9 +44,11 @@ export function layOut(
 ): QuantizationLayout {
   const links = linksOf(graph);
   const constants = new Map(graph.initializers.map((initializer) => [initializer.name, initializer]));
-  const rounded = roundedTensors(graph, links, constants, ranges, inFloat);
+  const integer = integerNodes(graph, links, constants, inFloat);
+  const rounded = roundedTensors(integer, links, constants, ranges);
   const joined = joinedConcats(graph, links, rounded);
-  return { links, constants, rounded, joined, parameters: tensorParameters(ranges, rounded, joined, links, constants) };
+  const parameters = tensorParameters(ranges, rounded, joined, links, constants);
+  return { links, constants, integer, rounded, joined, parameters };
 }
 
 /**
@@ -75,9 +79,10 @@ function tensorParameters(
   ranges: ReadonlyMap<string, ActivationRange>,
   rounded: ReadonlySet<string>,
   joined: ReadonlySet<GraphNode>,
-  { producers, consumers }: Links,
-  constants: ReadonlyMap<string, Initializer>,
+  links: Links,
+  constants: Constants,
 ): TensorParameters {
+  const { producers, consumers } = links;
   const find = (tensor: string): QuantizationParameters => {
     const [only] = consumers.get(tensor) ?? [];
     if (only !== undefined && joined.has(only)) return find(only.outputs[0] as string);
@@ -85,7 +90,11 @@ function tensorParameters(
     const producer = producers.get(tensor);
     const [source = ""] = producer?.operator === "MaxPool" ? producer.inputs : [];
     if (rounded.has(source)) return find(source);
-    const { least, greatest } = ranges.get(tensor) as ActivationRange;
+    if (producer !== undefined && sigmoids.includes(producer.operator))
+      return { scale: Math.fround(1 / 255), zeroPoint: 0 };
+    const range = ranges.get(tensor) as ActivationRange;
+    const least = Math.max(range.least, leastOfSwish(tensor, links));
+    const { greatest } = range;
     const scale = Math.fround((greatest - least) / 255) || 1;
     return { scale, zeroPoint: Math.max(0, Math.min(255, Math.round(-least / scale))) };
   };
@@ -97,6 +106,30 @@ function tensorParameters(
     return { scale: scale as number, zeroPoint: zeroPoint as number };
   };
   return Object.assign(find, { known });
+}
+
+/** Below this, x * sigmoid(x) is 0 but for three thousandths. */
+const leastOfSigmoid = -8;
+
+/** What lies below this, swish makes 0 of; minus infinity of a tensor that anything else looks at. */
+function leastOfSwish(tensor: string, { consumers }: Links): number {
+  const all = consumers.get(tensor) ?? [];
+  const sigmoid = all.find(({ operator }) => sigmoids.includes(operator));
+  const product = all.find(({ operator }) => operator === "Mul");
+  const isSwish = all.length === 2 && sigmoid !== undefined && product?.inputs.includes(sigmoid.outputs[0] as string);
+  if (!isSwish) return Number.NEGATIVE_INFINITY;
+  return sigmoid.operator === "HardSigmoid" ? -hardSigmoidOf(sigmoid).offset : leastOfSigmoid;
+}
+
+/** A hard sigmoid as clip(x + offset, 0, width) / width. */
+export function hardSigmoidOf({ attributes: { alpha, beta } }: GraphNode): {
+  readonly offset: number;
+  readonly width: number;
+} {
+  // ONNX's defaults.
+  const factor = alpha !== undefined && "float" in alpha ? alpha.float : 0.2;
+  const shift = beta !== undefined && "float" in beta ? beta.float : 0.5;
+  return { offset: shift / factor, width: 1 / factor };
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { GraphNode, Initializer, OnnxGraph } from "../graph.js";
 import type { ActivationRange } from "./activation-range.js";
 import { filterAxis } from "./fold-into-convolutions.js";
-import { isQuantizable, withKernel } from "./plan-quantization.js";
-import { kernelParameters, layOut } from "./quantization-parameters.js";
+import { hasKernel } from "./plan-quantization.js";
+import { hardSigmoidOf, kernelParameters, layOut } from "./quantization-parameters.js";
 import { isForTiles } from "./tiles.js";
 
 /** How a graph of integers is written. */
@@ -30,7 +30,7 @@ export function quantizeGraph(
   ranges: ReadonlyMap<string, ActivationRange>,
   { inFloat = new Set(), corrections = new Map(), tiles = false }: QuantizeOptions = {},
 ): OnnxGraph {
-  const { constants, rounded, joined, parameters } = layOut(graph, ranges, inFloat);
+  const { constants, integer, rounded, joined, parameters } = layOut(graph, ranges, inFloat);
   const writer = new Writer();
 
   /** The tensor's integers. */
@@ -69,7 +69,11 @@ export function quantizeGraph(
     }
     const inputs = node.inputs.map(valuesOf);
     const [activation = ""] = node.inputs;
-    const isKernel = withKernel.includes(node.operator) && isQuantizable(node, constants);
+    if (node.operator === "HardSigmoid" && integer.has(node)) {
+      writer.hardSigmoid(node, inputs[0] as string);
+      continue;
+    }
+    const isKernel = hasKernel(node, constants);
     const scale = parameters.known(activation)?.scale;
     if (isKernel && scale !== undefined && inFloat.has(output)) {
       inputs[0] = shielded(writer, inputs[0] as string, output);
@@ -146,6 +150,38 @@ class Writer {
 
   zeroPoint(tensor: string, value: number): string {
     return this.add({ name: `${tensor}/zero_point`, shape: [], data: Uint8Array.of(value) });
+  }
+
+  /**
+   * A hard sigmoid in integers: x + offset in 255 steps from 0 to the width, where rounding is what bounds it, which are
+   * then taken for steps from 0 to 1.
+   */
+  hardSigmoid(node: GraphNode, input: string): void {
+    const [output = ""] = node.outputs;
+    const { offset, width } = hardSigmoidOf(node);
+    const [offsetName, sum] = [`${output}/offset`, `${output}/sum`];
+    const constant = [
+      this.add({ name: offsetName, shape: [], data: Uint8Array.of(255) }),
+      this.scale(offsetName, offset / 255),
+      this.zeroPoint(offsetName, 0),
+    ];
+    const dequantized = `${offsetName}/rounded`;
+    const attributes = {};
+    this.once(dequantized, () => ({
+      operator: "DequantizeLinear",
+      inputs: constant,
+      outputs: [dequantized],
+      attributes,
+    }));
+    this.nodes.push({ operator: "Add", inputs: [input, dequantized], outputs: [sum], attributes });
+    this.once(`${output}/uint8`, (integers) => ({
+      operator: "QuantizeLinear",
+      inputs: [sum, this.scale(sum, width / 255), this.zeroPoint(sum, 0)],
+      outputs: [integers],
+      attributes,
+    }));
+    this.scale(output, 1 / 255);
+    this.zeroPoint(output, 0);
   }
 
   /** A kernel's values: (integer - shift) * scale of its filter. */

@@ -7,6 +7,7 @@ import type { GradientContext, GradientRule } from "./gradients/gradient-rule.js
 import { linearGradients } from "./gradients/linear.js";
 import { movingGradients } from "./gradients/moving.js";
 import { windowGradients } from "./gradients/window.js";
+import { winogradGradients } from "./gradients/winograd.js";
 import { GraphWriter } from "./graph-writer.js";
 import type { KnownTensors } from "./tensor-shapes.js";
 
@@ -16,6 +17,7 @@ const rules: Readonly<Record<string, GradientRule>> = {
   ...movingGradients,
   ...linearGradients,
   ...windowGradients,
+  ...winogradGradients,
 };
 
 /** Nodes of a network's layers, in order, with what is known of them. */
@@ -55,9 +57,10 @@ export function differentiate(
     return others.reduce((sum, other) => writer.node("Add", [sum as string, other]), first);
   };
   for (let at = forward.nodeCount - 1; at >= 0; at--) {
-    const node = builder.nodes[at] as GraphNode;
-    const output = node.outputs[0] as string;
+    const last = builder.nodes[at] as GraphNode;
+    const output = last.outputs[0] as string;
     if (!active.has(output)) continue;
+    const node = builder.groups.get(output) ?? last;
     const ofOutput = take(output);
     if (ofOutput === undefined) continue;
     const rule = Object.hasOwn(rules, node.operator) ? rules[node.operator] : undefined;

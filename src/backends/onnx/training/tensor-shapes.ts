@@ -70,7 +70,10 @@ export function inferNodeShape(known: KnownTensors, node: GraphNode): TensorShap
       const repeats = constantIntegers(known, node.inputs[1]);
       return x.map((size, axis) => (size === null ? null : size * (repeats[axis] as number)));
     }
-    case "Gemm":
+    case "Gemm": {
+      const [a, b] = ["transA", "transB"].map((name) => attributeNumber(node, name));
+      return [x[a === 1 ? 1 : 0] ?? null, shapes[1]?.[b === 1 ? 0 : 1] ?? null];
+    }
     case "MatMul": {
       const matrix = [x.at(-2) ?? null, shapes[1]?.at(-1) ?? null];
       return [...broadcast(x.slice(0, -2), shapes[1]?.slice(0, -2) ?? []), ...matrix];

@@ -1,4 +1,4 @@
-import type { OnnxGraph } from "../graph.js";
+import type { OnnxGraph } from "./graph.js";
 
 /** How often each tensor is looked at; the graph's caller counts too. */
 export function countUses(graph: OnnxGraph): ReadonlyMap<string, number> {
