@@ -29,6 +29,13 @@ export const kernelFiles = [
     ],
   },
   {
+    path: "src/training/row-kernels-binary.ts",
+    sources: ["row-products.ts"],
+    modules: [
+      { name: "rowKernelsBase64", about: "The WebAssembly module of products of rows, in base64.", options: "" },
+    ],
+  },
+  {
     path: "src/images/resample-kernels-binary.ts",
     sources: ["resample.ts"],
     modules: [

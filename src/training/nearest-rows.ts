@@ -1,12 +1,17 @@
 import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
+import { nextTurn } from "../images/next-turn.node.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
 import { checkArray } from "../options/check-array.js";
 import { checkOneOf, describeValue } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
-import { checkFeatureShape, checkFeatures, checkFinite } from "./float32-rows.js";
+import { CandidateRows } from "./candidate-rows.js";
+import { checkFeatureShape, checkFeatures, checkFinite, sliceRows } from "./float32-rows.js";
 import { dot, dotAndSquare, squaredDistance } from "./row-distances.js";
 import type { TrainingBatch } from "./training-data.js";
+
+/** How long arithmetic may go on while everything else waits. */
+const turnMilliseconds = 15;
 
 /** Rows to search, labelled or not: an `HDF5DatasetGenerator` or a part of one. */
 export interface SearchableRows {
@@ -68,20 +73,37 @@ export async function nearestRows(
   const [count = 0] = wanted.shape;
   const width = sizeOf(rowShape);
   const distances = metric === "cosine" ? cosineDistances(wanted, width) : euclideanDistances(wanted, width);
+  const candidates = new CandidateRows(wanted.data, width, squaresOf(wanted, width), metric);
   const nearest = Array.from({ length: count }, (): NearRow[] => []);
   let passed = 0;
+  let turn = performance.now();
   signal?.throwIfAborted();
   for await (const { xs, indices } of data.batches?.({ pass: 0, reuse: true }) ?? data) {
     signal?.throwIfAborted();
     const rows = checkFeatureShape("nearestRows", xs, rowShape);
     const [batchRows = 0] = rows.shape;
-    for (let row = 0; row < batchRows; row++) {
-      const own = distances(rows, row, passed);
+    for (let start = 0; start < batchRows; start += candidates.blockRows) {
+      const end = Math.min(start + candidates.blockRows, batchRows);
+      candidates.load(rows.data.subarray(start * width, end * width));
+      for (let row = start; row < end; row++) {
+        if (!candidates.isOrdinary(row - start)) distances.check(rows, row, passed);
+      }
       for (let query = 0; query < count; query++) {
-        const distance = own[query] as number;
         const found = nearest[query] as NearRow[];
-        if (found.length === top && distance > (found[top - 1] as NearRow).distance) continue;
-        insert(found, { index: indices?.[row] ?? passed + row, distance }, top);
+        for (let row = 0; ; row++) {
+          row = candidates.next(query, row);
+          if (row === end - start) break;
+          const at = start + row;
+          const distance = distances.between(query, rows.data, at);
+          if (found.length === top && distance > (found[top - 1] as NearRow).distance) continue;
+          insert(found, { index: indices?.[at] ?? passed + at, distance }, top);
+          if (found.length === top) candidates.limit(query, (found[top - 1] as NearRow).distance);
+        }
+      }
+      if (performance.now() - turn > turnMilliseconds) {
+        await nextTurn();
+        signal?.throwIfAborted();
+        turn = performance.now();
       }
     }
     passed += batchRows;
@@ -89,41 +111,39 @@ export async function nearestRows(
   return nearest;
 }
 
-/** Distances of a row of a batch from every query, in an array that is used again. `passed` rows came before the batch. */
-type Distances = (rows: NdArray<"float32">, row: number, passed: number) => Float64Array;
+/** Distances in 64 bits. */
+interface Distances {
+  between(query: number, rows: Float32Array, row: number): number;
+  /** Refuses a row of a batch that has no distance. `passed` rows came before the batch. */
+  check(rows: NdArray<"float32">, row: number, passed: number): void;
+}
 
-function euclideanDistances({ data, shape: [count = 0] }: NdArray<"float32">, width: number): Distances {
-  const queries = Float64Array.from(data);
-  const distances = new Float64Array(count);
-  return (rows, row) => {
-    for (let query = 0; query < count; query++) {
-      distances[query] = Math.sqrt(squaredDistance(queries, query * width, rows.data, row * width, width));
-    }
-    // A value that is NaN or infinite makes the distance so too.
-    if (!Number.isFinite(distances[0])) checkFinite(rows, describeRow);
-    return distances;
+function euclideanDistances({ data }: NdArray<"float32">, width: number): Distances {
+  return {
+    between: (query, rows, row) => Math.sqrt(squaredDistance(data, query * width, rows, row * width, width)),
+    check: checkRow,
   };
 }
 
-function cosineDistances({ data, shape: [count = 0] }: NdArray<"float32">, width: number): Distances {
-  const queries = Float64Array.from(data);
-  const distances = new Float64Array(count);
+function cosineDistances(queries: NdArray<"float32">, width: number): Distances {
+  const { data } = queries;
   const sums = new Float64Array(2);
-  const lengths = Float64Array.from({ length: count }, (_, query) => {
-    dotAndSquare(queries, query * width, data, query * width, width, sums);
-    return lengthOf(sums[1] as number, "queries", query);
-  });
-  return (rows, row, passed) => {
-    dotAndSquare(queries, 0, rows.data, row * width, width, sums);
-    const square = sums[1] as number;
-    if (!Number.isFinite(square)) checkFinite(rows, describeRow);
-    const length = lengthOf(square, "data", passed + row);
-    for (let query = 0; query < count; query++) {
-      const product = query === 0 ? (sums[0] as number) : dot(queries, query * width, rows.data, row * width, width);
-      distances[query] = 1 - product / length / (lengths[query] as number);
-    }
-    return distances;
+  const lengths = squaresOf(queries, width).map((square, query) => lengthOf(square, "queries", query));
+  return {
+    between(query, rows, row) {
+      dotAndSquare(data, query * width, rows, row * width, width, sums);
+      return 1 - (sums[0] as number) / Math.sqrt(sums[1] as number) / (lengths[query] as number);
+    },
+    check(rows, row, passed) {
+      checkRow(rows, row);
+      dotAndSquare(rows.data, row * width, rows.data, row * width, width, sums);
+      lengthOf(sums[1] as number, "data", passed + row);
+    },
   };
+}
+
+function squaresOf({ data, shape: [count = 0] }: NdArray<"float32">, width: number): Float64Array {
+  return Float64Array.from({ length: count }, (_, row) => dot(data, row * width, data, row * width, width));
 }
 
 /** @throws InvalidArgumentError for a row of zeros */
@@ -134,8 +154,9 @@ function lengthOf(square: number, name: string, row: number): number {
   );
 }
 
-function describeRow(row: number): string {
-  return `Row ${row} of the features given to \`nearestRows\``;
+/** @throws InvalidArgumentError for a value that is NaN or infinite */
+function checkRow(rows: NdArray<"float32">, row: number): void {
+  checkFinite(sliceRows(rows, row, row + 1), () => `Row ${row} of the features given to \`nearestRows\``);
 }
 
 function insert(nearest: NearRow[], row: NearRow, top: number): void {

@@ -1,10 +1,8 @@
 /**
  * Sum of the products of two rows' values. Four sums at a time: each addition to one alone waits for the one before, and takes
  * three times as long.
- *
- * @param a a row of 64 bits, which saves turning its values into that for every row that it meets
  */
-export function dot(a: Float64Array, atA: number, b: Float32Array, atB: number, width: number): number {
+export function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, width: number): number {
   const end = atB + width;
   let i = atA;
   let j = atB;
@@ -23,7 +21,7 @@ export function dot(a: Float64Array, atA: number, b: Float32Array, atB: number, 
 }
 
 /** Sum of the squares of the differences of two rows' values. */
-export function squaredDistance(a: Float64Array, atA: number, b: Float32Array, atB: number, width: number): number {
+export function squaredDistance(a: Float32Array, atA: number, b: Float32Array, atB: number, width: number): number {
   const end = atB + width;
   let i = atA;
   let j = atB;
@@ -50,7 +48,7 @@ export function squaredDistance(a: Float64Array, atA: number, b: Float32Array, a
 
 /** {@link dot}, and the sum of the squares of `b`'s values, of which each is then fetched once: into two places of `sums`. */
 export function dotAndSquare(
-  a: Float64Array,
+  a: Float32Array,
   atA: number,
   b: Float32Array,
   atB: number,

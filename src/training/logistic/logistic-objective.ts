@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from "../../errors.js";
 import { sizeOf } from "../../ndarray.js";
 import type { Target } from "../target.js";
+import { FitKernel } from "./fit-kernel.js";
 import type { Objective } from "./lbfgs.js";
-import { addOuterProducts, scoreRows } from "./linear-kernel.js";
 import { logisticLoss } from "./logistic-loss.js";
 import type { RepeatedPasses } from "./repeated-passes.js";
 import type { Scaling } from "./survey-rows.js";
@@ -50,26 +50,27 @@ export function logisticObjective(problem: LogisticProblem): Objective {
   const offsets = new Float64Array(units);
   const totalWeight = classCounts.reduce((sum, count, label) => sum + count * (weightOf[label] as number), 0);
   const penalty = 1 / (C * totalWeight);
-  let scores = new Float64Array(0);
+  const kernel = new FitKernel(width, units);
 
   return async (point, gradient) => {
     const given = point.subarray(0, units * width);
     const slopes = gradient.subarray(0, units * width);
     const folded = foldScaling(given, point, weights, offsets, problem);
-    gradient.fill(0);
+    kernel.start(folded, offsets);
     const residualSums = new Float64Array(units);
     const seen = new Float64Array(classCounts.length);
     let loss = 0;
     for await (const { xs, classes } of passes.pass()) {
       const rows = classes.length;
-      if (scores.length < rows * units) scores = new Float64Array(rows * units);
-      const own = scores.subarray(0, rows * units);
-      scoreRows(xs.data, rows, width, folded, offsets, own);
-      loss += logisticLoss(own, units, classes, weightOf);
-      addOuterProducts(xs.data, rows, width, own, units, slopes);
-      for (let row = 0, at = 0; row < rows; row++) {
-        for (let unit = 0; unit < units; unit++, at++) {
-          residualSums[unit] = (residualSums[unit] as number) + (own[at] as number);
+      for (let start = 0; start < rows; start += kernel.blockRows) {
+        const end = Math.min(start + kernel.blockRows, rows);
+        const own = kernel.score(xs.data.subarray(start * width, end * width));
+        loss += logisticLoss(own, units, classes.subarray(start, end), weightOf);
+        kernel.addGradient();
+        for (let at = 0; at < own.length; at += units) {
+          for (let unit = 0; unit < units; unit++) {
+            residualSums[unit] = (residualSums[unit] as number) + (own[at + unit] as number);
+          }
         }
       }
       for (const label of classes) seen[label] = (seen[label] as number) + 1;
@@ -79,6 +80,7 @@ export function logisticObjective(problem: LogisticProblem): Objective {
         `A pass over \`${name}\` gave [${seen.join(", ")}] rows of its classes, an earlier one [${classCounts.join(", ")}]: logistic regression needs the same rows in every pass.`,
       );
     }
+    kernel.end(slopes);
     let squares = 0;
     for (let unit = 0, at = 0; unit < units; unit++) {
       const residualSum = residualSums[unit] as number;

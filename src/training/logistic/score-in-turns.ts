@@ -1,6 +1,6 @@
 import { nextTurn } from "../../images/next-turn.node.js";
 import type { NdArray } from "../../ndarray.js";
-import { scoreRows } from "./linear-kernel.js";
+import { scoreRows } from "./score-rows.js";
 
 /** Multiplications that are done before others have their turn: some 20 ms. */
 const productsPerTurn = 2 ** 25;

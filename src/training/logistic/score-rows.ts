@@ -1,5 +1,5 @@
 /**
- * Products of float32 rows with float64 weights, in float64: what logistic regression spends its time with. Four rows and
+ * Products of float32 rows with float64 weights, in float64: scores of rows that are asked about. Four rows and
  * two weight vectors go together, as many sums as the processor keeps in registers, so that each value that is read
  * serves several of them. Each score is one sum in the order of the features, whichever rows go together.
  */
@@ -38,37 +38,6 @@ export function scoreRows(
   }
   for (let row = 0, at = 0; row < rows; row++) {
     for (let unit = 0; unit < units; unit++, at++) scores[at] = (scores[at] as number) + (offsets[unit] as number);
-  }
-}
-
-/**
- * gradient[unit] += sum over the rows of residuals[row, unit] * xs[row]
- *
- * @param xs `[rows, width]`
- * @param residuals `[rows, units]`
- * @param gradient `[units, width]`, added to
- */
-export function addOuterProducts(
-  xs: Float32Array,
-  rows: number,
-  width: number,
-  residuals: Float64Array,
-  units: number,
-  gradient: Float64Array,
-): void {
-  const together = rows - (rows % 4);
-  for (let row = 0; row < together; row += 4) {
-    let unit = 0;
-    for (; unit + 2 <= units; unit += 2) addFourByTwo(xs, row, width, residuals, unit, units, gradient);
-    if (unit < units) addFourByOne(xs, row, width, residuals, unit, units, gradient);
-  }
-  for (let row = together; row < rows; row++) {
-    for (let unit = 0; unit < units; unit++) {
-      const residual = residuals[row * units + unit] as number;
-      for (let j = 0, x = row * width, g = unit * width; j < width; j++) {
-        gradient[g + j] = (gradient[g + j] as number) + residual * (xs[x + j] as number);
-      }
-    }
   }
 }
 
@@ -142,66 +111,4 @@ function scoreFourByOne(
   scores[at + units] = a1;
   scores[at + 2 * units] = a2;
   scores[at + 3 * units] = a3;
-}
-
-function addFourByTwo(
-  xs: Float32Array,
-  row: number,
-  width: number,
-  residuals: Float64Array,
-  unit: number,
-  units: number,
-  gradient: Float64Array,
-): void {
-  const x0 = row * width;
-  const x1 = x0 + width;
-  const x2 = x1 + width;
-  const x3 = x2 + width;
-  const ga = unit * width;
-  const gb = ga + width;
-  const at = row * units + unit;
-  const a0 = residuals[at] as number;
-  const b0 = residuals[at + 1] as number;
-  const a1 = residuals[at + units] as number;
-  const b1 = residuals[at + units + 1] as number;
-  const a2 = residuals[at + 2 * units] as number;
-  const b2 = residuals[at + 2 * units + 1] as number;
-  const a3 = residuals[at + 3 * units] as number;
-  const b3 = residuals[at + 3 * units + 1] as number;
-  for (let j = 0; j < width; j++) {
-    const v0 = xs[x0 + j] as number;
-    const v1 = xs[x1 + j] as number;
-    const v2 = xs[x2 + j] as number;
-    const v3 = xs[x3 + j] as number;
-    gradient[ga + j] = (gradient[ga + j] as number) + (a0 * v0 + a1 * v1 + (a2 * v2 + a3 * v3));
-    gradient[gb + j] = (gradient[gb + j] as number) + (b0 * v0 + b1 * v1 + (b2 * v2 + b3 * v3));
-  }
-}
-
-function addFourByOne(
-  xs: Float32Array,
-  row: number,
-  width: number,
-  residuals: Float64Array,
-  unit: number,
-  units: number,
-  gradient: Float64Array,
-): void {
-  const x0 = row * width;
-  const x1 = x0 + width;
-  const x2 = x1 + width;
-  const x3 = x2 + width;
-  const ga = unit * width;
-  const at = row * units + unit;
-  const a0 = residuals[at] as number;
-  const a1 = residuals[at + units] as number;
-  const a2 = residuals[at + 2 * units] as number;
-  const a3 = residuals[at + 3 * units] as number;
-  for (let j = 0; j < width; j++) {
-    const sum =
-      a0 * (xs[x0 + j] as number) +
-      a1 * (xs[x1 + j] as number) +
-      (a2 * (xs[x2 + j] as number) + a3 * (xs[x3 + j] as number));
-    gradient[ga + j] = (gradient[ga + j] as number) + sum;
-  }
 }
