@@ -50,6 +50,7 @@ describe.skipIf(missing)(`the process${missing ? ` (skipped where something is m
   test.each([
     ["is disposed of", "dispose", ["[6]"]],
     ["is forgotten", "forget", ["[6]"]],
+    ["is forgotten without a run", "idle", ["loaded"]],
     ["is forgotten after an abort", "abort", ["[6]", "stopped"]],
   ])("ends by itself when the network %s", async (_, ending, lines) => {
     expect(await runProgram(ending)).toEqual(lines);

@@ -103,7 +103,6 @@ await head.save(model);
 const map = await api.featureMap(data);
 const kerasFile = await api.h5wasm().open(model);
 const engine = api.h5wasm();
-const chosen = api.auto();
 const shard = { index: 0, count: 2 };
 const calibration: api.Int8Calibration = {
   formatVersion: 1,
@@ -118,8 +117,9 @@ const calibration: api.Int8Calibration = {
 const environment = {};
 const random = api.createRandom(1);
 
-const loaded = await backend.load(network);
-const inTraining = await backend.loadForTraining(network, headTraining);
+const loaded = await Promise.all([backend, api.onnx()].map((each) => each.load(network)));
+const inTraining = await Promise.all([backend, api.onnx()].map((each) => each.loadForTraining(network, headTraining)));
+const state = await inTraining[0]?.readState();
 const ys = {
   dtype: "float32",
   shape: [batch.shape[0] as number, 3],
@@ -130,7 +130,7 @@ const engines = await Promise.all(
 );
 
 afterAll(async () => {
-  for (const each of [loaded, inTraining]) await each.dispose();
+  for (const each of [...loaded, ...inTraining]) await each.dispose();
   for (const { file } of engines) await file.close();
   for (const each of [generator, extractor, head, tuned, kerasFile]) await each.close();
   for (const each of [open, features]) await each.abort();
@@ -175,25 +175,29 @@ const subjects: readonly Subject[] = [
       options(headTraining),
     ),
   ),
-  subject(
-    "calibrate of auto",
-    chosen.calibrate.bind(chosen),
-    value("network", network),
-    options({ rangeBatches: [batch], judgingBatches: [batch] }),
-  ),
-  subject(
-    "loadQuantized of auto",
-    chosen.loadQuantized.bind(chosen),
-    value("network", network),
-    value("calibration", calibration),
-    optional(),
-  ),
-  ...[loaded, inTraining].map((each) =>
+  ...[api.onnx(), api.auto()].flatMap((each) => [
+    subject(
+      `calibrate of ${each.name}`,
+      each.calibrate.bind(each),
+      value("network", network),
+      options({ rangeBatches: [batch], judgingBatches: [batch] }),
+    ),
+    subject(
+      `loadQuantized of ${each.name}`,
+      each.loadQuantized.bind(each),
+      value("network", network),
+      value("calibration", calibration),
+      optional(),
+    ),
+  ]),
+  ...[...loaded, ...inTraining].map((each) =>
     subject("run of a loaded network", each.run.bind(each), value("inputs", [batch]), optional()),
   ),
-  subject("step", inTraining.step.bind(inTraining), value("xs", batch), value("ys", ys), optional()),
-  subject("setWeights", inTraining.setWeights.bind(inTraining), value("weights", network.weights)),
-  subject("setState", inTraining.setState.bind(inTraining), value("state", await inTraining.readState())),
+  ...inTraining.flatMap((each) => [
+    subject("step", each.step.bind(each), value("xs", batch), value("ys", ys), optional()),
+    subject("setWeights", each.setWeights.bind(each), value("weights", network.weights)),
+    subject("setState", each.setState.bind(each), value("state", state)),
+  ]),
 
   ...engines.flatMap(({ engine, file }) => [
     subject(`open of ${engine.name}`, engine.open.bind(engine), value("source", path)),

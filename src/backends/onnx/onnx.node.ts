@@ -5,9 +5,10 @@ import { checkNetwork } from "../../network/check-network.js";
 import type { Network } from "../../network/network.js";
 import { checkOptions } from "../../options/check-options.js";
 import type { AbortOptions, LoadedNetwork, LoadOptions } from "../backend.js";
+import { checkCalibration, checkCalibrationOptions } from "../check-calibration.js";
 import { checkInputGradient } from "../check-input-gradient.js";
 import { checkInputs, type ExpectedInput, expectedInputs } from "../check-inputs.js";
-import { checkLoadOptions } from "../check-load-options.js";
+import { checkLoadOptions, checkRunOptions } from "../check-load-options.js";
 import type { GradientBackend } from "../gradient-backend.js";
 import type { CalibrationOptions, Int8Calibration, QuantizingBackend } from "../quantizing-backend.js";
 import type { TrainableBackend, TrainableNetwork, TrainingOptions } from "../trainable-backend.js";
@@ -104,6 +105,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
 
   async calibrate(network: Network, options: CalibrationOptions): Promise<Int8Calibration> {
     checkNetwork("network", network);
+    checkCalibrationOptions(options);
     options.signal?.throwIfAborted();
     await this.init();
     const graph = foldIntoConvolutions(lower(network, options.outputs ?? network.outputs));
@@ -126,6 +128,7 @@ class OnnxBackend implements QuantizingBackend, TrainableBackend, GradientBacken
     options: LoadOptions = {},
   ): Promise<LoadedNetwork> {
     checkNetwork("network", network);
+    checkCalibration(calibration);
     checkLoadOptions(options);
     const outputs = options.outputs ?? network.outputs;
     const graph = foldIntoConvolutions(lower(network, outputs));
@@ -207,6 +210,7 @@ class OnnxNetwork implements LoadedNetwork {
 
   async run(inputs: readonly NdArray[], options: AbortOptions = {}): Promise<readonly NdArray<"float32">[]> {
     this.#session.throwIfEnded();
+    checkRunOptions(options);
     checkInputs(this.#inputs, inputs);
     return this.#session.run(inputs, options);
   }

@@ -79,10 +79,11 @@ export class Session {
       await worker.terminate();
       throw error;
     }
-    session.#rest();
     worker.on("message", (answer: Answer) => session.#receive(answer));
     worker.on("error", (error: unknown) => session.#stop(error));
     worker.on("exit", (code) => session.#stop(undefined, code));
+    // After that: who listens to a thread anew keeps the process alive.
+    session.#rest();
     return session;
   }
 

@@ -1,10 +1,12 @@
 import { ClosedError } from "../../../errors.js";
 import { type NdArray, sizeOf } from "../../../ndarray.js";
+import { checkWeightsMap } from "../../../network/check-network.js";
 import type { Network, NetworkWeights, Weight } from "../../../network/network.js";
 import { inferShapes } from "../../../network/shapes.js";
 import { validateNetwork } from "../../../network/validate.js";
 import { checkArray } from "../../../options/check-array.js";
 import { checkInputs, expectedInputs } from "../../check-inputs.js";
+import { checkRunOptions } from "../../check-load-options.js";
 import { createDropoutMasks } from "../../dropout-masks.js";
 import { normalNoise } from "../../normal-noise.js";
 import { createSerialQueue } from "../../serial-queue.js";
@@ -71,6 +73,7 @@ export async function loadNetworkForTraining(
     outputs: training.plan.outputs,
     async run(batch, runOptions = {}) {
       refuseClosed();
+      checkRunOptions(runOptions);
       runOptions.signal?.throwIfAborted();
       checkInputs(inputs, batch);
       const feeds = batch.map(({ data, shape }, at) =>
@@ -105,6 +108,7 @@ export async function loadNetworkForTraining(
     },
     async setWeights(weights) {
       refuseClosed();
+      checkWeightsMap("weights", weights);
       validateNetwork({ ...training.plan.network, weights });
       const copy = copyWeights(weights);
       await queue.add(() => replace(copy, undefined));
