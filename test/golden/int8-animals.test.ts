@@ -13,6 +13,7 @@ import {
   LogisticRegression,
   mobilenet,
   onnx,
+  type QuantizingBackend,
 } from "../../src/index.js";
 
 const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
@@ -89,5 +90,43 @@ describe.skipIf(!existsSync(animals))("photographs in 8-bit integers (skipped wh
     expect(rounded.calibration?.inFloat.length).toBeGreaterThan(0);
     expect(rounded.calibration?.inFloat.length).toBeLessThanOrEqual(8);
     expect(existsSync(calibrationPath)).toBe(true);
+  }, 120_000);
+
+  test("a squeezenet that cannot come as near as is asked for writes no row and keeps no calibration, and goes on where less is asked for", async () => {
+    const backend = onnx();
+    let minimumCosine = 0.99999;
+    const strict: QuantizingBackend = {
+      specVersion: backend.specVersion,
+      name: "strict",
+      description: backend.description,
+      init: () => backend.init(),
+      load: (...given) => backend.load(...given),
+      calibrate: (network, options) => backend.calibrate(network, { ...options, minimumCosine }),
+      loadQuantized: (...given) => backend.loadQuantized(...given),
+    };
+    const calibrationPath = path.join(folder, "strict.json");
+    await using extractor = await FeatureExtractor.create({
+      ...{ ...squeezenet, backend: strict, precision: "int8" },
+      ...{ calibrationPath, calibrationImages: 20 },
+    });
+    const images = await imageFolder(animals);
+    const file = path.join(folder, "strict.hdf5");
+    const { featureShape: rowShape, attributes } = extractor;
+    const { classLabels, length: rows } = images;
+    await using writer = await HDF5DatasetWriter.create(file, { rows, rowShape, classLabels, attributes });
+    await expect(extractor.extractTo(writer, images)).rejects.toMatchObject({
+      name: "UnsupportedError",
+      message: expect.stringMatching(
+        /loses too much in 8-bit integers: on 10 pictures .* 0\.99\d\d \(0\.99999\), with \d+ of/u,
+      ),
+    });
+    expect(writer.rowsWritten + writer.rowsSkipped).toBe(0);
+    expect(existsSync(calibrationPath)).toBe(false);
+    minimumCosine = 0.99;
+    await extractor.extractTo(writer, images);
+    await writer.close();
+    expect(existsSync(calibrationPath)).toBe(true);
+    await using data = await HDF5DatasetGenerator.open(file);
+    expect((await data.attributes()).get("precision")).toBe(extractor.attributes.precision);
   }, 120_000);
 });

@@ -209,6 +209,15 @@ describe("TransferModel", () => {
     });
   });
 
+  test("computes in float32 only, and says so by the name of the option", async () => {
+    const refused = { name: "InvalidArgumentError", message: expect.stringMatching(/has no option `precision`/u) };
+    const int8: object = { precision: "int8" };
+    await expect(create(int8)).rejects.toMatchObject(refused);
+    await using model = await create();
+    await expect(model.predict([], int8)).rejects.toMatchObject(refused);
+    await expect(TransferModel.load("model.h5", int8)).rejects.toMatchObject(refused);
+  });
+
   test("refuses pictures of other classes, and a head beside the settings of one", async () => {
     await using model = await create({ classLabels: ["a", "b", "c"] });
     let computed = 0;

@@ -48,6 +48,8 @@ function asHardSigmoid(
   const [least, greatest] = [scalar(clip?.inputs[1]), scalar(clip?.inputs[2])];
   if (sum === undefined || offset === undefined || least !== 0 || greatest === undefined) return undefined;
   if (Math.abs(greatest * factor - 1) > 1e-6) return undefined;
+  // Integers add the offset as what is above 0, and as a factor of x give x a range that has to begin below 0.
+  if (!(offset > 0)) return undefined;
   const attributes = { alpha: { float: factor }, beta: { float: offset * factor } };
   return { nodes: [{ operator: "HardSigmoid", inputs: sum.inputs.slice(0, 1), outputs, attributes }] };
 }
