@@ -1,12 +1,9 @@
 import { InvalidArgumentError } from "../errors.js";
-import { fillRows, paddedWidth, type RowKernels, rowKernels, rowsPerBlock } from "./row-kernels.js";
+import { fillRows, mostBytes, paddedWidth, type RowKernels, rowKernels, rowsPerBlock } from "./row-kernels.js";
 
 /** Sums of squares in 32 bits between these have neither lost small numbers nor come near to overflowing. */
 const leastSquare = 2 ** -80;
 const greatestSquare = 2 ** 120;
-
-/** What a memory of WebAssembly holds at most. */
-const mostBytes = 2 ** 32 - 2 ** 16;
 
 /**
  * Finds among many rows those that may be nearer to a question than a given distance: never one too few, and now and then one too

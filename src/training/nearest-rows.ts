@@ -135,7 +135,7 @@ function cosineDistances(queries: NdArray<"float32">, width: number): Distances 
       return 1 - (sums[0] as number) / Math.sqrt(sums[1] as number) / (lengths[query] as number);
     },
     check(rows, row, passed) {
-      checkRow(rows, row);
+      checkRow(rows, row, passed);
       dotAndSquare(rows.data, row * width, rows.data, row * width, width, sums);
       lengthOf(sums[1] as number, "data", passed + row);
     },
@@ -155,8 +155,8 @@ function lengthOf(square: number, name: string, row: number): number {
 }
 
 /** @throws InvalidArgumentError for a value that is NaN or infinite */
-function checkRow(rows: NdArray<"float32">, row: number): void {
-  checkFinite(sliceRows(rows, row, row + 1), () => `Row ${row} of the features given to \`nearestRows\``);
+function checkRow(rows: NdArray<"float32">, row: number, passed: number): void {
+  checkFinite(sliceRows(rows, row, row + 1), () => `Row ${passed + row} of \`data\``);
 }
 
 function insert(nearest: NearRow[], row: NearRow, top: number): void {

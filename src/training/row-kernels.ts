@@ -33,8 +33,11 @@ export interface RowKernels {
 
 const pageBytes = 2 ** 16;
 
+/** What a memory of WebAssembly holds at most. */
+export const mostBytes = 2 ** 32 - pageBytes;
+
 /**
- * The kernels, with a memory of so many bytes of their own.
+ * The kernels, with a memory of so many bytes of their own, at most `mostBytes`.
  *
  * @throws UnsupportedError where there is no WebAssembly with SIMD
  */

@@ -123,3 +123,13 @@ test("rows of zeros have an Euclidean distance, however many they are", async ()
     { index: 1, distance: 3 },
   ]);
 });
+
+test.each(metrics.flatMap((metric) => [Number.NaN, Number.POSITIVE_INFINITY].map((value) => [metric, value] as const)))(
+  "by %s distance a row with %d is refused by its place in the pass, once the nearest are known too",
+  async (metric, value) => {
+    const rows = almostEqual(1500, 6, 1);
+    rows.data[6 * 1400 + 2] = value;
+    const search = nearestRows(inBatches(rows, 400), rowsOf(6, rows.data.slice(0, 6)), { metric, top: 2 });
+    await expect(search).rejects.toThrow(`Row 1400 of \`data\` has ${value} as value 2`);
+  },
+);

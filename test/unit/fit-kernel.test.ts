@@ -54,3 +54,7 @@ test("a row's score is the same to the last bit whichever rows are beside it", (
     expect(alone).toEqual(all.slice(row * units, (row + 1) * units));
   }
 });
+
+test("more coefficients than WebAssembly holds are refused as such, before memory is taken", () => {
+  expect(() => new FitKernel(2 ** 17, 2 ** 12)).toThrow(/4096 rows of coefficients for 131072 features .* 4 GiB/);
+});

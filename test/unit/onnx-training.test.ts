@@ -139,6 +139,73 @@ describe("training on onnx", () => {
     expect(Math.max(...relativeErrors(whole.weights, blocks.weights))).toBeLessThan(1e-7);
   });
 
+  test("large kernels with penalties and rates of their own, batches of one row and a state to go on from train as on tfjs-wasm", async () => {
+    const { network, xs, ys } = headNetwork({ features: 2900, hidden: 2900, rows: 3 });
+    const [input, hidden, ...rest] = network.layers as readonly [Layer, Layer, ...Layer[]];
+    const again = { ...hidden, name: "again", inputs: ["hidden"] } as Layer;
+    // One kernel for two layers: its gradient is a sum, which is no product to be taken in blocks.
+    const shared = { ...hidden, name: "shared", inputs: ["again"], weightsOf: "hidden" } as Layer;
+    const weights = new Map([
+      ...network.weights,
+      [
+        "again",
+        (network.weights.get("hidden") ?? []).map((w) => ({ ...w, array: { ...w.array, data: w.array.data.slice() } })),
+      ],
+    ] as const);
+    const moved = rest.map((layer) =>
+      layer.inputs[0] === "hidden" ? ({ ...layer, inputs: ["shared"] } as Layer) : layer,
+    );
+    const large: Network = { ...network, layers: [input, hidden, again, shared, ...moved], weights };
+    const layers = new Map([
+      ["hidden", { learningRateFactor: 0.5, l1: 1e-5 }],
+      ["again", { learningRateFactor: 2, l1: 1e-5, l2: 1e-3 }],
+    ]);
+    const load = (backend: TrainableBackend) =>
+      backend.loadForTraining(large, {
+        ...headTraining,
+        optimizer: momentum,
+        clipping: { clipvalue: 0.001 },
+        layers,
+        l2: 1e-4,
+      });
+    const batch = (rows: number) =>
+      [
+        { ...xs, shape: [rows, 2900], data: xs.data.subarray(0, rows * 2900) },
+        { ...ys, shape: [rows, 3], data: ys.data.subarray(0, rows * 3) },
+      ] as const;
+    const train = async (backend: TrainableBackend) => {
+      let head = await load(backend);
+      const losses: number[] = [];
+      for (const rows of [3, 1, 3, 1]) {
+        losses.push((await head.step(...batch(rows))).loss);
+        const state = await head.readState();
+        await head.dispose();
+        head = await load(backend);
+        await head.setState(state);
+      }
+      const trained = await head.readWeights();
+      await head.dispose();
+      return { losses, trained };
+    };
+    const [expected, actual] = [await train(tfjsWasm()), await train(onnx())];
+    // tfjs-wasm sums penalties in 32 bits, which loses digits over millions of values.
+    const bare = await onnx().loadForTraining(large, headTraining);
+    const sum = (layer: string, of: (value: number) => number) =>
+      (weights.get(layer)?.[0]?.array.data ?? new Float32Array()).reduce((all, value) => all + of(value), 0);
+    const [absolute, square] = [Math.abs, (value: number) => value * value];
+    const penalties =
+      1e-5 * (sum("hidden", absolute) + sum("again", absolute)) +
+      1e-4 * (sum("hidden", square) + sum("predictions", square)) +
+      1e-3 * sum("again", square);
+    const { loss } = await bare.step(...batch(3));
+    await bare.dispose();
+    expect(penalties).toBeGreaterThan(loss);
+    expect((actual.losses[0] ?? 0) / (loss + penalties)).toBeCloseTo(1, 6);
+    const errors = relativeErrors(expected.trained, actual.trained);
+    expect(errors).toHaveLength(6);
+    expect(Math.max(...errors)).toBeLessThan(1e-4);
+  });
+
   test("steps that are asked for at once, each with a batch of its own, give what they give one after the other", async () => {
     const { network, xs, ys } = headNetwork(odd);
     const batches = [1, 2, 3].map((factor) => ({ ...xs, data: xs.data.map((x) => factor * x) }));

@@ -96,6 +96,7 @@ describe("a trained convolution on onnx", () => {
     ["of few channels", [9, 8, 7], {}],
     ["to few filters", [9, 8, 8], { filters: 7 }],
     ["of larger images", [32, 33, 8], {}],
+    ["of lines of pixels, whose transform would be the longest part", [1, 256, 8], {}],
   ])("is one of ONNX's: %s", (_, image, config) => {
     expect(operators(networkOf(image, [convolution("first", "image", config)]))).toContain("Conv");
   });

@@ -1,4 +1,5 @@
-import { fillRows, paddedWidth, type RowKernels, rowKernels, rowsPerBlock } from "../row-kernels.js";
+import { InvalidArgumentError } from "../../errors.js";
+import { fillRows, mostBytes, paddedWidth, type RowKernels, rowKernels, rowsPerBlock } from "../row-kernels.js";
 
 /**
  * The two products that fitting a logistic regression spends its time with, in 64 bits, over rows of 32: scores of a block of rows,
@@ -16,7 +17,10 @@ export class FitKernel {
   readonly #scores: Float64Array;
   #count = 0;
 
-  /** @throws UnsupportedError where there is no WebAssembly with SIMD */
+  /**
+   * @throws InvalidArgumentError if the coefficients are more than WebAssembly holds
+   * @throws UnsupportedError where there is no WebAssembly with SIMD
+   */
   constructor(width: number, units: number) {
     const padded = paddedWidth(width);
     this.blockRows = rowsPerBlock(width);
@@ -27,7 +31,13 @@ export class FitKernel {
       rows: 4 * this.blockRows * padded,
       scores: 8 * this.blockRows * units,
     };
-    this.#kernels = rowKernels(2 * bytes.vectors + bytes.rows + bytes.scores);
+    const all = 2 * bytes.vectors + bytes.rows + bytes.scores;
+    if (all > mostBytes) {
+      throw new InvalidArgumentError(
+        `${units} rows of coefficients for ${width} features take, with their gradient, more than 4 GiB. Fit on fewer features, such as those after global pooling.`,
+      );
+    }
+    this.#kernels = rowKernels(all);
     const { buffer } = this.#kernels.memory;
     this.#weights = new Float64Array(buffer, 0, units * padded);
     this.#gradient = new Float64Array(buffer, bytes.vectors, units * padded);

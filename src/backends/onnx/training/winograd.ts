@@ -56,8 +56,11 @@ export const winogradTransforms = {
 /** Of fewer channels or filters the transforms take longer than the products that they save. */
 const leastChannels = 8;
 
-/** Larger images gain little, and the transformed ones, which a step keeps, take four times the memory. */
-const mostPixels = 32 * 32;
+/**
+ * Larger images gain little, and the transformed ones, which a step keeps, take four times the memory. Each side counts, as the
+ * transform of a line of pixels is a product with a matrix of its length.
+ */
+const longestSide = 32;
 
 /**
  * The convolution, if it can be and is worth to be computed by its transforms: where its kernel changes with each step. Of a
@@ -70,7 +73,7 @@ export function winogradConvolution(
   const [height, width] = inputSize;
   const [rows, columns, channels = 0, filters = 0] = kernel.shape;
   if ([rows, columns, ...strides, ...dilations, groups].join() !== "3,3,1,1,1,1,1") return undefined;
-  if (height === null || width === null || height * width > mostPixels) return undefined;
+  if (height === null || width === null || Math.max(height, width) > longestSide) return undefined;
   if (Math.min(channels, filters) < leastChannels) return undefined;
   const before = padding === "same" ? 1 : 0;
   const output: Pair = [height + 2 * before - 2, width + 2 * before - 2];
