@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../errors.js";
-import { fillRows, mostBytes, paddedWidth, type RowKernels, rowKernels, rowsPerBlock } from "./row-kernels.js";
+import { mostBytes } from "../web-assembly/memory.js";
+import { fillRows, paddedWidth, type RowKernels, rowKernels, rowsPerBlock } from "./row-kernels.js";
 
 /** Sums of squares in 32 bits between these have neither lost small numbers nor come near to overflowing. */
 const leastSquare = 2 ** -80;
@@ -36,7 +37,7 @@ export class CandidateRows {
    * @param queries `[count, width]`
    * @param querySquares sums of their squares
    * @throws InvalidArgumentError if they are more than WebAssembly holds
-   * @throws UnsupportedError where there is no WebAssembly with SIMD
+   * @throws UnsupportedError where there is no WebAssembly with SIMD, or not so much memory
    */
   constructor(queries: Float32Array, width: number, querySquares: Float64Array, metric: "cosine" | "euclidean") {
     const count = querySquares.length;

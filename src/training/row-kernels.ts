@@ -1,4 +1,5 @@
-import { UnsupportedError } from "../errors.js";
+import { compileKernels, startKernels } from "../web-assembly/kernels.js";
+import { createMemory } from "../web-assembly/memory.js";
 import { rowKernelsBase64 } from "./row-kernels-binary.js";
 
 /**
@@ -31,31 +32,17 @@ export interface RowKernels {
   ): void;
 }
 
-const pageBytes = 2 ** 16;
-
-/** What a memory of WebAssembly holds at most. */
-export const mostBytes = 2 ** 32 - pageBytes;
+const purpose = "Logistic regression and similarity search need";
 
 /**
- * The kernels, with a memory of so many bytes of their own, at most `mostBytes`.
+ * The kernels, with a memory of so many bytes of their own.
  *
- * @throws UnsupportedError where there is no WebAssembly with SIMD
+ * @throws UnsupportedError where there is no WebAssembly with SIMD, or not so much memory
  */
 export function rowKernels(bytes: number): RowKernels {
-  const pages = Math.ceil(bytes / pageBytes);
-  const binary = Uint8Array.from(atob(rowKernelsBase64), (char) => char.charCodeAt(0));
-  try {
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } });
-    return { memory, ...(exports as unknown as Omit<RowKernels, "memory">) };
-  } catch (cause) {
-    // Memory that cannot be had is a RangeError, and no question of what the platform can do.
-    if (cause instanceof RangeError) throw cause;
-    throw new UnsupportedError(
-      "Logistic regression and similarity search need WebAssembly with SIMD, which does not start here. Use Node 20.9 or a browser since 2023, and where a content security policy forbids it allow `wasm-unsafe-eval`.",
-      { cause },
-    );
-  }
+  const module = compileKernels(rowKernelsBase64, purpose);
+  const memory = createMemory(bytes, purpose);
+  return { memory, ...startKernels<Omit<RowKernels, "memory">>(module, memory) };
 }
 
 /** Numbers that a row of `width` takes in the kernels' memory, zeros at its end included. */

@@ -1,3 +1,4 @@
+import { compileKernels, startKernels } from "../../web-assembly/kernels.js";
 import { optimizerKernelsBase64 } from "./optimizer-kernels-binary.js";
 
 /**
@@ -50,12 +51,16 @@ export interface OptimizerKernels {
   squareSum(count: number, values: number): number;
 }
 
-/** Compiles the kernels. Threads can be sent the module. */
+/**
+ * Compiles the kernels. Threads can be sent the module.
+ *
+ * @throws UnsupportedError where there is no WebAssembly with SIMD
+ */
 export function compileOptimizerKernels(): WebAssembly.Module {
-  return new WebAssembly.Module(Uint8Array.from(atob(optimizerKernelsBase64), (char) => char.charCodeAt(0)));
+  return compileKernels(optimizerKernelsBase64, "The steps of optimizers need");
 }
 
 /** Kernels for the values in a memory. */
 export function optimizerKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): OptimizerKernels {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as OptimizerKernels;
+  return startKernels(module, memory);
 }

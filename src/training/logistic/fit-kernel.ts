@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../../errors.js";
-import { fillRows, mostBytes, paddedWidth, type RowKernels, rowKernels, rowsPerBlock } from "../row-kernels.js";
+import { mostBytes } from "../../web-assembly/memory.js";
+import { fillRows, paddedWidth, type RowKernels, rowKernels, rowsPerBlock } from "../row-kernels.js";
 
 /**
  * The two products that fitting a logistic regression spends its time with, in 64 bits, over rows of 32: scores of a block of rows,
@@ -19,7 +20,7 @@ export class FitKernel {
 
   /**
    * @throws InvalidArgumentError if the coefficients are more than WebAssembly holds
-   * @throws UnsupportedError where there is no WebAssembly with SIMD
+   * @throws UnsupportedError where there is no WebAssembly with SIMD, or not so much memory
    */
   constructor(width: number, units: number) {
     const padded = paddedWidth(width);
