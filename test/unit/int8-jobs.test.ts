@@ -11,12 +11,12 @@ import {
   type HDF5DatasetWriterOptions,
   type ImageSelection,
   type ImageSource,
-  type Int8Calibration,
   imageList,
   mergeShards,
   type NdArray,
   shardOf,
 } from "../../src/index.js";
+import { someCalibration } from "../support/some-calibration.js";
 import { stripedPicture } from "../support/striped-picture.js";
 
 const pictures = Array.from({ length: 60 }, (_, seed) => stripedPicture(seed));
@@ -298,20 +298,10 @@ describe("a job in 8-bit integers without a calibration", () => {
 
   test("takes a calibration made before or the place of one, not both, and a place that has a name", async () => {
     const options = { backbone: "vgg-mini", precision: "int8" } as const;
-    const calibration: Int8Calibration = {
-      formatVersion: 1,
-      network: "vgg-mini",
-      checksum: "00000000",
-      method: "minmax",
-      ranges: {},
-      inFloat: [],
-      images: 1,
-      quality: { meanCosine: 1, minimumCosine: 1, relativeError: 0, images: 1 },
-    };
     const calibrationPath = path.join(folder, "other.json");
-    await expect(FeatureExtractor.create({ ...options, calibration, calibrationPath })).rejects.toThrow(
-      /only one of them/u,
-    );
+    await expect(
+      FeatureExtractor.create({ ...options, calibration: someCalibration, calibrationPath }),
+    ).rejects.toThrow(/only one of them/u);
     await expect(FeatureExtractor.create({ ...options, calibrationPath: "" })).rejects.toThrow(
       /`calibrationPath` is ""/u,
     );

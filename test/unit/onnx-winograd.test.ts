@@ -10,22 +10,12 @@ import type { Network, Topology } from "../../src/network/network.js";
 import { randomWeights } from "../../src/network/random-weights.js";
 import { createRandom } from "../../src/random.js";
 import { headTraining } from "../support/head-training.js";
+import { layerDefaults } from "../support/layers.js";
 
 type Convolution = Layer<"Conv2D">;
 
-const settings: Convolution["config"] = {
-  filters: 9,
-  kernelSize: [3, 3],
-  strides: [1, 1],
-  padding: "same",
-  dilationRate: [1, 1],
-  groups: 1,
-  useBias: true,
-  activation: "linear",
-};
-
 function convolution(name: string, input: string, config: Partial<Convolution["config"]> = {}): Convolution {
-  return { className: "Conv2D", name, inputs: [input], config: { ...settings, ...config } };
+  return { className: "Conv2D", name, inputs: [input], config: { ...layerDefaults.Conv2D, filters: 9, ...config } };
 }
 
 /** Layers between images and a softmax. */

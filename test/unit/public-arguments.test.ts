@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import * as api from "../../src/index.js";
 import { headNetwork } from "../support/head-network.js";
 import { headTraining } from "../support/head-training.js";
+import { someCalibration } from "../support/some-calibration.js";
 
 /** What comes from JavaScript, where no compiler looks. */
 type Untyped = (...given: readonly unknown[]) => unknown;
@@ -104,16 +105,7 @@ const map = await api.featureMap(data);
 const kerasFile = await api.h5wasm().open(model);
 const engine = api.h5wasm();
 const shard = { index: 0, count: 2 };
-const calibration: api.Int8Calibration = {
-  formatVersion: 1,
-  network: network.name,
-  checksum: "00000000",
-  method: "minmax",
-  ranges: {},
-  inFloat: [],
-  images: 1,
-  quality: { meanCosine: 1, minimumCosine: 1, relativeError: 0, images: 1 },
-};
+const calibration = { ...someCalibration, network: network.name };
 const environment = {};
 const random = api.createRandom(1);
 
