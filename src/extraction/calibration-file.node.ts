@@ -7,8 +7,8 @@ import { kerasModelsFolder } from "../backbones/keras-models-folder.node.js";
 import { isCnnTransferError } from "../errors.js";
 import { checkWritable } from "../files/atomic-file.node.js";
 import { readTextIfThere } from "../files/existing-file.node.js";
-import { takeLock } from "../hdf5/contiguous/file-lock.node.js";
-import { fileAccessError } from "../hdf5/file-access.node.js";
+import { fileAccessError } from "../files/file-access.node.js";
+import { takeLock } from "../files/file-lock.node.js";
 
 /** Where the calibration of a network with these weights is kept: beside the weights. */
 export function defaultCalibrationPath(fileName: string, cacheDirectory: string | undefined): string | undefined {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, open, realpath, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { fileAccessError } from "../hdf5/file-access.node.js";
 import { checkText } from "../options/check-option.js";
+import { fileAccessError } from "./file-access.node.js";
 
 /** How {@link writeFileAtomically} treats a file that is there already. */
 export interface AtomicWriteOptions {

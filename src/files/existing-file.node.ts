@@ -1,5 +1,5 @@
 import { readFile, realpath, stat } from "node:fs/promises";
-import { fileAccessError } from "../hdf5/file-access.node.js";
+import { fileAccessError } from "./file-access.node.js";
 
 /** Whether there is anything at a path. @throws FileAccessError if the operating system does not tell */
 export async function isThere(path: string): Promise<boolean> {

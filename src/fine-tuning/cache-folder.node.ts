@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileAccessError } from "../hdf5/file-access.node.js";
+import { fileAccessError } from "../files/file-access.node.js";
 
 /** A folder for files that can be made again. */
 export interface CacheFolder {

@@ -1,9 +1,9 @@
 import { access, constants, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fileAccessError } from "../files/file-access.node.js";
 import { contiguous } from "./contiguous-engine.js";
 import type { HDF5File, WritableHDF5Engine } from "./engine.js";
-import { fileAccessError } from "./file-access.node.js";
 import { createH5wasmEngine, memoizedStart, openWithH5wasm } from "./h5wasm-engine.js";
 import type { H5wasmLibrary } from "./h5wasm-module.js";
 import { addSearchPath, installInMemory, type PluginPackage } from "./h5wasm-plugins.js";

@@ -6,7 +6,7 @@ import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { isCnnTransferError } from "../../src/errors.js";
-import { takeLock } from "../../src/hdf5/contiguous/file-lock.node.js";
+import { takeLock } from "../../src/files/file-lock.node.js";
 import { HDF5DatasetWriter } from "../../src/hdf5-dataset-writer.js";
 import { createRandom } from "../../src/random.js";
 import { type BundledScript, bundleScript } from "./support/bundled-script.js";

@@ -3,9 +3,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { ClosedError } from "../../errors.js";
+import { fileAccessError } from "../../files/file-access.node.js";
 import { checkSource } from "../check-source.js";
 import type { HDF5Source } from "../engine.js";
-import { fileAccessError } from "../file-access.node.js";
 import { type ByteRequest, type ByteSource, concurrentReads, settleAll } from "./byte-source.js";
 import { blobSource, endedEarly, memorySource } from "./memory-source.js";
 

@@ -1,8 +1,8 @@
 import { type FileHandle, open, rename, stat, statfs, unlink, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { FileAccessError, isCnnTransferError } from "../../errors.js";
-import { fileAccessError } from "../file-access.node.js";
-import { takeLock } from "./file-lock.node.js";
+import { fileAccessError } from "../../files/file-access.node.js";
+import { takeLock } from "../../files/file-lock.node.js";
 import { encodeJournalHead, readJournalEntries } from "./journal.js";
 import { endedEarly } from "./memory-source.js";
 import { openSource } from "./open-source.node.js";

@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { FileAccessError } from "../../errors.js";
-import { fileAccessError } from "../file-access.node.js";
+import { fileAccessError } from "../../files/file-access.node.js";
 import { attempt } from "./unfinished-run.node.js";
 import type { WriteWhole } from "./write-whole.node.js";
 

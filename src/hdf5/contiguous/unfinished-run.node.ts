@@ -1,6 +1,6 @@
 import { stat, unlink } from "node:fs/promises";
 import { FileAccessError, InvalidArgumentError } from "../../errors.js";
-import { fileAccessError } from "../file-access.node.js";
+import { fileAccessError } from "../../files/file-access.node.js";
 import { readJournalEntries, readJournalHead } from "./journal.js";
 import { openSource } from "./open-source.node.js";
 import type { PartialFileOptions } from "./partial-file.js";

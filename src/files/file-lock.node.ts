@@ -4,8 +4,8 @@ import { link, readdir, readFile, rename, stat, unlink, writeFile } from "node:f
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { FileAccessError } from "../../errors.js";
-import { fileAccessError } from "../file-access.node.js";
+import { FileAccessError } from "../errors.js";
+import { fileAccessError } from "./file-access.node.js";
 
 /** Removing a lock takes a moment; who has not done so after this long has ended. */
 const abandonedMilliseconds = 5000;
