@@ -1,8 +1,8 @@
 import { InvalidArgumentError, ShapeMismatchError } from "../errors.js";
 import { blankImage, type Image, type ImageTransform } from "../images/augment/image-transform.js";
-import { nextTurn } from "../images/next-turn.node.js";
 import { type NdArray, type Shape, sizeOf } from "../ndarray.js";
 import { createRandom } from "../random.js";
+import { nextTurn } from "../threads/next-turn.node.js";
 import type { BatchDType } from "./dataset-batch.js";
 
 /** How long rows may be worked on while everything else waits. */

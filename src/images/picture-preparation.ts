@@ -1,7 +1,7 @@
+import { nextTurn } from "../threads/next-turn.node.js";
 import { type DecodeOptions, decodeFor } from "./decode-image.js";
 import type { DecodeMode } from "./fast-decoding.js";
 import type { ImageInput } from "./image-source.js";
-import { nextTurn } from "./next-turn.node.js";
 import { createResizeInto, type ResizeOptions } from "./resize.js";
 
 /** How every picture of a run is decoded and resized: plain data, which can be sent to a thread. */

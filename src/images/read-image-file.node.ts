@@ -1,6 +1,6 @@
 import { FileAccessError } from "../errors.js";
+import { readRegularFile } from "../files/regular-file.node.js";
 import { notAFile } from "./not-a-file.js";
-import { readRegularFile } from "./regular-file.node.js";
 
 /**
  * Reads the bytes of an image file.

@@ -1,8 +1,8 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { readRegularFileSync } from "../files/regular-file.node.js";
 import type { ImageInput } from "./image-source.js";
 import { type PictureSettings, prepareHere } from "./picture-preparation.js";
 import type { PictureAnswer, PictureRequest } from "./picture-thread.node.js";
-import { readRegularFileSync } from "./regular-file.node.js";
 
 /** Prepares pictures for the thread that started this one, until it says that it was the last. */
 export function servePictures(): void {

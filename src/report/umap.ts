@@ -1,8 +1,8 @@
 import type { AbortOptions } from "../backends/backend.js";
 import { UnsupportedError } from "../errors.js";
-import { nextTurn } from "../images/next-turn.node.js";
 import type { NdArray } from "../ndarray.js";
 import { createRandom } from "../random.js";
+import { nextTurn } from "../threads/next-turn.node.js";
 
 /** The part of umap-js that is used here. */
 interface UMAP {

@@ -1,10 +1,10 @@
 import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
-import { nextTurn } from "../images/next-turn.node.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
 import { checkArray } from "../options/check-array.js";
 import { checkOneOf, describeValue } from "../options/check-option.js";
 import { checkOptions } from "../options/check-options.js";
+import { nextTurn } from "../threads/next-turn.node.js";
 import { CandidateRows } from "./candidate-rows.js";
 import { checkFeatureShape, checkFeatures, checkFinite, sliceRows } from "./float32-rows.js";
 import { dot, dotAndSquare, squaredDistance } from "./row-distances.js";

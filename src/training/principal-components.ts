@@ -1,10 +1,10 @@
 import type { AbortOptions } from "../backends/backend.js";
 import { InvalidArgumentError } from "../errors.js";
-import { nextTurn } from "../images/next-turn.node.js";
 import { type NdArray, sizeOf } from "../ndarray.js";
 import { checkArray } from "../options/check-array.js";
 import { checkOptions } from "../options/check-options.js";
 import { createRandom } from "../random.js";
+import { nextTurn } from "../threads/next-turn.node.js";
 import { checkFeatures } from "./float32-rows.js";
 import { symmetricEigen } from "./symmetric-eigen.js";
 

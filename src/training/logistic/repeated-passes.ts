@@ -1,5 +1,5 @@
-import { nextTurn } from "../../images/next-turn.node.js";
 import { sizeOf } from "../../ndarray.js";
+import { nextTurn } from "../../threads/next-turn.node.js";
 import { type CheckedBatch, checkedBatches } from "../checked-batches.js";
 import type { Target } from "../target.js";
 import type { TrainingData } from "../training-data.js";

@@ -1,5 +1,5 @@
-import { nextTurn } from "../../images/next-turn.node.js";
 import type { NdArray } from "../../ndarray.js";
+import { nextTurn } from "../../threads/next-turn.node.js";
 import { scoreRows } from "./score-rows.js";
 
 /** Multiplications that are done before others have their turn: some 20 ms. */
