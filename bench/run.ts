@@ -53,21 +53,19 @@ console.log(
   `${os.cpus()[0]?.model ?? "unknown processor"}, ${os.availableParallelism()} cores, Node ${process.version}`,
 );
 const files = filesOf(output);
+const peak = await createPeakMeter();
 for (const [name, bench] of Object.entries(benches)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   const noise = watchNoise();
   console.log(`\n# ${name}`);
-  const peak = await createPeakMeter();
-  try {
-    await bench(peak);
-  } finally {
-    await peak.close();
-  }
+  await peak.restart();
+  await bench(peak);
   const result = await resultOf(takeTables(), noise(), peak.best());
   console.log(`\n${describePeak(result.peak)} ${result.noise.verdict}`);
   // At once, so that a bench which fails later takes nothing with it.
   if (files) await writeResult(files, names(), name, result);
 }
+await peak.close();
 
 function names(): readonly string[] {
   return Object.keys(benches);
